@@ -1,0 +1,1 @@
+"""The gateway: ports, store, catalogue, and what ties them together."""

@@ -1,0 +1,65 @@
+"""What the gateway keeps: series, their points, and where a meter stands."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from drivers.model import Medium, Quantity
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """Metering point + register + tariff. `str()` of it is a promise: `maison:EAST:0`."""
+
+    point: str
+    register: str
+    tariff: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.point}:{self.register}:{self.tariff}"
+
+    @classmethod
+    def parse(cls, text: str) -> "SeriesKey":
+        """Read back what `str()` wrote; ValueError names what was expected."""
+        point, separator, rest = text.partition(":")
+        register, separator2, tariff = rest.rpartition(":")
+        if not (point and register and separator and separator2 and tariff.isdigit()):
+            raise ValueError(f"series: point:register:tariff is needed, not {text!r}")
+        return cls(point, register, int(tariff))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """(time, value) of a series. `at` is whole UTC seconds; the value is `value * 10**exponent` in the quantity's unit.
+
+    The exponent is the meter's own resolution, so nothing is rounded on the way in: 612.483 m3 is (612483, 0) L.
+    """
+
+    series: SeriesKey
+    quantity: Quantity
+    at: int
+    value: int
+    exponent: int = 0
+    main: bool = False
+
+    @property
+    def decimal(self) -> Decimal:
+        return Decimal(self.value).scaleb(self.exponent)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """An adopted instrument: its address, and the metering point it stands at. Its key is kept elsewhere."""
+
+    address: str
+    point: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeteringPoint:
+    """The place a meter measures; it outlives the meter. `name` is the household's own word for it."""
+
+    id: str
+    dwelling: str
+    name: str
+    medium: Medium
