@@ -1,0 +1,287 @@
+"""The configuration: what a file may say, and how a wrong one is told so."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.model import Medium
+from gateway.config import Config, ConfigError, Dwelling, Meter, Port, Web, load, parse
+
+FULL = """
+[box]
+data = "data"
+runtime = "run"
+commit_s = 300
+
+[dwelling]
+name = "Chez nous"
+time_zone = "Indian/Reunion"
+
+[web]
+listen = "[::]:80"
+host_names = ["Meters.lan", "releve.local"]
+language = "en"
+mdns = false
+
+[[port]]
+name = "linky"
+protocol = "tic"
+device = "/dev/ttyUSB0"
+mode = "historique"
+
+[[port]]
+name = "radio"
+protocol = "wmbus"
+device = "/dev/ttyUSB1"
+
+[[port]]
+name = "bus"
+protocol = "modbus"
+tcp = "192.0.2.7:502"
+
+[[meter]]
+name = "Eau froide"
+address = "wmbus:KAM-12345678-1b-16"
+key = "000102030405060708090A0B0C0D0E0F"
+medium = "water"
+
+[[meter]]
+name = "Borne"
+port = "bus"
+unit = 255
+model = "some-model"
+every_s = 5
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as met:
+        parse(text, "a test")
+    assert str(met.value) == "\n".join(met.value.faults)
+    return list(met.value.faults)
+
+
+def test_an_empty_file_is_a_whole_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/one:/run/two")
+    assert parse("", "a test") == Config(Path("/var/lib/releve"), Path("/run/one"), 60, Dwelling(), Web(), (), ())
+
+
+def test_every_word_of_a_full_file_is_heard() -> None:
+    assert parse(FULL, "a test") == Config(
+        Path("data"),
+        Path("run"),
+        300,
+        Dwelling("Chez nous", "Indian/Reunion"),
+        Web("::", 80, ("meters.lan", "releve.local"), "en", mdns=False),
+        (
+            Port("linky", "tic", device="/dev/ttyUSB0", mode="historique", baud=1200, parity="E"),
+            Port("radio", "wmbus", device="/dev/ttyUSB1", receiver="im871a"),
+            Port("bus", "modbus", tcp=("192.0.2.7", 502)),
+        ),
+        (
+            Meter("Eau froide", "wmbus:KAM-12345678-1b-16", bytes(range(16)), medium=Medium.WATER),
+            Meter("Borne", "modbus:bus/255", port="bus", unit=255, model="some-model", every_s=5),
+        ),
+    )
+
+
+def test_the_runtime_folder_is_found_by_the_service_and_by_its_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    expected = "/run/releve" if Path("/run/releve").is_dir() else "/run/user/1000/releve"
+    assert parse("", "a test").runtime == Path(expected)
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert parse("", "a test").runtime == Path("/run/releve")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('protocol = "tic"\ndevice = "/dev/x"', (9600, "E", 1)),
+        ('protocol = "tic"\ndevice = "/dev/x"\nparity = "N"', (9600, "N", 1)),
+        ('protocol = "mbus"\ndevice = "/dev/x"', (2400, "E", 1)),
+        ('protocol = "modbus"\ndevice = "/dev/x"\nbaud = 19200\nstopbits = 2', (19200, "N", 2)),
+        ('protocol = "wmbus"\nreceiver = "hexlines"\ndevice = "/dev/x"', (None, "N", 1)),
+        ('protocol = "tic"\ntcp = "ser2net.lan:2000"', (None, "E", 1)),
+    ],
+)
+def test_a_line_is_what_its_protocol_usually_is_unless_the_file_says(text: str, line: tuple[object, ...]) -> None:
+    port = parse(f'[[port]]\nname = "a"\n{text}', "a test").ports[0]
+    assert (port.baud, port.parity, port.stopbits) == line
+
+
+WATER = '[[meter]]\nname = "a"\naddress = "wmbus:KAM-12345678-1b-16"\n'
+BUS = '[[port]]\nname = "bus"\nprotocol = "modbus"\ndevice = "/dev/x"\n'
+ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[box", "a test: Expected ']' at the end of a table declaration (at end of document)"),
+        ("[box]\ncommit_s = 1", "box.commit_s: one of 10, 60, 300 is needed, not 1"),
+        ("[box]\ncommit_s = true", "box.commit_s: one of 10, 60, 300 is needed, not true"),
+        ('[box]\ndata = ""', "box.data: a folder is needed, not ''"),
+        ("[box]\ncommits = 60", "box.commits: is not known; commit_s?"),
+        ("[box]\nzzz = 60", "box.zzz: is not known: one of data, runtime, commit_s"),
+        ("[wob]\n", "wob: is not known; web?"),
+        ("box = 3", "box: one table [box] is needed, not 3"),
+        ('[port]\nname = "a"', "port: tables [[port]], in two brackets, are needed, not a table"),
+        (
+            '[dwelling]\ntime_zone = "Europe/Pariss"',
+            "dwelling.time_zone: a time zone such as Europe/Paris is needed, not 'Europe/Pariss'",
+        ),
+        (
+            '[dwelling]\ntime_zone = "../etc"',
+            "dwelling.time_zone: a time zone such as Europe/Paris is needed, not '../etc'",
+        ),
+        (
+            '[dwelling]\ntime_zone = "Europe"',
+            "dwelling.time_zone: a time zone such as Europe/Paris is needed, not 'Europe'",
+        ),
+        (
+            '[dwelling]\nname = "a\\nb"',
+            "dwelling.name: a line of 1 to 80 characters is needed, not 'a\\nb'",
+        ),
+        ('[web]\nlisten = "8080"', "web.listen: host:port is needed, not '8080'"),
+        ('[web]\nlisten = "::1:8080"', "web.listen: host:port is needed, not '::1:8080'"),
+        ('[web]\nlisten = "localhost:65536"', "web.listen: host:port is needed, not 'localhost:65536'"),
+        ('[web]\nhost_names = ["ok", "not ok"]', "web.host_names[2]: a host name is needed, not 'not ok'"),
+        ('[web]\nhost_names = "ok"', "web.host_names: a list of texts is needed, not 'ok'"),
+        ('[web]\nlanguage = "de"', "web.language: one of fr, en is needed, not 'de'"),
+        ('[web]\nmdns = "no"', "web.mdns: true or false is needed, not 'no'"),
+        ("[web]\npassword = false", "web.password: is not known: one of listen, host_names, language, mdns"),
+        ('[[port]]\nprotocol = "tic"\ndevice = "/dev/x"', "port[1].name: is needed"),
+        ('[[port]]\nname = "a"\ndevice = "/dev/x"\nmode = "standard"', "port[1].protocol: is needed"),
+        (
+            '[[port]]\nname = "a"\nprotocol = "zigbee"\ndevice = "/dev/x"\nreceiver = "im871a"',
+            "port[1].protocol: one of tic, wmbus, mbus, modbus is needed, not 'zigbee'",
+        ),
+        (
+            '[[port]]\nname = "a b"\nprotocol = "tic"\ndevice = "/dev/x"',
+            "port[1].name: 1 to 32 letters, digits, - or _ are needed, not 'a b'",
+        ),
+        ('[[port]]\nname = "a"\nprotocol = "tic"', "port[1]: one of device and tcp is needed"),
+        (
+            '[[port]]\nname = "a"\nprotocol = "tic"\ndevice = "/dev/x"\ntcp = "h:1"',
+            "port[1]: one of device and tcp is needed, not both",
+        ),
+        (
+            '[[port]]\nname = "a"\nprotocol = "tic"\ndevice = "ttyUSB0"',
+            "port[1].device: a path such as /dev/ttyUSB0 is needed, not 'ttyUSB0'",
+        ),
+        (
+            '[[port]]\nname = "a"\nprotocol = "tic"\ntcp = "h:1"\nbaud = 9600',
+            "port[1].baud: has no place here: the far end of tcp sets the line",
+        ),
+        (
+            '[[port]]\nname = "a"\nprotocol = "mbus"\ndevice = "/dev/x"\nmode = "standard"',
+            "port[1].mode: has no place here: only a tic port has a mode",
+        ),
+        (
+            '[[port]]\nname = "a"\nprotocol = "tic"\ndevice = "/dev/x"\nreceiver = "im871a"',
+            "port[1].receiver: has no place here: only a wmbus port has a receiver",
+        ),
+        (BUS + BUS.replace("/x", "/y"), "port[2].name: 'bus' is already port[1]'s"),
+        (BUS + BUS.replace("bus", "tub", 1), "port[2].device: '/dev/x' is already port[1]'s"),
+        (WATER + WATER.replace("5678", "5679"), "meter[2].name: 'a' is already meter[1]'s"),
+        (
+            WATER + WATER.replace('"a"', '"b"'),
+            "meter[2].address: 'wmbus:KAM-12345678-1b-16' is already meter[1]'s",
+        ),
+        (WATER + 'medium = "wine"', "meter[1].medium: one of " + ", ".join(Medium) + " is needed, not 'wine'"),
+        (WATER + "unit = 1", "meter[1].unit: has no place here: a meter with an address speaks by itself"),
+        ('[[meter]]\nname = "a"', "meter[1]: an address is needed, or port, unit and model"),
+        ('[[meter]]\nname = "a"\naddress = "12345678"', f"meter[1].address: {ADDRESS} is needed, not '12345678'"),
+        (
+            '[[meter]]\nname = "a"\naddress = "tic:041234567890"\nkey = "' + "00" * 16 + '"',
+            "meter[1].key: has no place here: only wmbus and mbus meters have a key",
+        ),
+        (
+            BUS + '[[meter]]\nname = "a"\nport = "tub"\nunit = 1\nmodel = "m"',
+            "meter[1].port: no [[port]] has the name 'tub'",
+        ),
+        (
+            BUS + '[[meter]]\nname = "a"\nport = "bus"\nunit = 0\nmodel = "m"',
+            "meter[1].unit: 1 to 247 is needed, not 0",
+        ),
+        (BUS + '[[meter]]\nname = "a"\nport = "bus"\nunit = 3', "meter[1].model: is needed beside port and unit"),
+        (
+            BUS.replace("modbus", "mbus") + '[[meter]]\nname = "a"\nport = "bus"\nunit = 3\nmodel = "m"',
+            "meter[1].port: a modbus port is needed, not 'bus', which is mbus",
+        ),
+    ],
+)
+def test_a_fault_is_named_by_its_path_with_what_was_met_and_what_was_expected(text: str, fault: str) -> None:
+    assert faults(text) == [fault]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    assert faults('[box]\ncommit_s = 1\n[web]\nlanguage = "de"\n[[meter]]\nname = ""\n') == [
+        "box.commit_s: one of 10, 60, 300 is needed, not 1",
+        "web.language: one of fr, en is needed, not 'de'",
+        "meter[1].name: a line of 1 to 80 characters is needed, not ''",
+        "meter[1]: an address is needed, or port, unit and model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "met"),
+    [
+        ("abc", "'abc'"),
+        ("", "''"),
+        ("00112233445566778899aabbccddee", "30 characters"),
+        ("00112233445566778899aabbccddeefO", "32 characters, the first that is no hex digit at place 32"),
+        ("0x00112233445566778899aabbccddeeff", "34 characters, the first that is no hex digit at place 2"),
+    ],
+)
+def test_a_key_that_is_nearly_right_is_not_shown(key: str, met: str) -> None:
+    second = WATER.replace('"a"', '"b"').replace("5678", "5679")
+    assert faults(f'{WATER}{second}key = "{key}"') == [f"meter[2].key: 32 hex digits are needed, not {met}"]
+
+
+def test_no_repr_shows_a_key() -> None:
+    config = parse(FULL, "a test")
+    key = config.meters[0].key
+    assert key == bytes(range(16))
+    assert key.hex() not in repr(config)
+    assert repr(key) not in repr(config)
+
+
+def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "releve.toml"
+    with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
+        load(path)
+    path.write_bytes(b"[box]\n# caf\xe9\n")
+    with pytest.raises(ConfigError, match="UTF-8 text is needed, and byte 12 is not"):
+        load(path)
+    path.write_bytes(b"#" * 1_000_001)
+    with pytest.raises(ConfigError, match="at most 1000000 bytes"):
+        load(path)
+    path.write_text(FULL)
+    assert load(path) == parse(FULL, "a test")
+
+
+SOME = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=3)
+KEYS = st.sampled_from(["name", "protocol", "device", "tcp", "baud", "address", "key", "port", "unit", "listen", "zz"])
+
+
+@given(st.dictionaries(st.sampled_from(["box", "dwelling", "web", "port", "meter"]), st.dictionaries(KEYS, SOME)))
+def test_a_file_of_wrong_types_gives_only_faults(document: dict[str, dict[str, object]]) -> None:
+    lines = []
+    for name, table in document.items():
+        lines.append(f"[[{name}]]" if name in {"port", "meter"} else f"[{name}]")
+        lines.extend(f"{key} = {_toml(value)}" for key, value in table.items() if value is not None)
+    with contextlib.suppress(ConfigError):
+        parse("\n".join(lines), "a test")
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value if item is not None) + "]"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "") + "'"
