@@ -1,0 +1,335 @@
+"""From what ports hear to points: whose meter, is it plausible, which series. Counts all it refuses."""
+
+import logging
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, Reading, State, Telegram
+from gateway.model import Meter, Point, SeriesKey
+from gateway.plausible import IndexWatch, Verdict
+
+log = logging.getLogger(__name__)
+
+# Addresses nobody adopted: enough for a tower block, forgotten after a week unheard.
+HEARD_MAX = 2000
+HEARD_S_MAX = 7 * 86400
+# Encrypted telegrams kept in memory for each unadopted meter, so that a key can be tried the moment it is typed.
+SEALED_KEPT = 4
+# A wired line belongs to the house: its first meter is taken as ours once so many frames agree on its address.
+ADOPT_AFTER = 3
+# What reaches the store. Every frame reaches the live view.
+INDEX_PACE_S = 10
+LEVEL_PACE_S = 10
+OTHER_PACE_S = 60
+# An index that does not move is written this often all the same: it says that the meter was heard.
+UNCHANGED_PACE_S = 600
+# A meter may date a value itself; a date outside this window is a wrong clock, and reception time is used.
+AGE_S_MAX = 2 * 86400
+BUG_BYTES_KEPT = 8
+
+
+class Header(Protocol):
+    """What is looked at of a telegram nobody adopted."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def medium(self) -> Medium: ...
+    @property
+    def encrypted(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """How one port's frames are understood.
+
+    `header` is all that is looked at of a radio telegram that nobody adopted. A wired line has none: what speaks
+    there is the house's own, it is decoded at once and its first meter is taken by itself.
+    """
+
+    decode: Callable[[Frame, bytes | None], Telegram]
+    header: Callable[[Frame], Header] | None = None
+
+
+@dataclass(slots=True)
+class Heard:
+    """An address nobody adopted: header, counts and signal only."""
+
+    address: str
+    medium: Medium
+    encrypted: bool
+    port: str
+    first_at: int
+    last_at: int
+    count: int = 0
+    rssi_dbm: int | None = None
+    sealed: deque[Frame] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
+
+
+@dataclass(slots=True)
+class MeterLog:
+    """What an adopted meter last said, in memory only. `levels` are its main ones: what may be shown as "now"."""
+
+    port: str
+    state: State
+    heard_at: int
+    telegrams: int = 0
+    interval_s: float | None = None
+    rssi_dbm: int | None = None
+    medium: Medium = Medium.OTHER
+    error: str | None = None
+    status: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
+    levels: dict[SeriesKey, Point] = field(default_factory=dict)
+    sealed: deque[Frame] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
+
+
+@dataclass(slots=True)
+class PortLog:
+    """How a line is doing. `open_` false: lost since `since`, for `reason`."""
+
+    protocol: str
+    since: int
+    open_: bool = False
+    reason: str | None = None
+    heard_at: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    last_fault: str | None = None
+    bugs: deque[bytes] = field(default_factory=lambda: deque(maxlen=BUG_BYTES_KEPT))
+
+
+class Meters(Protocol):
+    """The part of the catalogue that is asked for each telegram."""
+
+    def meter(self, address: str) -> Meter | None: ...
+    def key(self, address: str) -> bytes | None: ...
+
+
+class Collect:
+    """The sink of all ports. Runs in the event loop's thread; nothing here waits.
+
+    `keep` takes points for the store; `live` is told of every main level and of every telegram; `adopt` is asked to
+    take a wired line's first meter.
+    """
+
+    def __init__(
+        self,
+        *,
+        drivers: dict[str, Driver],
+        protocols: dict[str, str],
+        meters: Meters,
+        latest: Callable[[SeriesKey], Point | None],
+        keep: Callable[[Sequence[Point]], None],
+        live: Callable[[str, MeterLog, Sequence[Point]], None],
+        adopt: Callable[[Telegram, str], bool],
+        now: Callable[[], int],
+    ) -> None:
+        self._drivers = drivers
+        self._meters = meters
+        self._latest = latest
+        self._keep = keep
+        self._live = live
+        self._adopt = adopt
+        self._now = now
+        self.ports = {name: PortLog(protocol, now()) for name, protocol in protocols.items()}
+        self.meters: dict[str, MeterLog] = {}
+        self.heard: OrderedDict[str, Heard] = OrderedDict()
+        self._watches: dict[SeriesKey, IndexWatch] = {}
+        self._kept: dict[SeriesKey, tuple[int, int, int]] = {}
+
+    # -- Sink ---------------------------------------------------------------------------------------------------------
+    def opened(self, port: str) -> None:
+        state = self.ports[port]
+        state.open_, state.since, state.reason = True, self._now(), None
+
+    def lost(self, port: str, reason: str) -> None:
+        state = self.ports[port]
+        if state.open_ or state.reason is None:
+            state.since = self._now()
+            log.warning("port %s: %s", port, reason)
+        state.open_, state.reason = False, reason
+        state.counts["lost"] += 1
+
+    def fault(self, port: str, error: DecodeError) -> None:
+        state = self.ports[port]
+        state.counts["faults"] += 1
+        state.last_fault = str(error)
+
+    def frame(self, port: str, frame: Frame) -> None:
+        state = self.ports[port]
+        state.counts["frames"] += 1
+        try:
+            self._frame(port, frame)
+        except DecodeError as error:
+            self.fault(port, error)
+        except Exception:  # the one wall: a bug in one decoder blinds one meter, not the house
+            state.counts["bugs"] += 1
+            state.bugs.append(frame.data)
+            state.last_fault = "a bug in the decoder: see the log"
+            log.exception("port %s: the decoder failed on %s", port, frame.data.hex())
+
+    def telegram(self, port: str, telegram: Telegram) -> None:
+        state = self.ports[port]
+        state.counts["telegrams"] += 1
+        state.heard_at = self._now()
+        address = str(telegram.address)
+        meter = self._meters.meter(address)
+        if meter is None:
+            state.counts["not adopted"] += 1
+            return
+        self._accept(port, meter, telegram, None)
+
+    # -- whose meter --------------------------------------------------------------------------------------------------
+    def _frame(self, port: str, frame: Frame) -> None:
+        driver = self._drivers[port]
+        state = self.ports[port]
+        telegram = None
+        header: Header
+        if driver.header is None:
+            header = telegram = driver.decode(frame, None)
+        else:
+            header = driver.header(frame)
+        state.heard_at = self._now()
+        address = str(header.address)
+        meter = self._meters.meter(address)
+        if meter is None:
+            heard = self._note_heard(port, frame, header)
+            if telegram is None or heard.count < ADOPT_AFTER or not self._adopt(telegram, port):
+                return
+            meter = self._meters.meter(address)
+            assert meter is not None
+        if telegram is None:
+            telegram = driver.decode(frame, self._meters.key(address))
+        state.counts["telegrams"] += 1
+        for fault in telegram.faults:
+            state.counts["bad parts"] += 1
+            state.last_fault = str(fault)
+        self.heard.pop(address, None)
+        self._accept(port, meter, telegram, frame)
+
+    def _note_heard(self, port: str, frame: Frame, header: Header) -> Heard:
+        address = str(header.address)
+        now = self._now()
+        self.ports[port].counts["not adopted"] += 1
+        heard = self.heard.get(address)
+        if heard is None:
+            heard = Heard(address, header.medium, header.encrypted, port, now, now)
+            self.heard[address] = heard
+        self.heard.move_to_end(address)
+        heard.port, heard.last_at, heard.rssi_dbm = port, now, frame.rssi_dbm
+        heard.count += 1
+        heard.encrypted = header.encrypted
+        if header.encrypted:
+            heard.sealed.append(frame)
+        while self.heard:
+            oldest = next(iter(self.heard.values()))
+            if len(self.heard) <= HEARD_MAX and oldest.last_at > now - HEARD_S_MAX:
+                break
+            del self.heard[oldest.address]
+        return heard
+
+    def replay(self, address: str, frames: Sequence[Frame], port: str) -> None:
+        """Decode kept telegrams again, after an adoption or a new key."""
+        meter = self._meters.meter(address)
+        assert meter is not None, address
+        for frame in frames:
+            self._accept(port, meter, self._drivers[port].decode(frame, self._meters.key(address)), frame)
+
+    # -- is it plausible, which series --------------------------------------------------------------------------------
+    def _accept(self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None) -> None:
+        now = self._now()
+        entry = self.meters.get(meter.address)
+        if entry is None:
+            entry = self.meters[meter.address] = MeterLog(port, telegram.state, now)
+        elif now > entry.heard_at:
+            gap_s = now - entry.heard_at
+            entry.interval_s = gap_s if entry.interval_s is None else 0.8 * entry.interval_s + 0.2 * gap_s
+        entry.port, entry.state, entry.heard_at = port, telegram.state, now
+        entry.medium, entry.error, entry.status = telegram.medium, telegram.error, telegram.status
+        entry.telegrams += 1
+        if frame is not None:
+            entry.rssi_dbm = frame.rssi_dbm
+        if telegram.state is not State.DECODED:
+            self.ports[port].counts[telegram.state.value] += 1
+            if frame is not None and telegram.state in (State.KEY_MISSING, State.WRONG_KEY):
+                entry.sealed.append(frame)
+        else:
+            entry.sealed.clear()
+        shown: list[Point] = []
+        kept: list[Point] = []
+        for reading in telegram.readings:
+            if reading.quantity.kind is Kind.TEXT:
+                entry.texts[reading.register] = str(reading.value)
+                continue
+            point = to_point(meter.point, reading, now)
+            if point is None:
+                continue
+            if reading.quantity.kind is Kind.INDEX:
+                if not self._believe(point):
+                    self.ports[port].counts["held"] += 1
+                    self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
+                    continue
+            else:
+                if point.main:
+                    entry.levels[point.series] = point
+                    shown.append(point)
+            if self._due(point):
+                kept.append(point)
+                if point.quantity.kind is Kind.INDEX and point.main:
+                    shown.append(point)
+        if kept:
+            self._keep(kept)
+        self._live(meter.point, entry, shown)
+
+    def _believe(self, point: Point) -> bool:
+        watch = self._watches.get(point.series)
+        if watch is None:
+            watch = self._watches[point.series] = IndexWatch(point.quantity)
+            last = self._latest(point.series)
+            if last is not None:
+                watch.at, watch.value, watch.exponent = last.at, last.value, last.exponent
+        return watch.judge(point.at, point.value, point.exponent) is Verdict.KEEP
+
+    def _due(self, point: Point) -> bool:
+        """Whether this point goes to the store now: at a pace, sooner when it changed."""
+        last = self._kept.get(point.series)
+        if last is not None:
+            at, value, exponent = last
+            changed = (value, exponent) != (point.value, point.exponent)
+            if point.quantity.kind is Kind.INDEX:
+                pace_s = (INDEX_PACE_S if point.main else OTHER_PACE_S) if changed else UNCHANGED_PACE_S
+            else:
+                pace_s = LEVEL_PACE_S if point.main else OTHER_PACE_S
+            if point.at - at < pace_s:
+                return False
+        self._kept[point.series] = (point.at, point.value, point.exponent)
+        return True
+
+    def forget(self, point: str) -> None:
+        """A metering point's meter changed: its last index says nothing of the new one."""
+        for key in [key for key in self._watches if key.point == point]:
+            del self._watches[key]
+
+
+def to_point(point: str, reading: Reading, now: int) -> Point | None:
+    """The point a reading becomes, or None: only present, instantaneous numbers are kept as series."""
+    if reading.storage or reading.function is not Function.INSTANTANEOUS or not isinstance(reading.value, Decimal):
+        return None
+    at = now
+    if reading.at is not None and now - AGE_S_MAX < reading.at.timestamp() <= now:
+        at = int(reading.at.timestamp())
+    sign, digits, exponent = reading.value.as_tuple()
+    assert isinstance(exponent, int)
+    value = int("".join(map(str, digits)))
+    register = f"{reading.register}.{reading.subunit}" if reading.subunit else reading.register
+    return Point(
+        SeriesKey(point, register, reading.tariff),
+        reading.quantity,
+        at,
+        -value if sign else value,
+        exponent,
+        reading.main,
+    )

@@ -1,0 +1,471 @@
+"""What the pages, the API and the command line may ask of a running gateway, or have it do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from drivers.model import Kind, Medium, Quantity, State, Telegram
+from gateway.catalog import Catalog
+from gateway.collect import Collect, Driver, Heard, MeterLog
+from gateway.config import Config
+from gateway.config import Meter as ConfigMeter
+from gateway.model import Meter, MeteringPoint, Point, SeriesKey
+from gateway.store import Store
+
+# Live events a slow browser may fall behind by; beyond it the oldest are dropped and counted, the next ones suffice.
+LIVE_QUEUE_MAX = 500
+# A meter is silent after three of its usual intervals, and never sooner than this.
+SILENT_S_MIN = 60
+SILENT_INTERVALS = 3
+# Two index points further apart than this leave the time between them unknown (an unchanged index is kept each 600 s).
+GAP_S = 3 * 3600
+
+# What "the index" of a point counts, first found first taken.
+MAIN_QUANTITIES = (Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.VOLUME, Quantity.HEAT_COST)
+VOLUME_FIRST = (Quantity.VOLUME, Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.HEAT_COST)
+# How a wired meter that was taken by itself is called until somebody renames it.
+FIRST_NAMES = {
+    "fr": {
+        Medium.ELECTRICITY: "Électricité",
+        Medium.GAS: "Gaz",
+        Medium.WATER: "Eau froide",
+        Medium.HOT_WATER: "Eau chaude",
+        Medium.HEAT: "Chauffage",
+        Medium.COOLING: "Froid",
+        Medium.HEAT_COST: "Radiateur",
+        Medium.OTHER: "Compteur",
+    },
+    "en": {
+        Medium.ELECTRICITY: "Electricity",
+        Medium.GAS: "Gas",
+        Medium.WATER: "Cold water",
+        Medium.HOT_WATER: "Hot water",
+        Medium.HEAT: "Heating",
+        Medium.COOLING: "Cooling",
+        Medium.HEAT_COST: "Radiator",
+        Medium.OTHER: "Meter",
+    },
+}
+LEVEL_QUANTITIES = (Quantity.POWER, Quantity.APPARENT_POWER, Quantity.POWER_JOULE, Quantity.FLOW)
+
+
+class PointState(StrEnum):
+    """How a metering point is doing, in one word."""
+
+    SPEAKING = "speaking"
+    SILENT = "silent"
+    KEY_MISSING = "key-missing"
+    WRONG_KEY = "wrong-key"
+    UNREADABLE = "unreadable"
+    NEVER_HEARD = "never-heard"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A present value: what, how much in the quantity's unit, since when."""
+
+    series: SeriesKey
+    quantity: Quantity
+    at: int
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PointView:
+    """One metering point as a page shows it.
+
+    `index` is the total of its main index series (None if it has none yet); `level` its present power or flow, None
+    when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text.
+    """
+
+    point: MeteringPoint
+    address: str | None
+    state: PointState
+    port: str | None
+    rssi_dbm: int | None
+    heard_at: int | None
+    telegrams: int
+    index_series: tuple[SeriesKey, ...]
+    quantity: Quantity | None
+    index: Value | None
+    level: Value | None
+    texts: dict[str, str]
+    status: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardMeter:
+    """A meter somebody's house has and nobody adopted: header and counts only."""
+
+    address: str
+    medium: Medium
+    encrypted: bool
+    port: str
+    count: int
+    rssi_dbm: int | None
+    first_at: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortView:
+    """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings..."""
+
+    name: str
+    protocol: str
+    open: bool
+    since: int
+    reason: str | None
+    heard_at: int | None
+    counts: dict[str, int]
+    last_fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The answer to "this meter is mine": the point it stands at, and what its telegrams give now."""
+
+    point: str
+    state: State | None
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One thing that just happened, for the live view: a value, or a point or port whose state changed."""
+
+    value: Value | None = None
+    point: str | None = None
+    state: PointState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A level over time, one entry a bucket; None where nothing was heard. Times are UTC seconds, bucket starts."""
+
+    at: Sequence[int]
+    low: Sequence[Decimal | None]
+    mean: Sequence[Decimal | None]
+    high: Sequence[Decimal | None]
+
+
+class House:
+    """The running gateway, as one object. Methods are called in the event loop; those that need the card are async."""
+
+    def __init__(
+        self,
+        config: Config,
+        catalog: Catalog,
+        store: Store,
+        drivers: dict[str, Driver],
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self.config = config
+        self.catalog = catalog
+        self.store = store
+        self.now = now
+        self.started_at = now()
+        self.zone = ZoneInfo(config.dwelling.time_zone)
+        self.live_dropped = 0
+        self._queues: set[asyncio.Queue[Live]] = set()
+        self._states: dict[str, PointState] = {}
+        self._drivers = drivers
+        self._keys: dict[str, bytes] = {}
+        for meter in config.meters:
+            self._adopt_configured(meter)
+        self.collect = Collect(
+            drivers=drivers,
+            protocols={port.name: port.protocol for port in config.ports},
+            meters=self,
+            latest=store.latest,
+            keep=self._keep,
+            live=self._tell,
+            adopt=self._adopt_wired,
+            now=now,
+        )
+
+    # -- what stands here ---------------------------------------------------------------------------------------------
+    @property
+    def saved_to(self) -> int:
+        """Everything shown up to this time (UTC seconds) is on the card."""
+        return self.store.saved_to
+
+    @property
+    def store_trouble(self) -> str | None:
+        """Why the last commit failed, in one sentence, or None."""
+        return self.store.trouble
+
+    @property
+    def language(self) -> str:
+        return self.config.web.language
+
+    @property
+    def dwelling_name(self) -> str:
+        return self.config.dwelling.name
+
+    def points(self) -> tuple[PointView, ...]:
+        """Every metering point of the dwelling, in the order of adoption."""
+        return tuple(self._view(point) for point in self.catalog.points())
+
+    def point(self, point_id: str) -> PointView | None:
+        for point in self.catalog.points():
+            if point.id == point_id:
+                return self._view(point)
+        return None
+
+    def heard(self) -> tuple[HeardMeter, ...]:
+        """Meters nobody adopted, the latest heard first."""
+        return tuple(_heard_view(heard) for heard in reversed(self.collect.heard.values()))
+
+    def ports(self) -> tuple[PortView, ...]:
+        return tuple(
+            PortView(
+                name,
+                log.protocol,
+                log.open_,
+                log.since,
+                log.reason,
+                log.heard_at,
+                dict(log.counts),
+                log.last_fault,
+            )
+            for name, log in self.collect.ports.items()
+        )
+
+    def series(self, point_id: str) -> tuple[SeriesKey, ...]:
+        """All series of a point, whatever they measure."""
+        return tuple(info.key for info in self.store.series() if info.key.point == point_id)
+
+    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
+        """The series whose sum is the point's total: the one of tariff 0, else all tariffs."""
+        mains: dict[Quantity, list[SeriesKey]] = {}
+        for info in self.store.series():
+            if info.key.point == point_id and info.main and info.quantity.kind is Kind.INDEX:
+                mains.setdefault(info.quantity, []).append(info.key)
+        point = next((point for point in self.catalog.points() if point.id == point_id), None)
+        liquid = point is not None and point.medium in (Medium.WATER, Medium.HOT_WATER, Medium.GAS)
+        for quantity in VOLUME_FIRST if liquid else MAIN_QUANTITIES:
+            if keys := sorted(mains.get(quantity, [])):
+                totals = tuple(key for key in keys if key.tariff == 0)
+                return totals[:1] or tuple(keys)
+        return ()
+
+    def history_start(self, point_id: str) -> int | None:
+        """When the point's index series begin, UTC seconds."""
+        keys = set(self.index_series(point_id))
+        starts = [info.first_at for info in self.store.series() if info.key in keys]
+        return max(starts, default=None)
+
+    # -- how much -----------------------------------------------------------------------------------------------------
+    async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
+        """What was taken between each two bounds (UTC seconds), in the point's unit; None where it is not known."""
+        keys = self.index_series(point_id)
+        if not keys or len(bounds) < 2:
+            return [None] * (len(bounds) - 1)
+        return await self.store.run(self._consumption, keys, tuple(bounds))
+
+    def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
+        totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
+        for key in keys:
+            for index, part in enumerate(self.store.consumption(key, bounds, gap_s=GAP_S)):
+                total = totals[index]
+                if part.value is None or total is None:
+                    totals[index] = None
+                else:
+                    totals[index] = total + Decimal(part.value).scaleb(part.exponent)
+        return totals
+
+    async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
+        """A level over time in at most `buckets` steps."""
+        return await self.store.run(self._curve, series, start, end, buckets)
+
+    # -- what may be done ---------------------------------------------------------------------------------------------
+    async def adopt(self, address: str, name: str, key: bytes | None) -> Adoption:
+        """Take a heard meter as the house's own; LookupError when no such meter was heard.
+
+        The encrypted telegrams still in memory are decoded at once, so the answer says whether the key fits.
+        """
+        heard = self.collect.heard.get(address)
+        if heard is None and self.catalog.meter(address) is None:
+            raise LookupError(f"{address}: not heard these seven days")
+        medium = heard.medium if heard else Medium.OTHER
+        meter = self.catalog.adopt(address, name, medium, self.now())
+        if key is not None:
+            self.catalog.set_key(address, key)
+        if heard is not None:
+            self.collect.replay(address, tuple(heard.sealed), heard.port)
+            del self.collect.heard[address]
+        return self._adoption(meter)
+
+    async def set_key(self, address: str, key: bytes) -> Adoption:
+        """Try another key on the telegrams that wait for one; LookupError when the meter is not ours."""
+        meter = self.catalog.meter(address)
+        if meter is None:
+            raise LookupError(f"{address}: not adopted")
+        self._keys.pop(address, None)
+        self.catalog.set_key(address, key)
+        log = self.collect.meters.get(address)
+        if log is not None:
+            waiting = tuple(log.sealed)
+            log.sealed.clear()
+            self.collect.replay(address, waiting, log.port)
+        return self._adoption(meter)
+
+    def rename(self, point_id: str, name: str) -> None:
+        self.catalog.rename(point_id, name)
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[asyncio.Queue[Live]]:
+        """What happens from now on, for one listener."""
+        queue: asyncio.Queue[Live] = asyncio.Queue(LIVE_QUEUE_MAX)
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
+
+    # -- the catalogue as `collect` asks it ---------------------------------------------------------------------------
+    def meter(self, address: str) -> Meter | None:
+        return self.catalog.meter(address)
+
+    def key(self, address: str) -> bytes | None:
+        return self._keys.get(address) or self.catalog.key(address)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+    def _adopt_configured(self, meter: ConfigMeter) -> None:
+        self.catalog.adopt(meter.address, meter.name, meter.medium or _medium(meter.address), self.now())
+        if meter.key is not None:
+            self._keys[meter.address] = meter.key
+
+    def _adopt_wired(self, telegram: Telegram, port: str) -> bool:
+        """The first meter on a wire of ours is ours; a second one on the same wire is not taken unasked."""
+        address = str(telegram.address)
+        if telegram.state is not State.DECODED:
+            return False
+        taken = f"port {port}"
+        if self.catalog.setting(taken) not in (None, address):
+            return False
+        self.catalog.set_setting(taken, address)
+        self.catalog.adopt(address, FIRST_NAMES[self.language][telegram.medium], telegram.medium, self.now())
+        return True
+
+    def _keep(self, points: Sequence[Point]) -> None:
+        self.store.add(points)
+
+    def _tell(self, point_id: str, log: MeterLog, points: Sequence[Point]) -> None:
+        state = self._state(log)
+        if self._states.get(point_id) is not state:
+            self._states[point_id] = state
+            self._publish(Live(point=point_id, state=state))
+        for point in points:
+            self._publish(Live(_value(point), point_id, state))
+
+    def watch_states(self) -> None:
+        """Say which points fell silent; called now and then, since silence sends no telegram."""
+        for address, log in self.collect.meters.items():
+            if (meter := self.catalog.meter(address)) is not None:
+                self._tell(meter.point, log, ())
+
+    def _publish(self, event: Live) -> None:
+        for queue in self._queues:
+            if queue.full():
+                queue.get_nowait()
+                self.live_dropped += 1
+            queue.put_nowait(event)
+
+    def _view(self, point: MeteringPoint) -> PointView:
+        meter = self.catalog.meter_of(point.id)
+        log = self.collect.meters.get(meter.address) if meter else None
+        keys = self.index_series(point.id)
+        index = self._index(keys)
+        heard_at = log.heard_at if log else (index.at if index else None)
+        if log is None:
+            state = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
+        else:
+            state = self._state(log)
+        return PointView(
+            point=point,
+            address=meter.address if meter else None,
+            state=state,
+            port=log.port if log else None,
+            rssi_dbm=log.rssi_dbm if log else None,
+            heard_at=heard_at,
+            telegrams=log.telegrams if log else 0,
+            index_series=keys,
+            quantity=index.quantity if index else None,
+            index=index,
+            level=self._level(log) if log and state is PointState.SPEAKING else None,
+            texts=dict(log.texts) if log else {},
+            status=log.status if log else (),
+        )
+
+    def _state(self, log: MeterLog) -> PointState:
+        usual_s = max(SILENT_S_MIN, SILENT_INTERVALS * (log.interval_s or 0))
+        port = self.collect.ports.get(log.port)
+        if self.now() - log.heard_at > usual_s or (port is not None and not port.open_):
+            return PointState.SILENT
+        match log.state:
+            case State.DECODED:
+                return PointState.SPEAKING
+            case State.KEY_MISSING:
+                return PointState.KEY_MISSING
+            case State.WRONG_KEY:
+                return PointState.WRONG_KEY
+            case _:
+                return PointState.UNREADABLE
+
+    def _index(self, keys: Sequence[SeriesKey]) -> Value | None:
+        parts = [self.store.latest(key) for key in keys]
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
+            return None
+        key = keys[0] if len(keys) == 1 else SeriesKey(keys[0].point, "total")
+        total = sum((part.decimal for part in known), Decimal(0))
+        return Value(key, known[0].quantity, max(part.at for part in known), total)
+
+    def _level(self, log: MeterLog) -> Value | None:
+        """The present power or flow; a mean of a period that ended long ago (TIC CCASN) is not the present."""
+        oldest = self.now() - max(SILENT_S_MIN, int(SILENT_INTERVALS * (log.interval_s or 0)))
+        for quantity in LEVEL_QUANTITIES:
+            for point in log.levels.values():
+                if point.quantity is quantity and point.at >= oldest:
+                    return _value(point)
+        return None
+
+    def _adoption(self, meter: Meter) -> Adoption:
+        log = self.collect.meters.get(meter.address)
+        view = self.point(meter.point)
+        values = tuple(value for value in (view.index, view.level) if value is not None) if view else ()
+        return Adoption(meter.point, log.state if log else None, values)
+
+
+def _value(point: Point) -> Value:
+    return Value(point.series, point.quantity, point.at, point.decimal)
+
+
+def _heard_view(heard: Heard) -> HeardMeter:
+    return HeardMeter(
+        heard.address,
+        heard.medium,
+        heard.encrypted,
+        heard.port,
+        heard.count,
+        heard.rssi_dbm,
+        heard.first_at,
+        heard.last_at,
+    )
+
+
+def _medium(address: str) -> Medium:
+    """What a configured meter measures when the file does not say: its address tells, or it is an electricity meter."""
+    protocol, _, rest = address.partition(":")
+    if protocol not in ("wmbus", "mbus"):
+        return Medium.ELECTRICITY
+    from drivers.wmbus.records import medium  # late: a house without M-Bus does not load it
+
+    return medium(int(rest.rpartition("-")[2], 16))

@@ -1,0 +1,107 @@
+"""From the configuration's ports to running ones: which framer, which decoder, which line."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.model import Frame, Framer, Telegram
+from gateway.collect import Driver
+from gateway.config import Meter
+from gateway.config import Port as PortConfig
+from gateway.ports import Port, Sink
+from gateway.ports.stream import SerialLine, StreamPort, TcpLine
+
+if TYPE_CHECKING:
+    from drivers.wmbus import Formats
+
+
+def drivers(ports: Sequence[PortConfig]) -> dict[str, Driver]:
+    """The driver of each port whose meters speak in frames. Imports only the protocols that the house uses."""
+    found: dict[str, Driver] = {}
+    for port in ports:
+        match port.protocol:
+            case "tic":
+                from drivers import tic
+
+                found[port.name] = Driver(lambda frame, key: tic.decode(frame))
+            case "mbus":
+                from drivers import mbus
+
+                found[port.name] = Driver(lambda frame, key: mbus.decode(frame))
+            case "wmbus":
+                from drivers import wmbus
+
+                found[port.name] = Driver(partial(_wmbus, formats=wmbus.Formats()), wmbus.header)
+            case "modbus":
+                pass  # its port asks and decodes in one
+    return found
+
+
+def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
+    """The port a configuration names, not running yet."""
+    if port.protocol == "modbus":
+        return _modbus(port, meters, sink)
+    framer, baud, start = _framer(port)
+    line: SerialLine | TcpLine
+    if port.device is not None:
+        # TIC is a 7E1 line read as 8N1: neither pyserial nor the kernel would check the parity, our framer does.
+        parity = "N" if port.protocol == "tic" else port.parity
+        line = SerialLine(port.device, port.baud or baud, parity, port.stopbits)
+    else:
+        assert port.tcp is not None
+        line = TcpLine(*port.tcp)
+    return StreamPort(port.name, line, framer, sink, start)
+
+
+def _framer(port: PortConfig) -> tuple[Callable[[], Framer], int, bytes]:
+    """What cuts this port's bytes, the line's own rate, and what to write when it opens."""
+    match port.protocol:
+        case "tic":
+            from drivers import tic
+
+            raw = port.device is not None or port.parity == "N"
+            return lambda: tic.Framer(parity=raw), 9600, b""
+        case "mbus":
+            from drivers import mbus
+
+            return mbus.Framer, 2400, b""
+        case _:
+            from drivers.receivers import RECEIVERS
+
+            receiver = RECEIVERS[port.receiver or "im871a"]
+            return receiver.framer, receiver.baud, receiver.start
+
+
+def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
+    from drivers import modbus
+    from gateway.ports import modbus as bus
+
+    units = [
+        bus.Unit(meter.unit, modbus.load(meter.model), float(meter.every_s))
+        for meter in meters
+        if meter.port == port.name and meter.unit is not None and meter.model is not None
+    ]
+    line: bus.SerialLine | bus.TcpLine
+    if port.device is not None:
+        line = bus.SerialLine(port.device, port.baud or 9600, port.parity, port.stopbits)
+    else:
+        assert port.tcp is not None
+        line = bus.TcpLine(*port.tcp)
+    return bus.ModbusPort(port.name, line, units, sink)
+
+
+def _wmbus(frame: Frame, key: bytes | None, *, formats: "Formats") -> Telegram:
+    from drivers import wmbus
+
+    return wmbus.decode(frame, key, formats)
+
+
+def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:
+    """What only the drivers can say of a configuration: a model nobody wrote a map for."""
+    from drivers import modbus
+
+    found = []
+    for number, meter in enumerate(meters, 1):
+        if meter.model is not None and meter.model not in modbus.models():
+            found.append(f"meter[{number}].model: one of {', '.join(modbus.models())} is needed, not {meter.model!r}")
+    return found

@@ -1,0 +1,81 @@
+"""Whether an index may be believed: one that runs backwards or leaps is held until the meter insists."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from drivers.model import Quantity
+
+# The most a dwelling's or a small building's meter can count in an hour, far above what is usual: 250 kVA, a DN50
+# water meter's overload flow, a G40 gas meter. A leap above this is a damaged reading or another meter.
+PER_HOUR_MAX = {
+    Quantity.ENERGY: 250_000,
+    Quantity.ENERGY_JOULE: 900_000_000,
+    Quantity.REACTIVE_ENERGY: 250_000,
+    Quantity.APPARENT_ENERGY: 250_000,
+    Quantity.VOLUME: 70_000,
+    Quantity.HEAT_COST: 200,
+}
+# Meters tell time to a minute and count in whole steps: this much is always allowed.
+SLACK_H = 0.25
+CONFIRMATIONS = 2
+
+
+class Verdict(Enum):
+    """What becomes of an index."""
+
+    KEEP = "keep"
+    HOLD = "hold"
+
+
+@dataclass(slots=True)
+class IndexWatch:
+    """The last believed value of one index, and the one that leapt and waits to be confirmed.
+
+    Values are exact integers of one power of ten (`exponent`); times are UTC seconds. A leap forward is believed when
+    CONFIRMATIONS further readings follow it plausibly. A step backwards never is: a new meter is said by a swap.
+    """
+
+    quantity: Quantity
+    at: int | None = None
+    value: int = 0
+    exponent: int = 0
+    _held_at: int = 0
+    _held_value: int = 0
+    _held_exponent: int = 0
+    _agreed: int = 0
+
+    def judge(self, at: int, value: int, exponent: int) -> Verdict:
+        """Believe or hold one reading."""
+        if self.at is None or self._follows(self.at, self.value, self.exponent, at, value, exponent):
+            self._believe(at, value, exponent)
+            return Verdict.KEEP
+        if _less(value, exponent, self.value, self.exponent):
+            self._agreed = 0
+            return Verdict.HOLD
+        if self._agreed and self._follows(self._held_at, self._held_value, self._held_exponent, at, value, exponent):
+            self._agreed += 1
+        else:
+            self._agreed = 1
+        self._held_at, self._held_value, self._held_exponent = at, value, exponent
+        if self._agreed > CONFIRMATIONS:
+            self._believe(at, value, exponent)
+            return Verdict.KEEP
+        return Verdict.HOLD
+
+    def _believe(self, at: int, value: int, exponent: int) -> None:
+        self.at, self.value, self.exponent = at, value, exponent
+        self._agreed = 0
+
+    def _follows(self, at0: int, value0: int, exponent0: int, at: int, value: int, exponent: int) -> bool:
+        if _less(value, exponent, value0, exponent0):
+            return False
+        limit = PER_HOUR_MAX.get(self.quantity)
+        if limit is None:
+            return True
+        grown = value * 10.0**exponent - value0 * 10.0**exponent0
+        return grown <= limit * (max(at - at0, 0) / 3600 + SLACK_H)
+
+
+def _less(value: int, exponent: int, other: int, other_exponent: int) -> bool:
+    low = min(exponent, other_exponent)
+    return value * 10 ** (exponent - low) < other * 10 ** (other_exponent - low)

@@ -1,0 +1,30 @@
+"""The only openers of lines. A port reads until its line fails, then raises OSError or TimeoutError."""
+
+from typing import Protocol
+
+from drivers.model import DecodeError, Frame, Telegram
+
+
+class Sink(Protocol):
+    """Where a port puts what it hears. Calls never block and never raise."""
+
+    def opened(self, port: str) -> None:
+        """The line is open; nothing need have been heard yet."""
+
+    def frame(self, port: str, frame: Frame) -> None:
+        """A frame was cut; it is not decoded yet."""
+
+    def telegram(self, port: str, telegram: Telegram) -> None:
+        """A port that asks its meters (Modbus) has read one."""
+
+    def fault(self, port: str, error: DecodeError) -> None:
+        """Bytes were refused."""
+
+
+class Port(Protocol):
+    """One line or radio."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Open the line and read until cancelled, or until OSError or TimeoutError says that it is lost."""

@@ -1,0 +1,35 @@
+"""Runs what the world may break, and starts it again. What we broke ends the process."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+RETRY_S_MIN = 0.5
+RETRY_S_MAX = 5.0
+
+
+async def keep_running(
+    run: Callable[[], Awaitable[None]],
+    lost: Callable[[str], None],
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Run for ever: after OSError or TimeoutError say so to `lost` and try again within RETRY_S_MAX.
+
+    A run that lasted resets the pause. Any other exception is a bug and passes through.
+    """
+    loop = asyncio.get_running_loop()
+    pause_s = RETRY_S_MIN
+    while True:
+        began = loop.time()
+        try:
+            await run()
+            lost("ended")
+        except TimeoutError as error:
+            lost(str(error) or "no answer in time")
+        except OSError as error:
+            lost(error.strerror or str(error))
+        if loop.time() - began > RETRY_S_MAX:
+            pause_s = RETRY_S_MIN
+        await sleep(pause_s * random.uniform(0.8, 1.0))  # noqa: S311 - jitter, not a secret
+        pause_s = min(2 * pause_s, RETRY_S_MAX)
