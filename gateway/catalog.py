@@ -1,0 +1,327 @@
+"""The catalogue: dwelling, metering points, meters, settings and keys, in two small files replaced whole."""
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tinydb import TinyDB
+from tinydb.storages import Storage
+from tinydb.table import Document, Table
+
+from drivers.model import Medium
+from gateway.model import Meter, MeteringPoint
+
+VERSION = 1
+FILE_BYTES_MAX = 10_000_000
+NAME_CHARACTERS_MAX = 80
+ID_CHARACTERS_MAX = 40
+KEY_BYTES = 16
+
+T = TypeVar("T")
+
+
+class CatalogError(Exception):
+    """What is wrong with a catalogue file, or with what was asked of the catalogue, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dwelling:
+    id: str
+    name: str
+    time_zone: str
+
+
+class Catalog:
+    """What the household has told the box. One owner, one thread; each change is on the card when its method returns.
+
+    A change that the card refuses (OSError) is undone here too, so what is answered is what a restart would answer.
+    """
+
+    def __init__(self, directory: Path, dwelling_name: str, time_zone: str) -> None:
+        self._files = _File(directory / "catalog.json")
+        self._key_files = _File(directory / "keys.json")
+        self._db = TinyDB(storage=lambda: self._files)
+        self._keys_db = TinyDB(storage=lambda: self._key_files)
+        if self._files.read() is None:
+            with self._files.one_write():
+                self._db.table("catalog").insert({"version": VERSION})
+                self._db.table("dwellings").insert(
+                    {"id": _slug(dwelling_name) or "home", "name": dwelling_name, "time_zone": time_zone}
+                )
+        self._read()
+        if (self.dwelling.name, self.dwelling.time_zone) != (dwelling_name, time_zone):
+            self._change("dwellings", self.dwelling.id, {"name": dwelling_name, "time_zone": time_zone})
+
+    @classmethod
+    def open(cls, directory: Path, dwelling_name: str, time_zone: str) -> "Catalog":
+        """The catalogue in `directory`, made if there is none. CatalogError leaves the file as it was found.
+
+        The name and the time zone are the configuration's, which may change them; the dwelling's id stays.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        return cls(directory, dwelling_name, time_zone)
+
+    @property
+    def dwelling(self) -> Dwelling:
+        return self._dwelling
+
+    def points(self) -> tuple[MeteringPoint, ...]:
+        """In the order of their adoption."""
+        return tuple(self._points.values())
+
+    def meters(self) -> tuple[Meter, ...]:
+        return tuple(self._meters.values())
+
+    def meter(self, address: str) -> Meter | None:
+        return self._meters.get(address)
+
+    def meter_of(self, point: str) -> Meter | None:
+        """The meter that stands at the point now: of several, the newest."""
+        meters = [meter for meter in self._meters.values() if meter.point == point]
+        return max(reversed(meters), key=lambda meter: meter.since, default=None)
+
+    def adopt(self, address: str, name: str, medium: Medium, at: int, point: str | None = None) -> Meter:
+        """The meter is ours, since `at`: at a new metering point, or at `point` when it replaces the meter there.
+
+        An adopted address stays where it is; the name and the medium then given are its point's from now on.
+        """
+        name = _name(name) or address
+        known = self._meters.get(address)
+        if known is not None and point not in {None, known.point}:
+            raise CatalogError(f"{address} already stands at {known.point!r}, not at {point!r}")
+        there = known.point if known is not None else point
+        if there is not None and there not in self._points:
+            raise CatalogError(f"there is no metering point {there!r}")
+        with self._written():
+            if there is not None:
+                medium = self._points[there].medium if medium is Medium.OTHER else medium
+                self._update("points", "id", there, {"name": name, "medium": medium.value})
+            else:
+                there = self._new_id(name, medium)
+                self._db.table("points").insert(
+                    {"id": there, "dwelling": self.dwelling.id, "name": name, "medium": medium.value}
+                )
+            if known is None:
+                self._db.table("meters").insert({"address": address, "point": there, "since": at})
+        return self._meters[address]
+
+    def rename(self, point: str, name: str) -> None:
+        """Give a metering point another name; its id, which its series carry, stays."""
+        if point not in self._points:
+            raise CatalogError(f"there is no metering point {point!r}")
+        if not _name(name):
+            raise CatalogError(f"a name is needed for {point!r}")
+        self._change("points", point, {"name": _name(name)})
+
+    def setting(self, name: str) -> object | None:
+        """A JSON value that `set_setting` was given, or None."""
+        return self._settings.get(name)
+
+    def set_setting(self, name: str, value: object | None) -> None:
+        """Keep a JSON value under a name; None forgets it."""
+        with self._written():
+            self._put(self._db.table("settings"), "name", name, {} if value is None else {"value": value})
+
+    def key(self, address: str) -> bytes | None:
+        return self._keys.get(address)
+
+    def set_key(self, address: str, key: bytes | None) -> None:
+        """Keep a meter's key, or forget it. It goes into its own file, which no backup in clear contains."""
+        assert key is None or len(key) == KEY_BYTES
+        with self._key_files.one_write():
+            self._put(self._keys_db.table("keys"), "address", address, {} if key is None else {"key": key.hex()})
+        self._read_keys()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        with self._files.one_write():
+            yield
+        self._read()
+
+    def _change(self, table: str, id_: str, fields: Mapping[str, object]) -> None:
+        with self._written():
+            self._update(table, "id", id_, fields)
+
+    def _update(self, table: str, name: str, value: str, fields: Mapping[str, object]) -> None:
+        self._db.table(table).update(fields, cond=lambda document: document.get(name) == value)
+
+    def _put(self, table: Table, name: str, value: str, fields: Mapping[str, object]) -> None:
+        """Replace the dwelling's document of that name by one with `fields`, or by none if there are no fields."""
+        mine = {name: value, "dwelling": self.dwelling.id}
+        table.remove(cond=lambda document: mine.items() <= document.items())
+        if fields:
+            table.insert({**mine, **fields})
+
+    def _new_id(self, name: str, medium: Medium) -> str:
+        first = _slug(name) or _slug(medium)
+        taken = {_text(document, "id") for document in self._db.table("points")}
+        number, candidate = 1, first
+        while candidate in taken:
+            number += 1
+            candidate = f"{first}-{number}"
+        return candidate
+
+    def _read(self) -> None:
+        with self._files.checked():
+            version = _integer(self._db.table("catalog").all()[0], "version")
+            if version != VERSION:
+                raise ValueError(f"its version is {version}, and this program knows {VERSION}")
+            home = self._db.table("dwellings").all()[0]
+            dwelling = Dwelling(_text(home, "id"), _text(home, "name"), _text(home, "time_zone"))
+            points = {
+                _text(document, "id"): MeteringPoint(
+                    _text(document, "id"), dwelling.id, _text(document, "name"), Medium(_text(document, "medium"))
+                )
+                for document in self._db.table("points")
+                if _text(document, "dwelling") == dwelling.id
+            }
+            meters = {
+                _text(document, "address"): Meter(
+                    _text(document, "address"), _text(document, "point"), _integer(document, "since")
+                )
+                for document in self._db.table("meters")
+                if _text(document, "point") in points
+            }
+            settings: dict[str, object] = {
+                _text(document, "name"): document["value"]
+                for document in self._db.table("settings")
+                if _text(document, "dwelling") == dwelling.id
+            }
+        self._dwelling, self._points, self._meters, self._settings = dwelling, points, meters, settings
+        self._read_keys()
+
+    def _read_keys(self) -> None:
+        with self._key_files.checked():
+            self._keys = {
+                _text(document, "address"): _key(document)
+                for document in self._keys_db.table("keys")
+                if _text(document, "dwelling") == self._dwelling.id
+            }
+
+
+class _File(Storage):
+    """A JSON file that is replaced whole: after a kill or a power cut it is the one before or the one after.
+
+    TinyDB writes at each insert; here its writes wait until `one_write` ends, so that a meter never reaches the card
+    without its point.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._text: str | None = None
+        self._open = False
+        try:
+            _beside(path).unlink(missing_ok=True)
+            if path.stat().st_size > FILE_BYTES_MAX:
+                raise CatalogError(f"{path}: at most {FILE_BYTES_MAX} bytes are read, and it is longer")
+            self._text = path.read_text(encoding="utf-8")
+            path.chmod(0o600)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise CatalogError(f"{path}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CatalogError(f"{path}: is no UTF-8 text") from None
+        with self.checked():
+            _check_tables(json.loads(self._text))
+
+    def read(self) -> dict[str, dict[str, object]] | None:
+        return None if self._text is None else json.loads(self._text)
+
+    def write(self, data: Mapping[str, Mapping[str, object]]) -> None:
+        assert self._open
+        self._text = json.dumps(data, ensure_ascii=False, indent=1)
+
+    @contextmanager
+    def one_write(self) -> Iterator[None]:
+        before = self._text
+        self._open = True
+        try:
+            yield
+            if self._text is not None and self._text != before:
+                _replace(self._path, self._text.encode())
+        except BaseException:
+            self._text = before
+            raise
+        finally:
+            self._open = False
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Whatever the content is not, said without the content: it may be a key."""
+        try:
+            yield
+        except json.JSONDecodeError as error:
+            raise CatalogError(f"{self._path}: is no JSON from line {error.lineno} on") from None
+        except (RecursionError, KeyError, IndexError):
+            raise CatalogError(f"{self._path}: something that every catalogue has is missing") from None
+        except ValueError as error:
+            raise CatalogError(f"{self._path}: {error}") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    beside = _beside(path)
+    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)  # without it a power cut may bring the old file back after a change was acknowledged
+    finally:
+        os.close(directory)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _check_tables(content: object) -> None:
+    if not isinstance(content, dict):
+        raise ValueError("tables are needed")
+    for name, table in content.items():
+        if not isinstance(table, dict) or not all(
+            re.fullmatch(r"[0-9]{1,9}", id_) and isinstance(document, dict) for id_, document in table.items()
+        ):
+            raise ValueError(f"{name!r} is no table of documents")
+
+
+def _text(document: Document, name: str) -> str:
+    return _of(document, name, str)
+
+
+def _integer(document: Document, name: str) -> int:
+    return _of(document, name, int)
+
+
+def _of(document: Document, name: str, type_: type[T]) -> T:
+    value = document.get(name)
+    if type(value) is not type_:
+        raise ValueError(f"document {document.doc_id} has no good {name!r}")
+    return value
+
+
+def _key(document: Document) -> bytes:
+    text = _text(document, "key")
+    if not re.fullmatch(r"[0-9a-f]*", text) or len(text) != 2 * KEY_BYTES:
+        raise ValueError(f"document {document.doc_id} has no good 'key'")
+    return bytes.fromhex(text)
+
+
+def _name(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:NAME_CHARACTERS_MAX]
+
+
+def _slug(text: str) -> str:
+    """Lower-case ASCII words joined by hyphens: what is in every series' name and in every exported file."""
+    letters = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
+    ascii_ = letters.encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_)[:ID_CHARACTERS_MAX].strip("-")
