@@ -66,7 +66,7 @@ class Heard:
     last_at: int
     count: int = 0
     rssi_dbm: int | None = None
-    sealed: deque[Frame] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
+    sealed: deque[tuple[int, Frame]] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class MeterLog:
     status: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     levels: dict[SeriesKey, Point] = field(default_factory=dict)
-    sealed: deque[Frame] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
+    sealed: deque[tuple[int, Frame]] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ class Collect:
         if meter is None:
             state.counts["not adopted"] += 1
             return
-        self._accept(port, meter, telegram, None)
+        self._accept(port, meter, telegram, None, state.heard_at)
 
     # -- whose meter --------------------------------------------------------------------------------------------------
     def _frame(self, port: str, frame: Frame) -> None:
@@ -208,7 +208,7 @@ class Collect:
             state.counts["bad parts"] += 1
             state.last_fault = str(fault)
         self.heard.pop(address, None)
-        self._accept(port, meter, telegram, frame)
+        self._accept(port, meter, telegram, frame, state.heard_at)
 
     def _note_heard(self, port: str, frame: Frame, header: Header) -> Heard:
         address = str(header.address)
@@ -223,7 +223,7 @@ class Collect:
         heard.count += 1
         heard.encrypted = header.encrypted
         if header.encrypted:
-            heard.sealed.append(frame)
+            heard.sealed.append((now, frame))
         while self.heard:
             oldest = next(iter(self.heard.values()))
             if len(self.heard) <= HEARD_MAX and oldest.last_at > now - HEARD_S_MAX:
@@ -231,16 +231,15 @@ class Collect:
             del self.heard[oldest.address]
         return heard
 
-    def replay(self, address: str, frames: Sequence[Frame], port: str) -> None:
-        """Decode kept telegrams again, after an adoption or a new key."""
+    def replay(self, address: str, sealed: Sequence[tuple[int, Frame]], port: str) -> None:
+        """Decode kept telegrams again, each at the time it was heard, after an adoption or a new key."""
         meter = self._meters.meter(address)
         assert meter is not None, address
-        for frame in frames:
-            self._accept(port, meter, self._drivers[port].decode(frame, self._meters.key(address)), frame)
+        for at, frame in sealed:
+            self._accept(port, meter, self._drivers[port].decode(frame, self._meters.key(address)), frame, at)
 
     # -- is it plausible, which series --------------------------------------------------------------------------------
-    def _accept(self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None) -> None:
-        now = self._now()
+    def _accept(self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None, now: int) -> None:
         entry = self.meters.get(meter.address)
         if entry is None:
             entry = self.meters[meter.address] = MeterLog(port, telegram.state, now)
@@ -255,7 +254,7 @@ class Collect:
         if telegram.state is not State.DECODED:
             self.ports[port].counts[telegram.state.value] += 1
             if frame is not None and telegram.state in (State.KEY_MISSING, State.WRONG_KEY):
-                entry.sealed.append(frame)
+                entry.sealed.append((now, frame))
         else:
             entry.sealed.clear()
         shown: list[Point] = []

@@ -12,9 +12,10 @@ async def keep_running(
     run: Callable[[], Awaitable[None]],
     lost: Callable[[str], None],
     *,
+    pause_s_max: float = RETRY_S_MAX,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Run for ever: after OSError or TimeoutError say so to `lost` and try again within RETRY_S_MAX.
+    """Run for ever: after OSError or TimeoutError say so to `lost` and try again within `pause_s_max`.
 
     A run that lasted resets the pause. Any other exception is a bug and passes through.
     """
@@ -29,7 +30,7 @@ async def keep_running(
             lost(str(error) or "no answer in time")
         except OSError as error:
             lost(error.strerror or str(error))
-        if loop.time() - began > RETRY_S_MAX:
+        if loop.time() - began > pause_s_max:
             pause_s = RETRY_S_MIN
         await sleep(pause_s * random.uniform(0.8, 1.0))  # noqa: S311 - jitter, not a secret
-        pause_s = min(2 * pause_s, RETRY_S_MAX)
+        pause_s = min(2 * pause_s, pause_s_max)

@@ -78,6 +78,11 @@ class StreamPort:
             connection.close()
 
 
+def probe(line: SerialLine) -> None:
+    """Open a serial line and give it back; OSError says in one sentence why it cannot be opened."""
+    _Serial(line).close()
+
+
 async def _open(line: SerialLine | TcpLine) -> Connection:
     match line:
         case SerialLine():

@@ -1,0 +1,191 @@
+"""The command line: `releve COMMAND`. Ends with 0 done, 1 the input or the world was wrong, 2 wrong use."""
+
+import argparse
+import asyncio
+import importlib.metadata
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.trouble import Trouble
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+CONFIG = Path("/etc/releve/releve.toml")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        command: Callable[[argparse.Namespace], int | None] = options.command
+        return command(options) or 0
+    except Trouble as trouble:
+        sys.stderr.write(f"releve: {trouble}\n")
+        return 1
+    except BrokenPipeError:
+        # Who read our output went away (`| head`): nothing more to say, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="releve", description="The home's meter box.")
+    parser.add_argument("--version", action="version", version=f"releve {_version()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run with a furnished house on 127.0.0.1; no hardware, no configuration")
+    demo.add_argument("--port", type=int, default=8080, help="where the pages are served (default 8080; 0: any)")
+    demo.add_argument("--data", type=Path, help="keep the demo's files in this folder (default: a temporary one)")
+    demo.set_defaults(command=_demo)
+
+    run = commands.add_parser("run", help="run the gateway")
+    _takes_config(run)
+    run.add_argument(
+        "--wait-for-devices", action="store_true", help="start although a device is missing, and wait for it"
+    )
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser("check", help="say what is wrong in the configuration and with its devices")
+    _takes_config(check)
+    check.set_defaults(command=_check)
+
+    status = commands.add_parser("status", help="how the running gateway does")
+    _takes_config(status)
+    status.add_argument("--json", action="store_true")
+    status.set_defaults(command=_status)
+
+    bring_in = commands.add_parser("import", help="bring past readings in from files")
+    _takes_config(bring_in)
+    bring_in.add_argument("files", type=Path, nargs="+", metavar="FILE", help="CSV as docs/import.md describes it")
+    bring_in.add_argument("--json", action="store_true")
+    bring_in.set_defaults(command=_import)
+
+    decode = commands.add_parser("decode", help="decode captured bytes: one JSON object a line, see docs/decode.md")
+    decode.add_argument("protocol", choices=("tic", "wmbus", "mbus"))
+    decode.set_defaults(command=_decode)
+    return parser
+
+
+def _takes_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=CONFIG, help=f"configuration file (default {CONFIG})")
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("releve")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed: run from a checkout)"
+
+
+def _load(path: Path) -> "Config":
+    from gateway.config import ConfigError, load
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise Trouble(str(error)) from None
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from gateway.demo.command import demo
+
+    demo(options.port, options.data)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from gateway import app
+
+    def running(url: str, setup_code: str | None) -> None:
+        say(f"Relevé: {url}")
+        if setup_code is not None:
+            say(f"First visit: the code is {setup_code}")
+
+    asyncio.run(app.run(_load(options.config), running, wait_for_devices=options.wait_for_devices))
+
+
+def _check(options: argparse.Namespace) -> None:
+    from gateway import app
+
+    config = _load(options.config)
+    app.check(config)
+    say(f"{options.config}: good: {len(config.ports)} ports, {len(config.meters)} meters")
+
+
+def _status(options: argparse.Namespace) -> None:
+    from gateway import control
+
+    answer = control.ask(_running(options), "GET", "/status")
+    if options.json:
+        say(json.dumps(answer))
+        return
+    if answer["setup_code"]:
+        say(f"first visit: the code is {answer['setup_code']}")
+    if answer["trouble"]:
+        say(f"trouble: {answer['trouble']}")
+    for port in answer["ports"]:
+        counts = ", ".join(f"{count} {what}" for what, count in port["counts"].items())
+        say(f"port {port['name']}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}")
+    for point in answer["points"]:
+        index = f"{point['index']} {point['unit']}" if point["index"] else "no index yet"
+        say(f"{point['name']}: {point['state']}; {index}")
+    say(f"heard, not adopted: {answer['heard']}")
+
+
+def _import(options: argparse.Namespace) -> int:
+    from gateway import control
+
+    config = _load(options.config)
+    refused = 0
+    for path in options.files:
+        if not path.is_file():
+            raise Trouble(f"{path}: no such file")
+        try:
+            report = control.ask(config.runtime, "POST", "/import", {"path": str(path.resolve())})
+        except ConnectionRefusedError:
+            from gateway.app import import_stopped
+
+            report = import_stopped(config, path)
+        refused += len(report["refused"])
+        say(json.dumps(report) if options.json else _import_sentence(path, report))
+    return 1 if refused else 0
+
+
+def _import_sentence(path: Path, report: dict[str, object]) -> str:
+    return f"{path}: " + ", ".join(f"{value} {key}" for key, value in report.items() if not isinstance(value, list))
+
+
+def _decode(options: argparse.Namespace) -> None:
+    match options.protocol:
+        case "tic":
+            from gateway.decode import tic
+
+            tic.run(sys.stdin.buffer, sys.stdout)
+        case "wmbus":
+            from gateway.decode import wmbus
+
+            wmbus.run(sys.stdin, sys.stdout)
+        case _:
+            from gateway.decode import mbus
+
+            mbus.run(sys.stdin, sys.stdout)
+
+
+def _running(options: argparse.Namespace) -> Path:
+    return _load(options.config).runtime
+
+
+def say(text: str) -> None:
+    """One line for a person or a program, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

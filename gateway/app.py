@@ -1,0 +1,187 @@
+"""The composition root: opens what the configuration names, ties it together, and runs until told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from gateway import control, lines
+from gateway.catalog import Catalog, CatalogError
+from gateway.clock import Clock
+from gateway.config import Config
+from gateway.house import House
+from gateway.ledger import Ledger, LedgerError
+from gateway.ports.stream import SerialLine, probe
+from gateway.store import Store, StoreError
+from gateway.supervise import keep_running
+from gateway.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 5.0
+# A page that listens to live values would hold a stop for aiohttp's usual minute.
+SHUTDOWN_S_MAX = 2.0
+
+
+class Furnished(Protocol):
+    """A demo: fills the store with a past, and plays meters into the ports."""
+
+    def furnish(self, house: House) -> None: ...
+    async def play(self) -> None: ...
+
+
+class Running(Protocol):
+    """What is told once the pages can be opened."""
+
+    def __call__(self, url: str, setup_code: str | None) -> None: ...
+
+
+async def run(
+    config: Config, running: Running, *, demo: Furnished | None = None, wait_for_devices: bool = False
+) -> None:
+    """Run the gateway until SIGINT or SIGTERM; Trouble when it cannot start, and then nothing was written."""
+    check(config, devices=not wait_for_devices)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = Clock()
+    with contextlib.ExitStack() as opened:
+        house, ledger = _open(config, clock, opened)
+        if demo is not None:
+            await _unless(stop, asyncio.to_thread(demo.furnish, house))
+        if stop.is_set():
+            return
+        await _serve(config, house, ledger, running, demo, stop)
+
+
+def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
+    try:
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+        catalog = Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone)
+        store = Store.open(
+            config.data / "series.db",
+            config.runtime / "tail",
+            zone=clock_zone(config),
+            now=clock.now,
+            commit_s=config.commit_s,
+        )
+        opened.callback(store.close)
+        ledger = Ledger.open(config.data / "ledger.db")
+        opened.callback(ledger.close)
+    except (CatalogError, StoreError, LedgerError) as error:
+        raise Trouble(str(error)) from None
+    except OSError as error:
+        raise Trouble(f"{error.filename}: {error.strerror}; choose another box.data or box.runtime") from None
+    return House(config, catalog, store, lines.drivers(config.ports), now=clock.now), ledger
+
+
+async def _serve(
+    config: Config, house: House, ledger: Ledger, running: Running, demo: Furnished | None, stop: asyncio.Event
+) -> None:
+    from webui.auth import Access
+    from webui.server import make_app
+
+    access = Access(house, ledger)
+    app = make_app(house, access, host_names=config.web.host_names, password=config.web.password)
+    async with (
+        _site(app, config.web.host, config.web.port) as port,
+        _socket(control.make_app(house, lambda: access.setup_code), config.runtime / control.SOCKET),
+    ):
+        url = f"http://{_shown_host(config.web.host)}:{port}/"
+        async with asyncio.TaskGroup() as tasks:
+            jobs = [tasks.create_task(_watch(house), name="watch")]
+            if demo is not None:
+                jobs.append(tasks.create_task(demo.play(), name="demo"))
+            for line in config.ports:
+                opened = lines.open_port(line, config.meters, house.collect)
+                jobs.append(tasks.create_task(_keep_port(opened.run, house, line.name), name=f"port {line.name}"))
+            if config.web.mdns:
+                jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
+            running(url, access.setup_code if config.web.password else None)
+            await stop.wait()
+            for job in jobs:
+                job.cancel()
+
+
+async def _keep_port(run: Callable[[], Awaitable[None]], house: House, name: str) -> None:
+    def lost(reason: str) -> None:
+        house.collect.lost(name, reason)
+        house.watch_states()
+
+    await keep_running(run, lost)
+
+
+async def _announce(port: int, dwelling_name: str) -> None:
+    from gateway import mdns
+
+    await keep_running(
+        lambda: mdns.announce(port, dwelling_name), lambda reason: log.info("mDNS: %s", reason), pause_s_max=300.0
+    )
+
+
+async def _watch(house: House) -> None:
+    while True:
+        await asyncio.sleep(WATCH_S)
+        house.watch_states()
+
+
+async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> None:
+    """Do the work, or give it up when the stop comes first."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await working
+
+
+@contextlib.asynccontextmanager
+async def _site(app: web.Application, host: str, port: int):  # type: ignore[no-untyped-def]
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise Trouble(
+                f"web.listen: {host}:{port} cannot be opened: {error.strerror}; choose another port"
+            ) from None
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _socket(app: web.Application, path: Path):  # type: ignore[no-untyped-def]
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
+    await runner.setup()
+    try:
+        path.unlink(missing_ok=True)
+        await web.UnixSite(runner, str(path)).start()
+        path.chmod(0o600)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _shown_host(host: str) -> str:
+    return "releve.local" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+
+
+def check(config: Config, *, devices: bool = True) -> None:
+    """Refuse what cannot run: a model without a map, and, where asked, a device that cannot be opened now."""
+    faults = lines.faults(config.ports, config.meters)
+    for number, port in enumerate(config.ports, 1):
+        if devices and port.device is not None:
+            try:
+                probe(SerialLine(port.device, port.baud or 9600))
+            except OSError as error:
+                faults.append(f"port[{number}].device: {error.strerror}")
+    if faults:
+        raise Trouble("\n".join(faults))

@@ -1,0 +1,100 @@
+"""The command line's way into a running gateway: HTTP on a unix socket that only its owner may open."""
+
+import http.client
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from gateway.house import House
+from gateway.importers.csv import import_file
+from gateway.trouble import Trouble
+
+SOCKET = "releve.sock"
+ANSWER_S_MAX = 600.0
+
+
+def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Application:
+    """The routes of the socket; `setup_code` gives the first visit's code while no password exists."""
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response(_status(house, setup_code()))
+
+    async def bring_in(request: web.Request) -> web.Response:
+        path = Path((await request.json())["path"])
+        try:
+            report = await house.store.run(import_file, path, house.store, house.catalog, house.now)
+        except (OSError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(report.as_dict())
+
+    app = web.Application()
+    app.router.add_get("/status", status)
+    app.router.add_post("/import", bring_in)
+    return app
+
+
+def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One question to the running gateway; Trouble when it refuses, ConnectionError when none runs."""
+    connection = _UnixConnection(runtime / SOCKET)
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None)
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    except FileNotFoundError:
+        raise ConnectionRefusedError(f"{runtime / SOCKET}: no gateway runs here") from None
+    finally:
+        connection.close()
+    if response.status != http.HTTPStatus.OK:
+        raise Trouble(answer.get("error", f"the gateway answered {response.status}"))
+    return answer
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=ANSWER_S_MAX)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _status(house: House, setup_code: str | None) -> dict[str, Any]:
+    return {
+        "now": house.now(),
+        "started_at": house.started_at,
+        "saved_to": house.saved_to,
+        "trouble": house.store_trouble,
+        "setup_code": setup_code,
+        "ports": [
+            {
+                "name": port.name,
+                "protocol": port.protocol,
+                "open": port.open,
+                "since": port.since,
+                "reason": port.reason,
+                "heard_at": port.heard_at,
+                "counts": port.counts,
+                "last_fault": port.last_fault,
+            }
+            for port in house.ports()
+        ],
+        "points": [
+            {
+                "id": view.point.id,
+                "name": view.point.name,
+                "address": view.address,
+                "state": view.state,
+                "heard_at": view.heard_at,
+                "index": str(view.index.value) if view.index else None,
+                "unit": view.index.quantity.unit if view.index else None,
+            }
+            for view in house.points()
+        ],
+        "heard": len(house.heard()),
+    }

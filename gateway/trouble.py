@@ -1,0 +1,5 @@
+"""What stops a command: one sentence that says what is wrong and what to do."""
+
+
+class Trouble(Exception):
+    """The input or the world was wrong. The command line prints it on standard error and ends with 1."""

@@ -1,0 +1,205 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from drivers.model import Address, DecodeError, Frame, Medium, Quantity, Reading, State, Telegram
+from gateway.collect import ADOPT_AFTER, SEALED_KEPT, Collect, Driver, MeterLog
+from gateway.model import Meter, Point, SeriesKey
+
+KEY = bytes(16)
+
+
+@dataclass(frozen=True)
+class Header:
+    address: Address
+    medium: Medium = Medium.WATER
+    encrypted: bool = False
+
+
+def address_of(frame: Frame) -> Address:
+    return Address("test", frame.data.decode().split()[0])
+
+
+def decode(frame: Frame, key: bytes | None) -> Telegram:
+    """A language for tests: `<id> <litres>`; an id with k is encrypted, a value of `crash` is a bug of ours."""
+    identity, value = frame.data.decode().split()
+    if value == "crash":
+        raise ZeroDivisionError
+    if value == "noise":
+        raise DecodeError("test: noise", frame.data)
+    if "k" in identity and key != KEY:
+        state = State.KEY_MISSING if key is None else State.WRONG_KEY
+        return Telegram(address_of(frame), state, Medium.WATER, encrypted=True)
+    readings = (
+        Reading("volume", Quantity.VOLUME, Decimal(value), main=True),
+        Reading("volume", Quantity.VOLUME, Decimal(7), storage=1),
+        Reading("flow", Quantity.FLOW, Decimal(12), main=True),
+        Reading("tariff", Quantity.TEXT, "HP"),
+    )
+    return Telegram(address_of(frame), State.DECODED, Medium.WATER, readings)
+
+
+class House:
+    """What surrounds Collect, in lists: a clock, adopted meters, what was kept and shown."""
+
+    def __init__(
+        self, adopted: Sequence[str] = (), *, wired: bool = False, keys: dict[str, bytes] | None = None
+    ) -> None:
+        self.at = 1_000_000
+        self.adopted = {f"test:{identity}": Meter(f"test:{identity}", identity, 0) for identity in adopted}
+        self.keys = keys or {}
+        self.kept: list[Point] = []
+        self.shown: list[Point] = []
+
+        def header(frame: Frame) -> Header:
+            return Header(address_of(frame), encrypted=b"k" in frame.data.split()[0])
+
+        self.collect = Collect(
+            drivers={"line": Driver(decode, None if wired else header), "other": Driver(decode, header)},
+            protocols={"line": "test", "other": "test"},
+            meters=self,
+            latest=lambda series: next((point for point in reversed(self.kept) if point.series == series), None),
+            keep=self.kept.extend,
+            live=self._live,
+            adopt=self._adopt,
+            now=lambda: self.at,
+        )
+
+    def meter(self, address: str) -> Meter | None:
+        return self.adopted.get(address)
+
+    def key(self, address: str) -> bytes | None:
+        return self.keys.get(address)
+
+    def _live(self, point: str, log: MeterLog, points: Sequence[Point]) -> None:
+        self.shown.extend(points)
+
+    def _adopt(self, telegram: Telegram, port: str) -> bool:
+        if self.adopted:
+            return False
+        address = str(telegram.address)
+        self.adopted[address] = Meter(address, telegram.address.id, self.at)
+        return True
+
+    def hear(self, text: str, port: str = "line", after_s: int = 0) -> None:
+        self.at += after_s
+        self.collect.frame(port, Frame(text.encode(), -70))
+
+    def counts(self, port: str = "line") -> dict[str, int]:
+        return dict(self.collect.ports[port].counts)
+
+    def values(self, register: str = "volume") -> list[int]:
+        return [point.value for point in self.kept if point.series.register == register]
+
+
+def test_a_reading_of_an_adopted_meter_becomes_a_point_with_the_meters_own_resolution() -> None:
+    house = House(["7"])
+    house.hear("7 612483.5")
+    assert house.kept[0] == Point(SeriesKey("7", "volume"), Quantity.VOLUME, house.at, 6124835, -1, main=True)
+    assert house.collect.meters["test:7"].texts == {"tariff": "HP"}
+    assert house.collect.meters["test:7"].rssi_dbm == -70
+
+
+def test_a_value_of_a_past_date_is_not_taken_for_a_present_one() -> None:
+    house = House(["7"])
+    house.hear("7 612483")
+    assert house.values() == [612483]
+
+
+def test_a_neighbours_meter_is_counted_and_never_decoded() -> None:
+    house = House()
+    house.hear("9 crash")
+    house.hear("9 crash", after_s=15)
+    heard = house.collect.heard["test:9"]
+    assert (heard.count, heard.rssi_dbm, heard.last_at - heard.first_at) == (2, -70, 15)
+    assert house.counts() == {"frames": 2, "not adopted": 2}
+    assert not heard.sealed
+    assert not house.kept
+
+
+def test_encrypted_telegrams_of_a_meter_nobody_adopted_wait_in_bounded_memory() -> None:
+    house = House()
+    for n in range(SEALED_KEPT + 3):
+        house.hear(f"9k {n}")
+    assert len(house.collect.heard["test:9k"].sealed) == SEALED_KEPT
+
+
+def test_a_bug_in_a_decoder_blinds_one_meter_and_not_the_house() -> None:
+    house = House(["7", "8"])
+    house.hear("7 crash")
+    house.hear("8 100")
+    house.hear("7 200", port="other")
+    assert house.counts()["bugs"] == 1
+    assert list(house.collect.ports["line"].bugs) == [b"7 crash"]
+    assert house.values() == [100, 200]
+
+
+def test_noise_is_counted_and_its_text_is_shown() -> None:
+    house = House(["7"])
+    house.hear("7 noise")
+    house.collect.fault("line", DecodeError("cut: nothing to read"))
+    assert house.counts()["faults"] == 2
+    assert house.collect.ports["line"].last_fault == "cut: nothing to read"
+    assert not house.kept
+
+
+def test_an_index_that_runs_backwards_is_held_counted_and_neither_kept_nor_shown() -> None:
+    house = House(["7"])
+    house.hear("7 500")
+    house.hear("7 0", after_s=30)
+    house.hear("7 501", after_s=30)
+    assert house.values() == [500, 501]
+    assert [point.value for point in house.shown if point.series.register == "volume"] == [500, 501]
+    assert house.counts()["held"] == 1
+
+
+def test_the_last_index_on_the_card_judges_the_first_one_after_a_start() -> None:
+    house = House(["7"])
+    house.kept.append(Point(SeriesKey("7", "volume"), Quantity.VOLUME, house.at - 60, 500))
+    house.hear("7 0")
+    assert house.values() == [500]
+
+
+def test_the_card_is_written_at_a_pace_and_the_live_view_with_every_telegram() -> None:
+    house = House(["7"])
+    for n in range(30):
+        house.hear(f"7 {500 + n}", after_s=1)
+    assert len(house.values()) == 3
+    assert len(house.values("flow")) == 3
+    assert len([point for point in house.shown if point.series.register == "flow"]) == 30
+
+
+def test_an_index_that_stands_still_is_still_written_now_and_then() -> None:
+    house = House(["7"])
+    for _ in range(25):
+        house.hear("7 500", after_s=60)
+    assert house.values() == [500, 500, 500]
+
+
+def test_a_wired_lines_first_meter_is_taken_when_frames_agree_on_its_address() -> None:
+    house = House(wired=True)
+    for n in range(ADOPT_AFTER):
+        assert not house.adopted
+        house.hear(f"7 {100 + n}", after_s=15)
+    assert set(house.adopted) == {"test:7"}
+    assert house.values() == [102]
+    assert not house.collect.heard
+
+
+def test_one_damaged_address_on_a_wire_makes_no_meter() -> None:
+    house = House(wired=True)
+    for identity in ("7", "q", "7", "7"):
+        house.hear(f"{identity} 100")
+    assert set(house.adopted) == {"test:7"}
+
+
+def test_telegrams_that_wait_for_their_key_are_decoded_when_it_comes() -> None:
+    house = House(["7k"])
+    house.hear("7k 100")
+    log = house.collect.meters["test:7k"]
+    assert (log.state, house.values()) == (State.KEY_MISSING, [])
+    house.keys["test:7k"] = KEY
+    waiting = tuple(log.sealed)
+    house.collect.replay("test:7k", waiting, "line")
+    assert (log.state, house.values()) == (State.DECODED, [100])
+    assert house.counts()["key-missing"] == 1

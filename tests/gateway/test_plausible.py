@@ -1,0 +1,58 @@
+from drivers.model import Quantity
+from gateway.plausible import CONFIRMATIONS, IndexWatch, Verdict
+
+KEEP, HOLD = Verdict.KEEP, Verdict.HOLD
+
+
+def test_the_first_index_is_believed_and_so_are_those_that_follow() -> None:
+    watch = IndexWatch(Quantity.ENERGY)
+    assert [watch.judge(at, value, 0) for at, value in ((0, 8_123_456), (10, 8_123_456), (20, 8_123_470))] == [KEEP] * 3
+
+
+def test_an_index_that_drops_to_zero_is_held_and_the_true_one_goes_on() -> None:
+    watch = IndexWatch(Quantity.ENERGY)
+    watch.judge(0, 8_123_456, 0)
+    assert watch.judge(10, 0, 0) is HOLD
+    assert watch.judge(20, 8_123_460, 0) is KEEP
+
+
+def test_an_index_never_runs_backwards_however_often_it_insists() -> None:
+    watch = IndexWatch(Quantity.VOLUME)
+    watch.judge(0, 612_483, 0)
+    assert {watch.judge(10 * n, 600_000 + n, 0) for n in range(1, 20)} == {HOLD}
+
+
+def test_one_damaged_leap_is_held_and_does_not_poison_what_follows() -> None:
+    watch = IndexWatch(Quantity.ENERGY)
+    watch.judge(0, 8_000_000, 0)
+    assert watch.judge(10, 88_000_000, 0) is HOLD
+    assert watch.judge(20, 8_000_010, 0) is KEEP
+    assert watch.judge(30, 8_000_020, 0) is KEEP
+
+
+def test_a_leap_that_further_readings_confirm_is_believed() -> None:
+    watch = IndexWatch(Quantity.ENERGY)
+    watch.judge(0, 8_000_000, 0)
+    verdicts = [watch.judge(10 * n, 88_000_000 + n, 0) for n in range(1, CONFIRMATIONS + 2)]
+    assert verdicts == [HOLD] * CONFIRMATIONS + [KEEP]
+
+
+def test_two_different_leaps_do_not_confirm_each_other() -> None:
+    watch = IndexWatch(Quantity.ENERGY)
+    watch.judge(0, 8_000_000, 0)
+    values = (88_000_000, 888_000_000, 98_000_000, 9_800_000_000)
+    assert {watch.judge(10 * n, value, 0) for n, value in enumerate(values, 1)} == {HOLD}
+
+
+def test_a_month_away_allows_a_month_of_consumption() -> None:
+    watch = IndexWatch(Quantity.VOLUME)
+    watch.judge(0, 612_483, 0)
+    assert watch.judge(30 * 86_400, 640_000, 0) is KEEP
+
+
+def test_the_meters_resolution_may_change_between_readings() -> None:
+    watch = IndexWatch(Quantity.VOLUME)
+    watch.judge(0, 612, 3)
+    assert watch.judge(10, 612_483, 0) is KEEP
+    assert watch.judge(20, 6_124_829, -1) is HOLD
+    assert watch.judge(30, 6_124_831, -1) is KEEP

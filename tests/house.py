@@ -1,0 +1,39 @@
+"""A real house for tests: catalogue and store in a temporary folder, a clock the test moves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from gateway import lines
+from gateway.catalog import Catalog
+from gateway.config import parse
+from gateway.house import House
+from gateway.store import Store
+
+NOON = 1_790_000_000
+
+
+class Clock:
+    """UTC seconds that stand still until a test moves them."""
+
+    def __init__(self, at: int = NOON) -> None:
+        self.at = at
+
+    def __call__(self) -> int:
+        return self.at
+
+
+@contextmanager
+def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[House]:
+    """A house on `folder`; a second call on the same folder is the same house, started again."""
+    now = clock or Clock()
+    config = parse(toml, "test.toml")
+    catalog = Catalog.open(folder, config.dwelling.name, config.dwelling.time_zone)
+    store = Store.open(
+        folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=60
+    )
+    try:
+        yield House(config, catalog, store, lines.drivers(config.ports), now=now)
+    finally:
+        store.close()
