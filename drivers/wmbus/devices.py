@@ -1,0 +1,100 @@
+"""What a telegram's header says of the meter: its medium and its status, and which reading stands for it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from drivers.model import Function, Medium, Quantity, Reading
+
+# Device type -> medium (EN 13757-7, device types); the others are OTHER.
+_MEDIA = {
+    0x02: Medium.ELECTRICITY,
+    0x03: Medium.GAS,
+    0x04: Medium.HEAT,
+    0x06: Medium.HOT_WATER,
+    0x07: Medium.WATER,
+    0x08: Medium.HEAT_COST,
+    0x0A: Medium.COOLING,
+    0x0B: Medium.COOLING,
+    0x0C: Medium.HEAT,
+    0x0D: Medium.HEAT,  # heat and cooling: tariff 1 is the cooling
+    0x10: Medium.WATER,
+    0x11: Medium.WATER,
+    0x12: Medium.GAS,
+    0x13: Medium.GAS,
+    0x15: Medium.HOT_WATER,
+    0x16: Medium.WATER,
+    0x17: Medium.WATER,
+    0x20: Medium.ELECTRICITY,
+}
+
+_APPLICATION = {1: "application busy", 2: "application error", 3: "alarm"}
+_STATUS_BITS = {0x04: "power low", 0x08: "permanent error", 0x10: "temporary error"}
+
+_ENERGIES = ("energy", "energy_joule", "energy_forward")
+_VOLUMES = ("volume", "volume_forward")
+_GAS_VOLUMES = ("volume", "volume_at_base_conditions", "volume_at_metering_conditions")
+
+# The registers that may stand for a meter, the best first: its index, its present level.
+_INDEXES = {
+    Medium.ELECTRICITY: _ENERGIES,
+    Medium.GAS: _GAS_VOLUMES,
+    Medium.WATER: _VOLUMES,
+    Medium.HOT_WATER: _VOLUMES,
+    Medium.HEAT: _ENERGIES,
+    Medium.COOLING: _ENERGIES,
+    Medium.HEAT_COST: ("heat_cost",),
+}
+_LEVELS = {
+    Medium.ELECTRICITY: ("power",),
+    Medium.GAS: ("flow",),
+    Medium.WATER: ("flow",),
+    Medium.HOT_WATER: ("flow",),
+    Medium.HEAT: ("power", "power_joule"),
+    Medium.COOLING: ("power", "power_joule"),
+    Medium.HEAT_COST: (),
+}
+_OTHER_INDEXES = {"energy", "energy_joule", "volume", "heat_cost"}
+
+
+def medium(device_type: int) -> Medium:
+    """What flows through a meter of this device type."""
+    return _MEDIA.get(device_type, Medium.OTHER)
+
+
+def status_words(status: int) -> tuple[str, ...]:
+    """What is not in order by the status byte of the transport layer's header (EN 13757-7, status field)."""
+    words = [_APPLICATION[status & 3]] if status & 3 else []
+    words += [word for bit, word in _STATUS_BITS.items() if status & bit]
+    words += [f"manufacturer status {bit}" for bit in (5, 6, 7) if status >> bit & 1]
+    return tuple(words)
+
+
+def main(readings: Iterable[Reading], medium: Medium) -> tuple[Reading, ...]:
+    """The readings, those marked `main` that stand for a meter of this medium.
+
+    The index is the register of tariff 0 where the meter says it, else all its tariffs.
+    """
+    readings = tuple(readings)
+    present = [r for r in readings if r.storage == 0 and r.subunit == 0 and r.function is Function.INSTANTANEOUS]
+    registers = {r.register for r in present}
+    chosen = set()
+    for words in (_index_registers(registers, medium), _LEVELS.get(medium, ())):
+        register = next((word for word in words if word in registers), None)
+        if register is not None:
+            tariffs = {r.tariff for r in present if r.register == register}
+            chosen |= {(register, tariff) for tariff in ({0} if 0 in tariffs else tariffs)}
+    return tuple(
+        replace(r, main=True) if r in present and (r.register, r.tariff) in chosen and _is_number(r) else r
+        for r in readings
+    )
+
+
+def _index_registers(registers: set[str], medium: Medium) -> tuple[str, ...]:
+    if medium in _INDEXES:
+        return _INDEXES[medium]
+    alone = registers & _OTHER_INDEXES  # a pulse adapter of no stated medium that counts one thing
+    return tuple(alone) if len(alone) == 1 else ()
+
+
+def _is_number(reading: Reading) -> bool:
+    return reading.quantity not in (Quantity.TEXT, Quantity.DATE)

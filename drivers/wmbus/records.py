@@ -1,0 +1,313 @@
+"""Records of an M-Bus telegram, wired or wireless: DIF, VIF and data become readings (EN 13757-3, variable data)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Context, Decimal, Inexact
+
+from drivers.model import DecodeError, Function, Quantity, Reading
+from drivers.wmbus import profile, vife
+from drivers.wmbus.devices import main as main
+from drivers.wmbus.devices import medium as medium
+from drivers.wmbus.devices import status_words as status_words
+from drivers.wmbus.values import FIELD_LVAR, FIELDS, Coding, Data, lvar, manufacturer, moment, number, text
+from drivers.wmbus.vif import FB, FD, FD_FD, PLAIN, PRIMARY, DataType, Meaning
+
+DIF_IDLE = 0x2F
+DIF_MANUFACTURER = 0x0F
+DIF_MANUFACTURER_MORE = 0x1F
+EXTENSIONS_MAX = 10  # DIFEs after a DIF, and VIFEs after a VIF, that the standard allows
+
+_EXACT = Context(prec=100, traps=[Inexact])
+_FUNCTIONS = (Function.INSTANTANEOUS, Function.MAXIMUM, Function.MINIMUM, Function.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the records of one telegram say. `faults` are records that were refused while the others were good.
+
+    `format_bytes` are the DIFs and VIFs in order, without data and filler: the signature of a compact frame is their
+    CRC. `more` says that the rest follows in the next telegram. `status` names what the error flags say is wrong.
+    """
+
+    readings: tuple[Reading, ...]
+    faults: tuple[DecodeError, ...] = ()
+    status: tuple[str, ...] = ()
+    more: bool = False
+    manufacturer_data: bytes = b""
+    format_bytes: bytes = b""
+
+
+def decode(data: bytes) -> Records:
+    """The records of a full telegram, from the first DIF to the end of the user data."""
+    cursor = _Cursor(data)
+    return _Decoder(cursor, cursor).run()
+
+
+def decode_compact(format_bytes: bytes, data: bytes) -> Records:
+    """The values of a compact frame, read by the format an earlier full telegram had.
+
+    Where format and data do not have the same length, the format is not this telegram's: nothing is read.
+    """
+    values = _Cursor(data)
+    records = _Decoder(_Cursor(format_bytes), values).run()
+    rest = values.rest().strip(bytes([DIF_IDLE]))
+    if not rest and not any(isinstance(fault, _TornError) for fault in records.faults):
+        return records
+    what = f"{len(rest)} bytes are left over" if rest else "the data ends early"
+    fault = DecodeError(f"compact frame: the format does not fit, {what}", data)
+    return Records((), (fault,), format_bytes=records.format_bytes)
+
+
+class _TornError(DecodeError):
+    """The bytes cannot be followed any further: what comes after is not read."""
+
+
+class _Cursor:
+    """Reads bytes in order."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, count: int) -> bytes:
+        if self.at + count > len(self.data):
+            missing = self.at + count - len(self.data)
+            raise _TornError(f"byte {self.at}: {missing} bytes are missing", self.data[self.at :])
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def rest(self) -> bytes:
+        return self.take(len(self.data) - self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """DIF and DIFEs: what kind of data, and which of the meter's values it is."""
+
+    field: int
+    function: Function
+    storage: int
+    tariff: int
+    subunit: int
+
+
+class _Decoder:
+    """One pass over the records. `format_` and `values` are the same cursor in a full frame, two in a compact one."""
+
+    def __init__(self, format_: _Cursor, values: _Cursor) -> None:
+        self._format = format_
+        self._values = values
+        self._format_bytes = bytearray()
+        self._seen: Counter[tuple[str, int, int, int, Function]] = Counter()
+        self._profiles: list[tuple[Meaning, _Head, bytes]] = []
+
+    def run(self) -> Records:
+        readings: list[Reading] = []
+        faults: list[DecodeError] = []
+        more = False
+        manufacturer_data = b""
+        count = 0
+        while self._format.at < len(self._format.data):
+            (dif,) = self._format.take(1)
+            if dif == DIF_IDLE:
+                continue
+            count += 1
+            at = self._format.at - 1
+            self._format_bytes.append(dif)
+            if dif in (DIF_MANUFACTURER, DIF_MANUFACTURER_MORE):
+                more = dif == DIF_MANUFACTURER_MORE
+                manufacturer_data = self._values.rest()
+                break
+            try:
+                readings += self._record(dif)
+            except _TornError as error:
+                faults.append(_TornError(f"record {count} at byte {at}: {error}", error.data))
+                break
+            except DecodeError as error:
+                faults.append(DecodeError(f"record {count} at byte {at}: {error}", error.data))
+        for meaning, head, raw in self._profiles:
+            try:
+                readings += self._profile(meaning, head, raw, readings)
+            except DecodeError as error:
+                faults.append(error)
+        status = tuple(_error_flags(readings))
+        return Records(tuple(readings), tuple(faults), status, more, manufacturer_data, bytes(self._format_bytes))
+
+    def _record(self, dif: int) -> Iterator[Reading]:
+        head = self._head(dif)
+        meaning, fault = self._meaning()
+        data = self._data(head.field)
+        if fault is not None:
+            raise DecodeError(fault, data.raw)
+        assert meaning is not None, "a VIF has a meaning or a fault"
+        if meaning.absent or data.coding is Coding.NOTHING:
+            return
+        if meaning.profile:
+            self._profiles.append((meaning, head, data.raw))
+            return
+        value, quantity = _value(meaning, data)
+        if value is None:
+            return
+        yield self._reading(meaning.register, quantity, value, head)
+
+    def _head(self, dif: int) -> _Head:
+        if dif & 0x0F == 0x0F:
+            raise _TornError(f"DIF {dif:02X} is reserved")
+        storage, tariff, subunit = dif >> 6 & 1, 0, 0
+        byte, count = dif, 0
+        while byte & 0x80:
+            if count == EXTENSIONS_MAX:
+                raise _TornError(f"more than {EXTENSIONS_MAX} DIFEs")
+            byte = self._format_byte()
+            storage |= (byte & 0x0F) << 1 + 4 * count
+            tariff |= (byte >> 4 & 3) << 2 * count
+            subunit |= (byte >> 6 & 1) << count
+            count += 1
+        return _Head(dif & 0x0F, _FUNCTIONS[dif >> 4 & 3], storage, tariff, subunit)
+
+    def _format_byte(self) -> int:
+        (byte,) = self._format.take(1)
+        self._format_bytes.append(byte)
+        return byte
+
+    def _meaning(self) -> tuple[Meaning | None, str | None]:
+        """VIF and VIFEs: what they mean, or why they cannot be used. All their bytes are read in either case."""
+        vif = self._format_byte()
+        code, more = vif & 0x7F, bool(vif & 0x80)
+        meaning: Meaning | None
+        name = f"{vif:02X}"
+        count = 0
+        if code == 0x7F:
+            return self._manufacturer_meaning(Meaning("manufacturer", Quantity.NUMBER), vif), None
+        if code == 0x7C:
+            (length,) = self._format.take(1)
+            letters = self._format.take(length)
+            self._format_bytes += bytes([length]) + letters
+            meaning = _plain(letters)
+        elif code in (0x7B, 0x7D) and more:
+            table = FB if code == 0x7B else FD
+            vif = self._format_byte()
+            name += f" {vif:02X}"
+            if table is FD and vif == 0xFD:
+                table = FD_FD
+                vif = self._format_byte()
+                name += f" {vif:02X}"
+            meaning, more = table.get(vif & 0x7F), bool(vif & 0x80)
+        else:
+            meaning = PRIMARY.get(code)
+        fault = None if meaning else f"VIF {name} is reserved"
+        while more:
+            if count == EXTENSIONS_MAX:
+                raise _TornError(f"more than {EXTENSIONS_MAX} VIFEs")
+            byte = self._format_byte()
+            count += 1
+            code, more, extended = byte & 0x7F, bool(byte & 0x80), False
+            if code == vife.MANUFACTURER:
+                base = meaning or Meaning("reserved", Quantity.NUMBER)
+                return self._manufacturer_meaning(base, byte), fault
+            if code == vife.EXTENSION and more:
+                byte = self._format_byte()
+                code, more, extended = byte & 0x7F, bool(byte & 0x80), True
+            if meaning is None:
+                continue
+            combined = vife.combine(meaning, code, extended)
+            if combined is None and fault is None:
+                fault = _vife_fault(meaning, code, extended)
+            meaning = combined or meaning
+        return meaning, fault
+
+    def _manufacturer_meaning(self, base: Meaning, byte: int) -> Meaning:
+        """After VIF or VIFE 7F everything is the maker's own: the register says the bytes, the value has no unit."""
+        code = ""
+        count = 0
+        while byte & 0x80:
+            if count == EXTENSIONS_MAX:
+                raise _TornError(f"more than {EXTENSIONS_MAX} VIFEs")
+            byte = self._format_byte()
+            count += 1
+            code += f"_{byte:02x}"
+        word = base.register if base.register == "manufacturer" else f"{base.register}_manufacturer"
+        return Meaning(word + code, Quantity.NUMBER)
+
+    def _data(self, field: int) -> Data:
+        if field != FIELD_LVAR:
+            coding, size = FIELDS[field]
+            return Data(coding, self._values.take(size))
+        (length,) = self._values.take(1)
+        known = lvar(length)
+        if known is None:
+            raise _TornError(f"LVAR {length:02X} is reserved")
+        coding, size = known
+        return Data(coding, self._values.take(size))
+
+    def _reading(self, register: str, quantity: Quantity, value: Decimal | str | date, head: _Head) -> Reading:
+        if head.storage and register in ("date", "date_time"):
+            register = f"target_{register}"
+        alike = (register, head.storage, head.tariff, head.subunit, head.function)
+        self._seen[alike] += 1
+        if self._seen[alike] > 1:
+            register = f"{register}_{self._seen[alike]}"
+        return Reading(register, quantity, value, head.tariff, head.storage, head.subunit, head.function)
+
+    def _profile(self, meaning: Meaning, head: _Head, raw: bytes, readings: list[Reading]) -> Iterator[Reading]:
+        base = next((r for r in readings if _is_base(r, meaning, head)), None)
+        base_value = base.value if base and isinstance(base.value, Decimal) else None
+        for step, value in profile.decode(meaning, raw, base_value):
+            yield self._reading(meaning.register, meaning.quantity, value, replace(head, storage=head.storage + step))
+
+
+def _is_base(reading: Reading, meaning: Meaning, head: _Head) -> bool:
+    return (reading.register, reading.storage, reading.tariff, reading.subunit, reading.function) == (
+        meaning.register,
+        head.storage,
+        head.tariff,
+        head.subunit,
+        head.function,
+    )
+
+
+def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Quantity]:
+    quantity = meaning.quantity
+    match meaning.type:
+        case DataType.MOMENT:
+            value = moment(data)
+            return value, Quantity.TEXT if isinstance(value, str) else Quantity.DATE
+        case DataType.TEXT:
+            return text(data), quantity
+        case DataType.MANUFACTURER:
+            return manufacturer(data), quantity
+        case DataType.BYTES:
+            return data.raw.hex() or None, quantity
+        case DataType.SECRET:
+            raise DecodeError("an access code is not kept")
+        case DataType.SIGNED | DataType.UNSIGNED | DataType.FLAGS:
+            unitless = quantity is Quantity.NUMBER
+            if unitless and (data.coding is Coding.TEXT or data.coding is Coding.WIDE):
+                return text(data), Quantity.TEXT
+            exact = number(data, meaning.type is DataType.SIGNED, meaning.type is DataType.FLAGS)
+            return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
+
+
+def _plain(letters: bytes) -> Meaning:
+    """Plain-text VIF: a unit in ISO 8859-1, the last character first. An unknown word names the register."""
+    words = letters[::-1].decode("latin-1").strip("\0 ").lower()
+    known = PLAIN.get(words.replace(" ", "").replace("³", "3"))
+    if known:
+        return known
+    slug = "_".join("".join(c if c.isascii() and c.isalnum() else " " for c in words).split())
+    return Meaning(f"plain_{slug}" if slug else "plain", Quantity.NUMBER)
+
+
+def _vife_fault(meaning: Meaning, code: int, extended: bool) -> str:
+    if not extended and code in vife.ERRORS:
+        return f"{meaning.register}: the meter says {vife.ERRORS[code]}"
+    return f"{meaning.register}: VIFE {'FC ' if extended else ''}{code:02X} is not understood"
+
+
+def _error_flags(readings: list[Reading]) -> Iterator[str]:
+    for reading in readings:
+        plain = reading.storage == 0 and reading.function is Function.INSTANTANEOUS
+        if plain and reading.register == "error_flags" and isinstance(reading.value, Decimal) and reading.value:
+            yield f"error flags {int(reading.value):#x}"
