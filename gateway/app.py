@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -60,25 +61,51 @@ async def run(
 
 
 def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
-    try:
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        config.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
-        catalog = Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone)
-        store = Store.open(
-            config.data / "series.db",
-            config.runtime / "tail",
-            zone=clock_zone(config),
-            now=clock.now,
-            commit_s=config.commit_s,
-        )
+    with _in_one_sentence():
+        catalog, store = _open_data(config, clock)
         opened.callback(store.close)
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
+    return House(config, catalog, store, lines.drivers(config.ports), now=clock.now), ledger
+
+
+def _open_data(config: Config, clock: Clock) -> tuple[Catalog, Store]:
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    catalog = Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone)
+    store = Store.open(
+        config.data / "series.db",
+        config.runtime / "tail",
+        zone=ZoneInfo(config.dwelling.time_zone),
+        now=clock.now,
+        commit_s=config.commit_s,
+    )
+    return catalog, store
+
+
+@contextlib.contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    try:
+        yield
     except (CatalogError, StoreError, LedgerError) as error:
         raise Trouble(str(error)) from None
     except OSError as error:
         raise Trouble(f"{error.filename}: {error.strerror}; choose another box.data or box.runtime") from None
-    return House(config, catalog, store, lines.drivers(config.ports), now=clock.now), ledger
+
+
+def import_stopped(config: Config, path: Path) -> dict[str, Any]:
+    """Bring a file's readings into the store of a gateway that does not run."""
+    from gateway.importers.csv import import_file
+
+    clock = Clock()
+    with _in_one_sentence():
+        catalog, store = _open_data(config, clock)
+    try:
+        return import_file(path, store, catalog, clock.now).as_dict()
+    except ValueError as error:
+        raise Trouble(f"{path}: {error}") from None
+    finally:
+        store.close()
 
 
 async def _serve(
@@ -141,7 +168,7 @@ async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _site(app: web.Application, host: str, port: int):  # type: ignore[no-untyped-def]
+async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
     await runner.setup()
     try:
@@ -158,13 +185,13 @@ async def _site(app: web.Application, host: str, port: int):  # type: ignore[no-
 
 
 @contextlib.asynccontextmanager
-async def _socket(app: web.Application, path: Path):  # type: ignore[no-untyped-def]
+async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
     await runner.setup()
     try:
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
         await web.UnixSite(runner, str(path)).start()
-        path.chmod(0o600)
+        path.chmod(0o600)  # noqa: ASYNC240
         yield
     finally:
         await runner.cleanup()

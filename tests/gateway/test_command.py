@@ -1,0 +1,130 @@
+"""The command line as a person meets it: bad input gives one clear sentence, exit 1, and nothing is written."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tty
+from pathlib import Path
+
+import pytest
+
+COMMAND_S_MAX = 15
+
+
+def releve(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S_MAX,
+        check=False,
+    )
+
+
+def configured(folder: Path, text: str = "") -> Path:
+    path = folder / "releve.toml"
+    box = f'[box]\ndata = "{folder}/data"\nruntime = "{folder}/run"\n[web]\nlisten = "127.0.0.1:1"\nmdns = false\n'
+    path.write_text(box + text)
+    return path
+
+
+def port(device: str | Path) -> str:
+    return f'[[port]]\nname = "linky"\nprotocol = "tic"\ndevice = "{device}"\n'
+
+
+def refused(folder: Path, config: Path, *arguments: str) -> str:
+    """What `releve run` says on standard error; it must end with 1, trace nothing and write nothing."""
+    before = sorted(folder.rglob("*"))
+    done = releve("run", "--config", config, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    assert sorted(folder.rglob("*")) == before
+    return done.stderr
+
+
+def test_a_wrong_key_is_named_by_its_place(tmp_path: Path) -> None:
+    text = '[[meter]]\nname = "Eau"\naddress = "wmbus:KAM-12345678-1b-16"\nkey = "abc"\n'
+    said = refused(tmp_path, configured(tmp_path, text))
+    assert said == "releve: meter[1].key: 32 hex digits are needed, not 'abc'\n"
+
+
+def test_a_missing_configuration_is_said(tmp_path: Path) -> None:
+    assert "cannot be read" in refused(tmp_path, tmp_path / "nowhere.toml")
+
+
+def test_a_missing_device_is_said_and_nothing_is_started(tmp_path: Path) -> None:
+    said = refused(tmp_path, configured(tmp_path, port("/dev/ttyNONE9")))
+    assert said.startswith("releve: port[1].device: /dev/ttyNONE9: no such device; is it plugged in?")
+
+
+def test_a_device_open_in_another_program_is_said(tmp_path: Path) -> None:
+    import serial
+
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    with serial.Serial(os.ttyname(slave), exclusive=True):
+        assert "already open in another program" in refused(tmp_path, configured(tmp_path, port(os.ttyname(slave))))
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_model_nobody_wrote_a_map_for_is_said_with_those_there_are(tmp_path: Path) -> None:
+    text = '[[port]]\nname = "bus"\nprotocol = "modbus"\ntcp = "127.0.0.1:9"\n'
+    text += '[[meter]]\nname = "PAC"\nport = "bus"\nunit = 1\nmodel = "sdm999"\n'
+    said = refused(tmp_path, configured(tmp_path, text))
+    assert "meter[1].model: one of " in said
+    assert "eastron_sdm630" in said
+
+
+def test_a_listening_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        config = configured(tmp_path)
+        config.write_text(config.read_text().replace("127.0.0.1:1", f"127.0.0.1:{number}"))
+        done = releve("run", "--config", config)
+    assert done.returncode == 1
+    assert f"web.listen: 127.0.0.1:{number} cannot be opened: " in done.stderr
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "data").mkdir(mode=0o700)
+    database = tmp_path / "data" / "series.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    before = database.read_bytes()
+    done = releve("run", "--config", config)
+    assert done.returncode == 1
+    assert "series.db" in done.stderr
+    assert "newer" in done.stderr
+    assert database.read_bytes() == before
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "data").write_text("a file is in the way")
+    assert "data" in refused(tmp_path, config)
+
+
+def test_check_says_what_is_good(tmp_path: Path) -> None:
+    done = releve("check", "--config", configured(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("good: 0 ports, 0 meters\n")
+
+
+def test_asking_a_gateway_that_does_not_run_says_so(tmp_path: Path) -> None:
+    done = releve("status", "--config", configured(tmp_path))
+    assert done.returncode == 1
+    assert "no gateway runs here" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["decode"], ["run", "--nothing"]])
+def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
+    assert releve(*arguments).returncode == 2

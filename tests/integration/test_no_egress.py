@@ -1,0 +1,105 @@
+"""With no consent given the box sends no packet beyond the LAN: proved on a wire of its own, packet by packet."""
+
+import ipaddress
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from drivers.encode.wmbus import Maker, short_telegram
+
+HERE = Path(__file__).parent
+BOX, LAN = "releve-test-box", "releve-test-lan"
+BOX_IP, LAN_IP = "10.77.0.2", "10.77.0.1"
+WATCH_S = 20
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@contextmanager
+def two_hosts() -> Iterator[None]:
+    """A box and a router on one wire; the router is the box's default route, so what would leave passes it."""
+    for name in (BOX, LAN):
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+        ip("netns", "add", name)
+    try:
+        ip("link", "add", "v-box", "netns", BOX, "type", "veth", "peer", "name", "v-lan", "netns", LAN)
+        for name, link, address in ((BOX, "v-box", BOX_IP), (LAN, "v-lan", LAN_IP)):
+            ip("-n", name, "addr", "add", f"{address}/24", "dev", link)
+            ip("-n", name, "link", "set", "lo", "up")
+            ip("-n", name, "link", "set", link, "up")
+        ip("-n", BOX, "route", "add", "default", "via", LAN_IP)
+        yield
+    finally:
+        for name in (BOX, LAN):
+            ip("netns", "del", name)
+
+
+def within(namespace: str, *command: str, **options: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+        ["ip", "netns", "exec", namespace, *command], stdout=subprocess.PIPE, text=True, **options
+    )
+
+
+def stays_home(line: str) -> bool:
+    """ARP, neighbour discovery, multicast of the link, and talk with a host of the LAN stay; all else leaves."""
+    protocol, _, destination, port = line.split()
+    if protocol == "arp":
+        return True
+    if port in ("53", "123"):
+        return False  # a router would carry these further
+    where = ipaddress.ip_address(destination)
+    if where.is_multicast:
+        return protocol in ("igmp", "icmp6", "hop-by-hop") or (protocol, port) == ("udp", "5353")
+    return where in ipaddress.ip_network("10.77.0.0/24") or where.is_link_local
+
+
+@pytest.mark.timeout(120)
+def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) -> None:
+    assert os.geteuid() == 0, "network namespaces need root"
+    config = tmp_path / "releve.toml"
+    config.write_text(f"""
+        [box]
+        data = "{tmp_path}/data"
+        runtime = "{tmp_path}/run"
+        [web]
+        listen = "0.0.0.0:8080"
+        [[port]]
+        name = "radio"
+        protocol = "wmbus"
+        receiver = "hexlines"
+        tcp = "{LAN_IP}:9000"
+    """)
+    telegram = short_telegram(Maker("REL", "12345678", 1, 7), b"\x04\x13\x15\x58\x09\x00").hex()
+    feed = f"import time\nwhile True: print('{telegram}', flush=True); time.sleep(1)"
+    with two_hosts():
+        processes = [
+            within(LAN, sys.executable, str(HERE / "sniff.py"), "v-lan"),
+            within(LAN, "socat", "TCP-LISTEN:9000,reuseaddr,fork", f'SYSTEM:{sys.executable} -c "{feed}"'),
+            within(BOX, sys.executable, "-m", "gateway", "run", "--config", str(config)),
+        ]
+        try:
+            sniffer, _, gateway = processes
+            assert sniffer.stdout is not None
+            assert gateway.stdout is not None
+            assert sniffer.stdout.readline() == "listening\n"
+            assert "http" in gateway.stdout.readline()
+            fetch = f"import urllib.request as r; print(r.urlopen('http://{BOX_IP}:8080/', timeout=10).status)"
+            page, _ = within(LAN, sys.executable, "-c", fetch).communicate(timeout=30)
+            assert page.strip() == "200"
+            time.sleep(WATCH_S)
+            assert gateway.poll() is None
+        finally:
+            for process in processes:
+                process.terminate()
+        packets = sniffer.stdout.read().splitlines()
+    assert any(line.startswith("udp") and line.endswith(" 5353") for line in packets), "mDNS was announced"
+    assert any(line.startswith("tcp") and line.endswith(" 9000") for line in packets), "the radio was listened to"
+    assert [line for line in packets if line.split()[1] != LAN_IP and not stays_home(line)] == []
