@@ -1,0 +1,41 @@
+# Debian 12 or later, Raspberry Pi OS: python3 (3.11 or later), git and make are enough; the rest is fetched once.
+# `make` explains.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fix integration bench
+
+BIN := .venv/bin
+CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py webui/*.py sync/*.py tests/*.py bench/*.py tools/*.py)))
+
+help:  ## what each of these does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo:  ## a furnished house in your browser, with no hardware and no configuration; Ctrl-C ends it
+	@tools/venv run
+	@exec $(BIN)/python -m gateway demo $(ARGS)
+
+test:  ## unit tests, and the pages in a real browser
+	@tools/venv dev
+	@command -v chromium >/dev/null || tools/install chromium fonts-dejavu-core
+	$(BIN)/python -m pytest tests --ignore=tests/integration $(ARGS)
+
+lint:  ## form, types, and who may import whom
+	@tools/venv dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+fix:  ## put into form what can be put into form by itself
+	@tools/venv dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
+	@tools/venv dev
+	@tools/install apache2-bin iproute2 libmodbus5 mbpoll mosquitto mosquitto-clients ser2net socat
+	$(BIN)/python -m pytest tests/integration $(ARGS)
+
+bench:  ## the times and sizes that the comments in the code name
+	@tools/venv dev
+	@set -e; for each in bench/*.py; do echo "$$each"; PYTHONPATH=. $(BIN)/python "$$each"; done
