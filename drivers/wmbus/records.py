@@ -27,8 +27,8 @@ _FUNCTIONS = (Function.INSTANTANEOUS, Function.MAXIMUM, Function.MINIMUM, Functi
 class Records:
     """What the records of one telegram say. `faults` are records that were refused while the others were good.
 
-    `format_bytes` are the DIFs and VIFs in order, without data and filler: the signature of a compact frame is their
-    CRC. `more` says that the rest follows in the next telegram. `status` names what the error flags say is wrong.
+    `torn` is the one of them behind which nothing could be read any more. `status` names what the error flags say is
+    wrong. `more` says that the rest follows in the next telegram.
     """
 
     readings: tuple[Reading, ...]
@@ -36,28 +36,12 @@ class Records:
     status: tuple[str, ...] = ()
     more: bool = False
     manufacturer_data: bytes = b""
-    format_bytes: bytes = b""
+    torn: DecodeError | None = None
 
 
 def decode(data: bytes) -> Records:
     """The records of a full telegram, from the first DIF to the end of the user data."""
-    cursor = _Cursor(data)
-    return _Decoder(cursor, cursor).run()
-
-
-def decode_compact(format_bytes: bytes, data: bytes) -> Records:
-    """The values of a compact frame, read by the format an earlier full telegram had.
-
-    Where format and data do not have the same length, the format is not this telegram's: nothing is read.
-    """
-    values = _Cursor(data)
-    records = _Decoder(_Cursor(format_bytes), values).run()
-    rest = values.rest().strip(bytes([DIF_IDLE]))
-    if not rest and not any(isinstance(fault, _TornError) for fault in records.faults):
-        return records
-    what = f"{len(rest)} bytes are left over" if rest else "the data ends early"
-    fault = DecodeError(f"compact frame: the format does not fit, {what}", data)
-    return Records((), (fault,), format_bytes=records.format_bytes)
+    return _Decoder(_Cursor(data)).run()
 
 
 class _TornError(DecodeError):
@@ -78,6 +62,9 @@ class _Cursor:
         self.at += count
         return self.data[self.at - count : self.at]
 
+    def byte(self) -> int:
+        return self.take(1)[0]
+
     def rest(self) -> bytes:
         return self.take(len(self.data) - self.at)
 
@@ -94,12 +81,10 @@ class _Head:
 
 
 class _Decoder:
-    """One pass over the records. `format_` and `values` are the same cursor in a full frame, two in a compact one."""
+    """One pass over the records."""
 
-    def __init__(self, format_: _Cursor, values: _Cursor) -> None:
-        self._format = format_
-        self._values = values
-        self._format_bytes = bytearray()
+    def __init__(self, cursor: _Cursor) -> None:
+        self._cursor = cursor
         self._seen: Counter[tuple[str, int, int, int, Function]] = Counter()
         self._profiles: list[tuple[Meaning, _Head, bytes]] = []
 
@@ -107,23 +92,24 @@ class _Decoder:
         readings: list[Reading] = []
         faults: list[DecodeError] = []
         more = False
+        torn: DecodeError | None = None
         manufacturer_data = b""
         count = 0
-        while self._format.at < len(self._format.data):
-            (dif,) = self._format.take(1)
+        while self._cursor.at < len(self._cursor.data):
+            dif = self._cursor.byte()
             if dif == DIF_IDLE:
                 continue
             count += 1
-            at = self._format.at - 1
-            self._format_bytes.append(dif)
+            at = self._cursor.at - 1
             if dif in (DIF_MANUFACTURER, DIF_MANUFACTURER_MORE):
                 more = dif == DIF_MANUFACTURER_MORE
-                manufacturer_data = self._values.rest()
+                manufacturer_data = self._cursor.rest()
                 break
             try:
                 readings += self._record(dif)
             except _TornError as error:
-                faults.append(_TornError(f"record {count} at byte {at}: {error}", error.data))
+                torn = DecodeError(f"record {count} at byte {at}: {error}", error.data)
+                faults.append(torn)
                 break
             except DecodeError as error:
                 faults.append(DecodeError(f"record {count} at byte {at}: {error}", error.data))
@@ -133,7 +119,7 @@ class _Decoder:
             except DecodeError as error:
                 faults.append(error)
         status = tuple(_error_flags(readings))
-        return Records(tuple(readings), tuple(faults), status, more, manufacturer_data, bytes(self._format_bytes))
+        return Records(tuple(readings), tuple(faults), status, more, manufacturer_data, torn)
 
     def _record(self, dif: int) -> Iterator[Reading]:
         head = self._head(dif)
@@ -160,21 +146,16 @@ class _Decoder:
         while byte & 0x80:
             if count == EXTENSIONS_MAX:
                 raise _TornError(f"more than {EXTENSIONS_MAX} DIFEs")
-            byte = self._format_byte()
+            byte = self._cursor.byte()
             storage |= (byte & 0x0F) << 1 + 4 * count
             tariff |= (byte >> 4 & 3) << 2 * count
             subunit |= (byte >> 6 & 1) << count
             count += 1
         return _Head(dif & 0x0F, _FUNCTIONS[dif >> 4 & 3], storage, tariff, subunit)
 
-    def _format_byte(self) -> int:
-        (byte,) = self._format.take(1)
-        self._format_bytes.append(byte)
-        return byte
-
     def _meaning(self) -> tuple[Meaning | None, str | None]:
         """VIF and VIFEs: what they mean, or why they cannot be used. All their bytes are read in either case."""
-        vif = self._format_byte()
+        vif = self._cursor.byte()
         code, more = vif & 0x7F, bool(vif & 0x80)
         meaning: Meaning | None
         name = f"{vif:02X}"
@@ -182,17 +163,14 @@ class _Decoder:
         if code == 0x7F:
             return self._manufacturer_meaning(Meaning("manufacturer", Quantity.NUMBER), vif), None
         if code == 0x7C:
-            (length,) = self._format.take(1)
-            letters = self._format.take(length)
-            self._format_bytes += bytes([length]) + letters
-            meaning = _plain(letters)
+            meaning = _plain(self._cursor.take(self._cursor.byte()))
         elif code in (0x7B, 0x7D) and more:
             table = FB if code == 0x7B else FD
-            vif = self._format_byte()
+            vif = self._cursor.byte()
             name += f" {vif:02X}"
             if table is FD and vif == 0xFD:
                 table = FD_FD
-                vif = self._format_byte()
+                vif = self._cursor.byte()
                 name += f" {vif:02X}"
             meaning, more = table.get(vif & 0x7F), bool(vif & 0x80)
         else:
@@ -201,14 +179,14 @@ class _Decoder:
         while more:
             if count == EXTENSIONS_MAX:
                 raise _TornError(f"more than {EXTENSIONS_MAX} VIFEs")
-            byte = self._format_byte()
+            byte = self._cursor.byte()
             count += 1
             code, more, extended = byte & 0x7F, bool(byte & 0x80), False
             if code == vife.MANUFACTURER:
                 base = meaning or Meaning("reserved", Quantity.NUMBER)
                 return self._manufacturer_meaning(base, byte), fault
             if code == vife.EXTENSION and more:
-                byte = self._format_byte()
+                byte = self._cursor.byte()
                 code, more, extended = byte & 0x7F, bool(byte & 0x80), True
             if meaning is None:
                 continue
@@ -225,7 +203,7 @@ class _Decoder:
         while byte & 0x80:
             if count == EXTENSIONS_MAX:
                 raise _TornError(f"more than {EXTENSIONS_MAX} VIFEs")
-            byte = self._format_byte()
+            byte = self._cursor.byte()
             count += 1
             code += f"_{byte:02x}"
         word = base.register if base.register == "manufacturer" else f"{base.register}_manufacturer"
@@ -234,13 +212,13 @@ class _Decoder:
     def _data(self, field: int) -> Data:
         if field != FIELD_LVAR:
             coding, size = FIELDS[field]
-            return Data(coding, self._values.take(size))
-        (length,) = self._values.take(1)
+            return Data(coding, self._cursor.take(size))
+        length = self._cursor.byte()
         known = lvar(length)
         if known is None:
             raise _TornError(f"LVAR {length:02X} is reserved")
         coding, size = known
-        return Data(coding, self._values.take(size))
+        return Data(coding, self._cursor.take(size))
 
     def _reading(self, register: str, quantity: Quantity, value: Decimal | str | date, head: _Head) -> Reading:
         if head.storage and register in ("date", "date_time"):
