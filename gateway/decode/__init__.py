@@ -1,0 +1,1 @@
+"""`releve decode`: captured bytes in, JSON lines out."""
