@@ -1,0 +1,245 @@
+"""What is on the card: commits, folding, imports. Every method runs in the store's thread and may raise sqlite3.Error."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from drivers.model import Kind, Quantity
+from gateway.model import SeriesKey
+from gateway.store.codec import decode, encode, pack, unpack
+from gateway.store.memory import Batch, Series, SeriesRow
+from gateway.store.model import Swap
+from gateway.store.rollup import DAY_S, Q6_S, Rollup, coarser, hours, merged
+
+# One log row at most: a blob this long still decodes in a tenth of a second.
+LOG_ROW_POINTS_MAX = 100_000
+# One import transaction at most: live commits wait no longer than this takes, about a quarter of a second.
+BULK_POINTS_MAX = 250_000
+
+ROLLUPS = ("hour", "q6", "day")
+
+
+class Card:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.db = connection
+        (self.folded_to,) = connection.execute("SELECT folded_to FROM state").fetchone()
+        self.exponents: dict[int, int] = dict(connection.execute("SELECT id, exponent FROM series"))
+        self.kinds: dict[int, Kind] = {
+            number: Quantity[name].kind for number, name in connection.execute("SELECT id, quantity FROM series")
+        }
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        exponents, kinds = dict(self.exponents), dict(self.kinds)
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.exponents, self.kinds = exponents, kinds
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    def series(self) -> list[Series]:
+        """Every series with its ends as the chunks know them, and its swaps."""
+        out = []
+        for number, point, register, tariff, name, exponent, main in self.db.execute(
+            "SELECT id, point, register, tariff, quantity, exponent, main FROM series"
+        ):
+            series = Series(number, SeriesKey(point, register, tariff), Quantity[name], exponent, bool(main))
+            for order in ("ASC", "DESC"):
+                row = self.db.execute(
+                    f"SELECT b FROM chunk WHERE series=? ORDER BY day {order} LIMIT 1",  # noqa: S608 - one of two words
+                    (number,),
+                ).fetchone()
+                if row:
+                    chunk_exponent, ats, values = decode(row[0])
+                    series.seen(ats[0], ats[-1], values[-1] * 10 ** (chunk_exponent - exponent))
+            series.swaps = self.swaps(series)
+            out.append(series)
+        return out
+
+    def log(self) -> Iterator[tuple[int, tuple[array[int], array[int], array[int], array[int]]]]:
+        for number, blob in self.db.execute("SELECT i, b FROM log ORDER BY i"):
+            yield number, unpack(blob)
+
+    def write(self, batch: Batch) -> None:
+        """One commit: one row of the log."""
+        if not batch.n and not batch.series:
+            return
+        with self.transaction():
+            self._define(batch.series)
+            for start in range(0, batch.n, LOG_ROW_POINTS_MAX):
+                part = [column[start : start + LOG_ROW_POINTS_MAX] for column in batch.columns]
+                self.db.execute("INSERT INTO log (b) VALUES (?)", (pack(*part),))
+
+    def _define(self, rows: Iterable[SeriesRow]) -> None:
+        for row in rows:
+            if row.id not in self.exponents:
+                key = row.key
+                self.db.execute(
+                    "INSERT INTO series VALUES (?,?,?,?,?,?,?)",
+                    (row.id, key.point, key.register, key.tariff, row.quantity.name, row.exponent, int(row.main)),
+                )
+                self.exponents[row.id], self.kinds[row.id] = row.exponent, row.quantity.kind
+                continue
+            factor = 10 ** (self.exponents[row.id] - row.exponent)
+            self.db.execute("UPDATE series SET exponent=?, main=? WHERE id=?", (row.exponent, int(row.main), row.id))
+            if factor > 1:
+                for table in ROLLUPS:
+                    self.db.execute(
+                        f"UPDATE {table} SET low=low*?1, high=high*?1, total=total*?1, first=first*?1, last=last*?1 "  # noqa: S608 - our own table names
+                        "WHERE series=?2",
+                        (factor, row.id),
+                    )
+                self.exponents[row.id] = row.exponent
+
+    def fold(self, window: int) -> None:
+        """Move what the log holds from before `window` into chunks and rollups, in one transaction."""
+        window = max(window, self.folded_to)
+        old: dict[int, dict[int, int]] = {}
+        with self.transaction():
+            for number, columns in list(self.log()):
+                ids, ats, values, exponents = columns
+                if min(ats, default=window) >= window:
+                    continue
+                kept: tuple[array[int], ...] = (array("q"), array("q"), array("q"), array("q"))
+                for point in zip(ids, ats, values, exponents, strict=True):
+                    series, at, value, exponent = point
+                    if at < window:
+                        old.setdefault(series, {})[at] = value * 10 ** (exponent - self.exponents[series])
+                    else:
+                        for column, field in zip(kept, point, strict=True):
+                            column.append(field)
+                if kept[0]:
+                    self.db.execute("UPDATE log SET b=? WHERE i=?", (pack(*kept), number))
+                else:
+                    self.db.execute("DELETE FROM log WHERE i=?", (number,))
+            for series in sorted(old):
+                order = sorted(old[series])
+                self._into_chunks(series, array("q", order), array("q", map(old[series].__getitem__, order)))
+            self.db.execute("UPDATE state SET folded_to=?", (window,))
+        self.folded_to = window
+
+    def bulk(self, row: SeriesRow, ats: array[int], values: array[int]) -> tuple[int, int]:
+        """Points before the window, in order, straight into chunks; how many were the same, how many replaced."""
+        with self.transaction():
+            self._define((row,))
+            return self._into_chunks(row.id, ats, values)
+
+    def _into_chunks(self, series: int, ats: array[int], values: array[int]) -> tuple[int, int]:
+        exponent, kind = self.exponents[series], self.kinds[series]
+        there = {
+            day
+            for (day,) in self.db.execute(
+                "SELECT day FROM chunk WHERE series=? AND day BETWEEN ? AND ?",
+                (series, ats[0] // DAY_S, ats[-1] // DAY_S),
+            )
+        }
+        same = replaced = 0
+        chunks: list[tuple[int, int, int, bytes]] = []
+        hour_rows: list[Rollup] = []
+        start = 0
+        while start < len(ats):
+            day = ats[start] // DAY_S
+            end = bisect_left(ats, (day + 1) * DAY_S, start)
+            day_ats, day_values = ats[start:end], values[start:end]
+            if day in there:
+                old_ats, old_values = self.day(series, day)
+                day_ats, day_values, day_same, day_replaced = merged(old_ats, old_values, day_ats, day_values)
+                same, replaced = same + day_same, replaced + day_replaced
+            chunks.append((series, day, len(day_ats), encode(exponent, day_ats, day_values)))
+            hour_rows += hours(kind, day_ats, day_values)
+            start = end
+        self.db.executemany("INSERT OR REPLACE INTO chunk VALUES (?,?,?,?)", chunks)
+        six_hours = coarser(hour_rows, Q6_S)
+        for table, rows in (("hour", hour_rows), ("q6", six_hours), ("day", coarser(six_hours, DAY_S))):
+            self.db.executemany(
+                f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own table names
+                [(series, *row) for row in rows],
+            )
+        return same, replaced
+
+    def day(self, series: int, day: int) -> tuple[array[int], array[int]]:
+        """One chunk in the series' exponent on the card."""
+        row = self.db.execute("SELECT b FROM chunk WHERE series=? AND day=?", (series, day)).fetchone()
+        return self._restated(series, row[0]) if row else (array("q"), array("q"))
+
+    def points(self, series: int, start: int, end: int) -> tuple[array[int], array[int]]:
+        """Raw points of the chunks, start <= at < end."""
+        ats, values = array("q"), array("q")
+        for (blob,) in self.db.execute(
+            "SELECT b FROM chunk WHERE series=? AND day BETWEEN ? AND ? ORDER BY day",
+            (series, start // DAY_S, (end - 1) // DAY_S),
+        ):
+            day_ats, day_values = self._restated(series, blob)
+            ats += day_ats
+            values += day_values
+        low, high = bisect_left(ats, start), bisect_left(ats, end)
+        return ats[low:high], values[low:high]
+
+    def _restated(self, series: int, blob: bytes) -> tuple[array[int], array[int]]:
+        exponent, ats, values = decode(blob)
+        if exponent != self.exponents[series]:
+            factor = 10 ** (exponent - self.exponents[series])
+            values = array("q", [value * factor for value in values])
+        return ats, values
+
+    def swap(self, series: SeriesRow, swap: Swap) -> int:
+        """Append an event; its id."""
+        with self.transaction():
+            self._define((series,))
+            cursor = self.db.execute(
+                "INSERT INTO swap (series, at, old_final, new_start, exponent, made_at) VALUES (?,?,?,?,?,?)",
+                (series.id, swap.at, swap.old_final, swap.new_start, swap.exponent, swap.made_at),
+            )
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
+
+    def undo(self, number: int, made_at: int) -> int | None:
+        """Append the event that takes another back; the series' id, None if there is nothing to take back."""
+        with self.transaction():
+            row = self.db.execute(
+                "SELECT series, at FROM swap WHERE id=?1 AND undoes IS NULL "
+                "AND NOT EXISTS (SELECT 1 FROM swap WHERE undoes=?1)",
+                (number,),
+            ).fetchone()
+            if row is None:
+                return None
+            self.db.execute(
+                "INSERT INTO swap (series, at, old_final, new_start, exponent, made_at, undoes) VALUES (?,?,0,0,0,?,?)",
+                (row[0], row[1], made_at, number),
+            )
+            return int(row[0])
+
+    def swaps(self, series: Series) -> tuple[Swap, ...]:
+        return tuple(
+            Swap(number, series.key, at, old_final, new_start, exponent, made_at, undone_by)
+            for number, at, old_final, new_start, exponent, made_at, undone_by in self.db.execute(
+                "SELECT s.id, s.at, s.old_final, s.new_start, s.exponent, s.made_at, u.id FROM swap s "
+                "LEFT JOIN swap u ON u.undoes=s.id WHERE s.series=? AND s.undoes IS NULL ORDER BY s.at, s.id",
+                (series.id,),
+            )
+        )
+
+    def checkpoint(self) -> None:
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        self.db.close()
+
+
+def blocks(ats: Sequence[int], size: int = BULK_POINTS_MAX) -> Iterator[tuple[int, int]]:
+    """Ranges of about `size` points that end where a day ends, so that no chunk is written twice."""
+    start = 0
+    while start < len(ats):
+        end = min(start + size, len(ats))
+        if end < len(ats):
+            end = bisect_left(ats, (ats[end] // DAY_S + 1) * DAY_S, end)
+        yield start, end
+        start = end

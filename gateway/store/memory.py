@@ -1,0 +1,242 @@
+"""What is in memory: every series' last value, its points since the window began, and what waits for the card."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from drivers.model import Kind, Quantity
+from gateway.model import Point, SeriesKey
+from gateway.store.model import Counts, SeriesInfo, Swap
+from gateway.store.rollup import merged
+
+# A day of the largest level at one point a second, summed, stays below 64 bits, with room for a finer resolution.
+LEVEL_MAX = 10**13
+INDEX_MAX = 10**15
+EXPONENT_MAX = 18
+
+# What may wait for a card that refuses every commit; above it new points are counted as lost. 33 B a point.
+PENDING_POINTS_MAX = 1_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Series:
+    """One series: `ats` and `values` hold every point from the window's start on, in order of time."""
+
+    id: int
+    key: SeriesKey
+    quantity: Quantity
+    exponent: int
+    main: bool
+    ats: array[int] = field(default_factory=lambda: array("q"))
+    values: array[int] = field(default_factory=lambda: array("q"))
+    first_at: int | None = None
+    last_at: int | None = None
+    last: int = 0
+    swaps: tuple[Swap, ...] = ()
+
+    @property
+    def limit(self) -> int:
+        return INDEX_MAX if self.quantity.kind is Kind.INDEX else LEVEL_MAX
+
+    def seen(self, first_at: int, last_at: int, last: int) -> None:
+        """Widen what is known of the series' ends."""
+        if self.first_at is None or first_at < self.first_at:
+            self.first_at = first_at
+        if self.last_at is None or last_at >= self.last_at:
+            self.last_at, self.last = last_at, last
+
+    def finer(self, exponent: int) -> bool:
+        """Restate what is in memory in a smaller power of ten; False when it would not fit."""
+        factor = 10 ** (self.exponent - exponent)
+        if any(abs(value) * factor > self.limit for value in (self.last, *self.values)):
+            return False
+        self.values = array("q", [value * factor for value in self.values])
+        self.last *= factor
+        self.exponent = exponent
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one commit writes: the first `n` points that waited, and the series it must know first."""
+
+    n: int
+    saved_to: int
+    series: tuple[SeriesRow, ...]
+    columns: tuple[array[int], array[int], array[int], array[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """A series as the card keeps it."""
+
+    id: int
+    key: SeriesKey
+    quantity: Quantity
+    exponent: int
+    main: bool
+
+
+class Memory:
+    """No I/O and no lock of its own: the store holds its lock around every call."""
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.series: dict[SeriesKey, Series] = {}
+        self.counts = Counts()
+        self.dirty: set[SeriesKey] = set()
+        self.late: set[int] = set()
+        self.oldest: int | None = None
+        self._next_id = 1
+        self._columns = (array("q"), array("q"), array("q"), array("q"))
+
+    def know(self, series: Series) -> None:
+        """A series the card has."""
+        self.series[series.key] = series
+        self._next_id = max(self._next_id, series.id + 1)
+
+    def add(self, points: Iterable[Point], now: int) -> tuple[list[Series], list[tuple[int, int, int, int]]]:
+        """Take points; what was new or changed, as (series, at, value, exponent) for the tail, and whose it is."""
+        touched: dict[int, Series] = {}
+        taken: list[tuple[int, int, int, int]] = []
+        series_pending, at_pending, value_pending, exponent_pending = self._columns
+        for point in points:
+            series = self.series.get(point.series) or self._define(point)
+            value = self._scaled(series, point) if series else None
+            if series is None or value is None:
+                self.counts.refused += 1
+                continue
+            if len(at_pending) >= PENDING_POINTS_MAX:
+                self.counts.lost += 1
+                continue
+            at = point.at
+            if not self._place(series, at, value):
+                self.counts.duplicates += 1
+                continue
+            if self.oldest is None:
+                self.oldest = now
+            series_pending.append(series.id)
+            at_pending.append(at)
+            value_pending.append(value)
+            exponent_pending.append(series.exponent)
+            touched[series.id] = series
+            taken.append((series.id, at, value, series.exponent))
+        return list(touched.values()), taken
+
+    def merge(self, series: Series, ats: array[int], values: array[int], now: int) -> tuple[int, int]:
+        """Many points of the window at once, in order; how many were the same, how many replaced another."""
+        series.ats, series.values, same, replaced = merged(series.ats, series.values, ats, values)
+        series.seen(ats[0], ats[-1], values[-1])
+        if self.oldest is None:
+            self.oldest = now
+        for column, numbers in zip(
+            self._columns, (array("q", [series.id]) * len(ats), ats, values, array("q", [series.exponent]) * len(ats)),
+            strict=True,
+        ):  # fmt: skip
+            column.extend(numbers)
+        return same, replaced
+
+    def restore(self, ids: array[int], ats: array[int], values: array[int], exponents: array[int]) -> None:
+        """Points of a log row of the card: placed, and waiting for nothing."""
+        by_id = {series.id: series for series in self.series.values()}
+        for number, at, value, exponent in zip(ids, ats, values, exponents, strict=True):
+            series = by_id[number]
+            self._place(series, at, value * 10 ** (exponent - series.exponent))
+
+    def define(self, key: SeriesKey, quantity: Quantity, exponent: int, main: bool) -> Series | None:
+        """The series of this key, made or made finer where needed; None if it measures something else."""
+        series = self.series.get(key)
+        if series is None:
+            series = Series(self._next_id, key, quantity, exponent, main)
+            self.know(series)
+            self.dirty.add(key)
+            return series
+        if series.quantity is not quantity:
+            return None
+        if exponent < series.exponent:
+            if not series.finer(exponent):
+                return None
+            self.dirty.add(key)
+        if main != series.main:
+            series.main = main
+            self.dirty.add(key)
+        return series
+
+    def batch(self, now: int) -> Batch:
+        """A copy of what waits."""
+        rows = tuple(self.row(self.series[key]) for key in sorted(self.dirty))
+        a, b, c, d = self._columns
+        return Batch(len(a), now, rows, (a[:], b[:], c[:], d[:]))
+
+    def row(self, series: Series) -> SeriesRow:
+        return SeriesRow(series.id, series.key, series.quantity, series.exponent, series.main)
+
+    def settle(self, batch: Batch) -> None:
+        """The batch is on the card."""
+        for column in self._columns:
+            del column[: batch.n]
+        self.oldest = batch.saved_to if self._columns[0] else None
+        for row in batch.series:
+            if self.row(self.series[row.key]) == row:
+                self.dirty.discard(row.key)
+
+    def waiting(self) -> tuple[list[Series], list[tuple[int, int, int, int]]]:
+        """What is not on the card, as `add` returned it."""
+        ids = set(self._columns[0])
+        return [series for series in self.series.values() if series.id in ids], list(zip(*self._columns, strict=True))
+
+    def folded(self, window: int) -> None:
+        """The card's chunks hold all before `window` but what still waits."""
+        self.window = window
+        for series in self.series.values():
+            old = bisect_left(series.ats, window)
+            if old:
+                series.ats, series.values = series.ats[old:], series.values[old:]
+        self.late = {number for number, at in zip(*self._columns[:2], strict=True) if at < window}
+
+    def info(self, series: Series) -> SeriesInfo | None:
+        if series.first_at is None or series.last_at is None:
+            return None
+        return SeriesInfo(
+            series.key, series.quantity, series.exponent, series.main, series.first_at, series.last_at
+        )  # fmt: skip
+
+    def _define(self, point: Point) -> Series | None:
+        if point.quantity.kind not in (Kind.INDEX, Kind.LEVEL) or abs(point.exponent) > EXPONENT_MAX:
+            return None
+        return self.define(point.series, point.quantity, point.exponent, point.main)
+
+    def _scaled(self, series: Series, point: Point) -> int | None:
+        value = point.value
+        if point.exponent != series.exponent or point.quantity is not series.quantity or point.main is not series.main:
+            if abs(point.exponent) > EXPONENT_MAX:
+                return None
+            if self.define(point.series, point.quantity, point.exponent, point.main) is None:
+                return None
+            value *= 10 ** (point.exponent - series.exponent)
+        return value if -series.limit <= value <= series.limit else None
+
+    def _place(self, series: Series, at: int, value: int) -> bool:
+        """False when the point was there already."""
+        ats = series.ats
+        if at < self.window:
+            self.counts.late += 1
+            self.late.add(series.id)
+        elif not ats or at > ats[-1]:
+            ats.append(at)
+            series.values.append(value)
+        else:
+            i = bisect_left(ats, at)
+            if ats[i] != at:
+                ats.insert(i, at)
+                series.values.insert(i, value)
+            elif series.values[i] == value:
+                return False
+            else:
+                series.values[i] = value
+                self.counts.replaced += 1
+        series.seen(at, at, value)
+        return True

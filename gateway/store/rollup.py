@@ -1,0 +1,103 @@
+"""From points to hours, six hours and days (UTC), and from chunks to a merged day."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from drivers.model import Kind
+
+HOUR_S = 3_600
+Q6_S = 21_600
+DAY_S = 86_400
+
+# series-less rollup row: t, n, low, high, total, first_s, first, last_s, last.
+# A level fills low, high, total; an index the others, `first_s` and `last_s` being seconds after t.
+Rollup = tuple[int, int, int | None, int | None, int | None, int | None, int | None, int | None, int | None]
+
+
+def hours(kind: Kind, ats: array[int], values: array[int]) -> list[Rollup]:
+    """Rows of the hours these points (in order of time) lie in."""
+    return buckets(kind, ats, values, HOUR_S)
+
+
+def buckets(kind: Kind, ats: array[int], values: array[int], step_s: int, origin: int = 0) -> list[Rollup]:
+    """Rows of the buckets of `step_s` seconds, counted from `origin`, that these points lie in."""
+    rows: list[Rollup] = []
+    i, n = 0, len(ats)
+    index = kind is Kind.INDEX
+    while i < n:
+        t = (ats[i] - origin) // step_s * step_s + origin
+        j = bisect_left(ats, t + step_s, i)
+        if index:
+            rows.append((t, j - i, None, None, None, ats[i] - t, values[i], ats[j - 1] - t, values[j - 1]))
+        else:
+            part = values[i:j].tolist()
+            rows.append((t, j - i, min(part), max(part), sum(part), None, None, None, None))
+        i = j
+    return rows
+
+
+def coarser(rows: Iterable[Rollup], step_s: int, origin: int = 0) -> list[Rollup]:
+    """The same in wider buckets; rows come in order of time, and each lies within one wider bucket."""
+    out: list[Rollup] = []
+    for row in rows:
+        t = (row[0] - origin) // step_s * step_s + origin
+        if out and out[-1][0] == t:
+            out[-1] = _joined(out[-1], row)
+        else:
+            shift = row[0] - t
+            first_s, last_s = row[5], row[7]
+            out.append(
+                (
+                    t,
+                    *row[1:5],
+                    None if first_s is None else first_s + shift,
+                    row[6],
+                    None if last_s is None else last_s + shift,
+                    row[8],
+                )
+            )
+    return out
+
+
+def _joined(whole: Rollup, row: Rollup) -> Rollup:
+    t, n, low, high, total, first_s, first, _, _ = whole
+    if low is None or high is None or total is None:
+        assert row[7] is not None
+        return (t, n + row[1], None, None, None, first_s, first, row[0] - t + row[7], row[8])
+    assert row[2] is not None
+    assert row[3] is not None
+    assert row[4] is not None
+    return (t, n + row[1], min(low, row[2]), max(high, row[3]), total + row[4], None, None, None, None)
+
+
+def merged(
+    ats: array[int], values: array[int], new_ats: Sequence[int], new_values: Sequence[int]
+) -> tuple[array[int], array[int], int, int]:
+    """Both sets of points in order of time, the new one winning; and how many were the same, how many replaced."""
+    if not ats or (new_ats and new_ats[0] > ats[-1]):
+        return ats + array("q", new_ats), values + array("q", new_values), 0, 0
+    old = dict(zip(ats, values, strict=True))
+    same = replaced = 0
+    for at, value in zip(new_ats, new_values, strict=True):
+        if at in old:
+            if old[at] == value:
+                same += 1
+            else:
+                replaced += 1
+    old.update(zip(new_ats, new_values, strict=True))
+    order = sorted(old)
+    return array("q", order), array("q", map(old.__getitem__, order)), same, replaced
+
+
+def in_order(ats: Sequence[int], values: Sequence[int]) -> tuple[array[int], array[int], int]:
+    """The points sorted, each time once (the last one given wins), and how many were given twice."""
+    at_array = ats if isinstance(ats, array) and ats.typecode == "q" else array("q", ats)
+    value_array = values if isinstance(values, array) and values.typecode == "q" else array("q", values)
+    if all(map(int.__lt__, at_array, at_array[1:])):
+        return at_array, value_array, 0
+    last = dict(zip(at_array, value_array, strict=True))
+    order = sorted(last)
+    return array("q", order), array("q", map(last.__getitem__, order)), len(at_array) - len(order)

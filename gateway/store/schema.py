@@ -1,0 +1,126 @@
+"""The file `series.db`: its tables, its migrations, and the refusals to open it."""
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from gateway.store.model import StoreError
+
+APPLICATION_ID = 0x52454C56  # "RELV", so that a file of another program is refused by name
+
+# One text a version; `PRAGMA user_version` says how many were run. A past one is never changed.
+MIGRATIONS = (
+    """
+    CREATE TABLE state (folded_to INTEGER NOT NULL) STRICT;
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY, point TEXT NOT NULL, register TEXT NOT NULL, tariff INTEGER NOT NULL,
+        quantity TEXT NOT NULL, exponent INTEGER NOT NULL, main INTEGER NOT NULL,
+        UNIQUE (point, register, tariff)) STRICT;
+    CREATE TABLE log (i INTEGER PRIMARY KEY, b BLOB NOT NULL) STRICT;
+    CREATE TABLE chunk (
+        series INTEGER NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL, b BLOB NOT NULL,
+        PRIMARY KEY (series, day)) STRICT;
+    CREATE TABLE hour (
+        series INTEGER NOT NULL, t INTEGER NOT NULL, n INTEGER NOT NULL, low INTEGER, high INTEGER, total INTEGER,
+        first_s INTEGER, first INTEGER, last_s INTEGER, last INTEGER, PRIMARY KEY (series, t)) STRICT, WITHOUT ROWID;
+    CREATE TABLE q6 (
+        series INTEGER NOT NULL, t INTEGER NOT NULL, n INTEGER NOT NULL, low INTEGER, high INTEGER, total INTEGER,
+        first_s INTEGER, first INTEGER, last_s INTEGER, last INTEGER, PRIMARY KEY (series, t)) STRICT, WITHOUT ROWID;
+    CREATE TABLE day (
+        series INTEGER NOT NULL, t INTEGER NOT NULL, n INTEGER NOT NULL, low INTEGER, high INTEGER, total INTEGER,
+        first_s INTEGER, first INTEGER, last_s INTEGER, last INTEGER, PRIMARY KEY (series, t)) STRICT, WITHOUT ROWID;
+    CREATE TABLE swap (
+        id INTEGER PRIMARY KEY, series INTEGER NOT NULL, at INTEGER NOT NULL, old_final INTEGER NOT NULL,
+        new_start INTEGER NOT NULL, exponent INTEGER NOT NULL, made_at INTEGER NOT NULL, undoes INTEGER) STRICT;
+    """,
+)
+
+
+def connect(path: Path, window: int) -> sqlite3.Connection:
+    """The one connection, migrated to this program's schema; StoreError, with nothing written, when it cannot be.
+
+    `window` is where the memory of a new file begins (`state.folded_to`).
+    """
+    new = not path.exists()
+    if not new:
+        _refuse_foreign(path)
+    try:
+        if new:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        return _open(path, window)
+    except (OSError, sqlite3.Error) as error:
+        if new and not isinstance(error, FileExistsError):
+            for suffix in ("", "-wal", "-journal"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        raise StoreError(f"{path.name}: {why(error, path)}") from error
+
+
+def _refuse_foreign(path: Path) -> None:
+    # immutable: neither lock nor WAL is looked at, so that a refused file keeps every byte. Read through SQLite and not
+    # open(): closing a second descriptor would drop the lock of a store open in this same process (POSIX).
+    try:
+        if not path.stat().st_size:
+            return
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+        finally:
+            connection.close()
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path.name}: {why(error, path)}") from error
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path.name}: a database of another program; give Relevé a file of its own")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path.name}: schema {version} is newer than this program's {len(MIGRATIONS)}: install a newer Relevé"
+        )
+
+
+def _open(path: Path, window: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=0)
+    try:
+        # EXCLUSIVE before anything is read: the WAL index then lives in memory, without a -shm file on the card.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=OFF")
+        connection.execute("PRAGMA cache_size=-4096")
+        # The lock is taken by a first write; this one changes nothing.
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in filter(str.strip, script.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={number}")
+        if version == 0:
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute("INSERT INTO state VALUES (?)", (window,))
+        connection.execute("COMMIT")
+        if version < len(MIGRATIONS):
+            # The version is read from the file's head before its WAL (_refuse_foreign), so it must be there.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def why(error: OSError | sqlite3.Error, path: Path) -> str:
+    """What the world did, and what its owner can do."""
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}"
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "already open by another process; stop the other gateway first"
+        case sqlite3.SQLITE_FULL:
+            return "the disk is full; free some space"
+        case sqlite3.SQLITE_NOTADB:
+            return "not a database; move it away or restore a backup"
+        case sqlite3.SQLITE_CORRUPT:
+            return "the database is damaged; restore a backup"
+        case sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
+            return f"no permission to read and write it in {path.parent}"
+        case _:
+            return str(error)

@@ -1,0 +1,474 @@
+"""The store: one owner of the series. Memory answers at once; one thread owns the card."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from drivers.model import Kind, Quantity
+from gateway.model import Point, SeriesKey
+from gateway.store import queries, schema
+from gateway.store.card import Card, blocks
+from gateway.store.codec import DamagedError
+from gateway.store.memory import Memory, Series
+from gateway.store.model import (
+    Columns,
+    Consumption,
+    Counts,
+    Imported,
+    Indexes,
+    Points,
+    SeriesInfo,
+    StoreError,
+    Swap,
+)
+from gateway.store.queries import GAP_S, Around, Recent
+from gateway.store.rollup import DAY_S, in_order
+from gateway.store.tail import Definition, Tail, read
+
+# Live values, the last day's curve and its comparison with the day before never touch the card.
+MEMORY_S = 48 * 3600
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store:
+    """One owner of the series, made by `Store.open`.
+
+    `add`, `latest`, `series` and curves of the last 48 hours are answered from memory, in any thread. The rest waits
+    for the store's thread, so the event loop asks it through `run`.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, tail: Path, zone: ZoneInfo, now: Callable[[], int]
+    ) -> None:
+        self._path = path
+        self._zone = zone
+        self._now = now
+        self._card = Card(connection)
+        self._memory = Memory(self._card.folded_to)
+        # Held for copies in memory and for the memory-backed tail, never while the card works.
+        self._lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.current_thread()
+        self._ended: BaseException | None = None
+        self._trouble: str | None = None
+        self._tail_trouble: str | None = None
+        self._saved_to = 0
+        self._fold_day = ""
+        for series in self._card.series():
+            self._memory.know(series)
+        for _, row in self._card.log():
+            self._memory.restore(*row)
+        batches, self._memory.counts.tail_torn = read(tail)
+        for batch in batches:
+            self._memory.add(batch, now())
+        self._tail = Tail(tail)
+        self._saved_to = 0
+        # What the tail holds goes to the card before anything else; a torn end is cut off with it.
+        if not self._commit():
+            self._cut_tail()
+        self._fold_on_new_day()
+
+    @classmethod
+    def open(cls, path: Path, tail: Path, *, zone: ZoneInfo, now: Callable[[], int], commit_s: int = 60) -> Store:
+        """Open or make the series at `path` and take back what `tail` holds; StoreError says why not.
+
+        `now` gives UTC seconds. One thread owns the file, commits each `commit_s` and folds when a day of `zone` ends.
+        """
+        opened: Future[Store] = Future()
+
+        def live() -> None:
+            try:
+                connection = schema.connect(path, (now() - MEMORY_S) // DAY_S * DAY_S)
+                try:
+                    store = cls(connection, path, tail, zone, now)
+                except BaseException:
+                    connection.close()
+                    raise
+            except (DamagedError, OSError, sqlite3.Error) as error:
+                opened.set_exception(StoreError(f"{path.name}: {error}"))
+            except BaseException as error:  # noqa: BLE001 - raised again by opened.result()
+                opened.set_exception(error)
+            else:
+                opened.set_result(store)
+                store._serve(commit_s)
+
+        threading.Thread(target=live, name=f"store {path.name}", daemon=True).start()
+        return opened.result()
+
+    # In memory
+
+    def add(self, points: Sequence[Point]) -> int:
+        """Take points: into memory and the tail at once, to the card with the next commit; how many were there already.
+
+        Order does not matter. A point at a time already known wins if its value differs (`counts.replaced`). What
+        cannot be a point of its series (another quantity, a number out of all measure) is refused and counted.
+        """
+        self._check()
+        with self._lock:
+            now = self._now()
+            counts = self._memory.counts
+            duplicates = counts.duplicates
+            self._saved_to = min(self._saved_to, now)  # the clock was set back
+            touched, taken = self._memory.add(points, now)
+            if taken and not self._tail.append(map(_definition, touched), taken):
+                counts.tail_unwritten += len(taken)
+                self._tail_trouble = "tail: no room; a crash of the program would lose what came since the last commit"
+            return counts.duplicates - duplicates
+
+    def latest(self, key: SeriesKey) -> Point | None:
+        """The newest point of a series, as the meter said it."""
+        with self._lock:
+            series = self._memory.series.get(key)
+            if series is None or series.last_at is None:
+                return None
+            return Point(key, series.quantity, series.last_at, series.last, series.exponent, series.main)
+
+    def series(self) -> tuple[SeriesInfo, ...]:
+        """Every series that has a point, in order of key."""
+        with self._lock:
+            infos = map(self._memory.info, self._memory.series.values())
+            return tuple(sorted((info for info in infos if info), key=lambda info: info.key))
+
+    @property
+    def saved_to(self) -> int:
+        """UTC seconds: every point whose `add` returned at an earlier clock second is on the card.
+
+        On the card means committed with synchronous=FULL: a power cut no longer takes it. What came since is in the
+        tail: a kill does not take it, a power cut does.
+        """
+        return self._saved_to
+
+    @property
+    def oldest_unsaved(self) -> int | None:
+        """When the oldest point that is not on the card was added; None when all are."""
+        return self._memory.oldest
+
+    @property
+    def trouble(self) -> str | None:
+        """Why points are not reaching the card or the tail now, in one sentence; None when all is well."""
+        if self._memory.counts.lost:
+            return f"{self._trouble or self._path.name}: {self._memory.counts.lost} points lost"
+        return self._trouble or self._tail_trouble
+
+    @property
+    def counts(self) -> Counts:
+        """What was refused, replaced or repaired since the start."""
+        with self._lock:
+            return replace(self._memory.counts)
+
+    # From memory, or with the card in the store's thread
+
+    def points(self, key: SeriesKey, start: int, end: int) -> Points | None:
+        """Raw points, start <= at < end, as the meters said them; None for an unknown series."""
+        series, recent = self._recent(key)
+        if series is None:
+            return None
+        if start >= recent.window:
+            return Points(recent.exponent, *recent.between(start, end))
+        return self._call(self._points, series, start, end)
+
+    def curve(self, key: SeriesKey, start: int, end: int, buckets: int = 500) -> Columns | None:
+        """The course of a series in about `buckets` buckets; None for an unknown series."""
+        series, recent = self._recent(key)
+        if series is None:
+            return None
+        if start >= recent.window:
+            return queries.curve(None, series, recent, start, end, buckets)
+        return self._call(self._curve, series, start, end, buckets)
+
+    def at_bounds(self, keys: Sequence[SeriesKey], bounds: Sequence[int], *, gap_s: int = GAP_S) -> list[Indexes]:
+        """The virtual index of each index series at each bound, None where nobody can say.
+
+        Known is the last value at or before the bound, unless the bound lies in a gap: points more than `gap_s` apart
+        with different values, or no point for `gap_s` before a bound that nothing follows, or the future.
+        """
+        out = []
+        for key in keys:
+            series, sides = self._sides(key, bounds)
+            if series is None:
+                out.append(Indexes(key, 0, (None,) * len(bounds)))
+                continue
+            fine, offset = queries.offsets(series.swaps, series.exponent)
+            factor = 10 ** (series.exponent - fine)
+            now = self._now()
+            values = tuple(queries.index_at(side, now, gap_s, offset, factor) for side in sides)
+            out.append(Indexes(key, fine, values))
+        return out
+
+    def consumption(self, key: SeriesKey, bounds: Sequence[int], *, gap_s: int = GAP_S) -> list[Consumption]:
+        """What an index grew by from each bound (rising) to the next; swaps and roll-overs are counted on."""
+        series, sides = self._sides(key, bounds)
+        if series is None:
+            return [Consumption(None, 0, False)] * (len(bounds) - 1)
+        return queries.consumption(sides, self._now(), gap_s, series.swaps, series.exponent)
+
+    def events(self, key: SeriesKey) -> tuple[Swap, ...]:
+        """Every swap of a series in order of time, those taken back included."""
+        with self._lock:
+            series = self._memory.series.get(key)
+            return series.swaps if series else ()
+
+    # In the store's thread
+
+    def bulk(
+        self,
+        key: SeriesKey,
+        quantity: Quantity,
+        exponent: int,
+        main: bool,
+        ats: Sequence[int],
+        values: Sequence[int],
+    ) -> Imported:
+        """Import many points of one series, past the log and straight into chunks; on the card when it returns.
+
+        The file's points win over those already there. A kill in the middle keeps whole blocks; importing again is
+        harmless. StoreError when the series measures something else or the card refuses.
+        """
+        return self._call(self._bulk, key, quantity, exponent, main, ats, values)
+
+    def swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
+        """From `at` on the series counts on from the old meter's last index; on the card when it returns.
+
+        The point stored at `at` itself, if any, is the new meter's.
+        """
+        return self._call(self._swap, key, at, old_final, new_start, exponent)
+
+    def undo(self, event: int) -> bool:
+        """Take a swap back, by a later event; False if there is none that stands."""
+        return self._call(self._undo, event)
+
+    def commit(self) -> bool:
+        """Write what waits to the card now; False, and `trouble` says why, if it could not."""
+        return self._call(self._commit)
+
+    flush = commit
+
+    def fold(self) -> bool:
+        """Move what is older than memory's window into chunks now; done by itself at each day's end."""
+        return self._call(self._fold, (self._now() - MEMORY_S) // DAY_S * DAY_S)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call in the store's thread, so that the event loop does not wait for the card."""
+        return await asyncio.wrap_future(self._submit(function, *args, **kwargs))
+
+    def close(self) -> None:
+        """Commit what waits and let go of the file. What the card refused stays in the tail."""
+        if self._ended is None:
+            self._call(self._close)
+            self._jobs.put(None)
+            self._thread.join()
+
+    # The thread
+
+    def _serve(self, commit_s: int) -> None:
+        due = time.monotonic() + commit_s
+        try:
+            while True:
+                try:
+                    job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+                    if job is None:
+                        return
+                    job()
+                except queue.Empty:
+                    pass
+                if time.monotonic() >= due:
+                    self._commit()
+                    self._fold_on_new_day()
+                    due = time.monotonic() + commit_s
+        except BaseException as error:
+            self._ended = error
+            raise
+        finally:
+            self._ended = self._ended or StoreError(f"{self._path.name}: closed")
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise RuntimeError("the store's thread has ended") from self._ended
+
+    def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        self._check()
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(*args, **kwargs))
+                except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
+                    future.set_exception(error)
+
+        self._jobs.put(job)
+        return future
+
+    def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if threading.current_thread() is not self._thread:
+            return self._submit(self._call, function, *args, **kwargs).result()  # type: ignore[arg-type]  # itself, there
+        try:
+            return function(*args, **kwargs)
+        except (DamagedError, sqlite3.Error) as error:
+            why = schema.why(error, self._path) if isinstance(error, sqlite3.Error) else str(error)
+            raise StoreError(f"{self._path.name}: {why}") from error
+
+    def _commit(self) -> bool:
+        with self._lock:
+            batch = self._memory.batch(self._now())
+        try:
+            self._card.write(batch)
+        except sqlite3.Error as error:
+            self._trouble = f"{self._path.name}: {schema.why(error, self._path)}"
+            return False
+        with self._lock:
+            self._memory.settle(batch)
+            self._saved_to = batch.saved_to
+            self._trouble = None
+            self._cut_tail()
+        return True
+
+    def _cut_tail(self) -> None:
+        series, points = self._memory.waiting()
+        try:
+            self._tail.cut(map(_definition, series), points)
+            self._tail_trouble = None
+        except OSError as error:
+            self._tail_trouble = f"tail: {error}"
+
+    def _fold_on_new_day(self) -> None:
+        now = self._now()
+        today = datetime.fromtimestamp(now, self._zone).date().isoformat()
+        if today != self._fold_day and self._fold((now - MEMORY_S) // DAY_S * DAY_S):
+            self._fold_day = today
+
+    def _fold(self, window: int) -> bool:
+        if not self._commit():
+            return False
+        try:
+            self._card.fold(window)
+        except sqlite3.Error as error:
+            self._trouble = f"{self._path.name}: {schema.why(error, self._path)}"
+            return False
+        with self._lock:
+            self._memory.folded(self._card.folded_to)
+        return True
+
+    def _bulk(
+        self,
+        key: SeriesKey,
+        quantity: Quantity,
+        exponent: int,
+        main: bool,
+        ats: Sequence[int],
+        values: Sequence[int],
+    ) -> Imported:
+        if quantity.kind not in (Kind.INDEX, Kind.LEVEL) or len(ats) != len(values):
+            raise StoreError(f"{key}: {len(ats)} times and {len(values)} numbers of {quantity.name} are no series")
+        if not ats:
+            return Imported(0, 0)
+        at_array, value_array, twice = in_order(ats, values)
+        with self._lock:
+            series = self._memory.define(key, quantity, exponent, main)
+            if series is None:
+                raise StoreError(f"{key}: {quantity.name} * 10**{exponent} does not fit the series of that name")
+            row = self._memory.row(series)
+        factor = 10 ** (exponent - row.exponent)
+        if max(value_array) * factor > series.limit or min(value_array) * factor < -series.limit:
+            raise StoreError(f"{key}: numbers up to {series.limit} are kept, not {max(map(abs, value_array)) * factor}")
+        if factor > 1:
+            value_array = array("q", [value * factor for value in value_array])
+        # What came before the file must not win over it.
+        if not (self._fold(self._card.folded_to) if series.id in self._memory.late else self._commit()):
+            raise StoreError(self._trouble)
+        same = replaced = 0
+        recent = bisect_left(at_array, self._card.folded_to)
+        for start, end in blocks(at_array[:recent]):
+            counts = self._card.bulk(row, at_array[start:end], value_array[start:end])
+            same, replaced = same + counts[0], replaced + counts[1]
+            with self._lock:
+                series.seen(at_array[start], at_array[end - 1], value_array[end - 1])
+            self._commit()
+        if recent < len(at_array):
+            with self._lock:
+                counts = self._memory.merge(series, at_array[recent:], value_array[recent:], self._now())
+            same, replaced = same + counts[0], replaced + counts[1]
+        if not self._commit():
+            raise StoreError(self._trouble)
+        return Imported(len(at_array) - same - replaced, twice + same, replaced)
+
+    def _swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
+        with self._lock:
+            series = self._memory.series.get(key)
+            if series is None or series.quantity.kind is not Kind.INDEX:
+                raise StoreError(f"{key}: only an index that has points can be counted on")
+            row = self._memory.row(series)
+        swap = Swap(0, key, at, old_final, new_start, exponent, self._now())
+        swap = replace(swap, id=self._card.swap(row, swap))
+        self._set_swaps(series)
+        return swap
+
+    def _undo(self, event: int) -> bool:
+        number = self._card.undo(event, self._now())
+        for series in list(self._memory.series.values()):
+            if series.id == number:
+                self._set_swaps(series)
+        return number is not None
+
+    def _set_swaps(self, series: Series) -> None:
+        swaps = self._card.swaps(series)
+        with self._lock:
+            series.swaps = swaps
+
+    def _close(self) -> None:
+        self._commit()
+        try:
+            self._card.checkpoint()
+        except sqlite3.Error as error:
+            self._trouble = f"{self._path.name}: {schema.why(error, self._path)}"
+        self._card.close()
+        self._tail.close()
+
+    # Queries
+
+    def _recent(self, key: SeriesKey) -> tuple[Series | None, Recent]:
+        with self._lock:
+            series = self._memory.series.get(key)
+            if series is None:
+                return None, Recent(0, 0, array("q"), array("q"))
+            return series, Recent(self._memory.window, series.exponent, series.ats[:], series.values[:])
+
+    def _settled(self, series: Series) -> Recent:
+        """The series' memory, after its late points went where the card's queries find them."""
+        if series.id in self._memory.late:
+            self._fold(self._card.folded_to)
+        return self._recent(series.key)[1]
+
+    def _points(self, series: Series, start: int, end: int) -> Points:
+        recent = self._settled(series)
+        return Points(recent.exponent, *queries.points(self._card, series, recent, start, end))
+
+    def _curve(self, series: Series, start: int, end: int, buckets: int) -> Columns:
+        return queries.curve(self._card, series, self._settled(series), start, end, buckets)
+
+    def _sides(self, key: SeriesKey, bounds: Sequence[int]) -> tuple[Series | None, list[Around]]:
+        series, recent = self._recent(key)
+        if series is None or series.quantity.kind is not Kind.INDEX:
+            return None, []
+        if recent.ats and min(bounds, default=0) >= recent.ats[0]:
+            return series, queries.around(None, series, recent, bounds)
+        return series, self._call(lambda: queries.around(self._card, series, self._settled(series), bounds))
+
+
+def _definition(series: Series) -> Definition:
+    return Definition(series.id, series.key, series.quantity, series.main)
