@@ -1,0 +1,94 @@
+"""Servers of other projects: each is started for a test in a folder of its own, proved to answer, and ended after it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+READY_S_MAX = 10.0
+END_S_MAX = 5.0
+POLL_S = 0.02
+
+Start = Callable[..., None]
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(log: Path, ready: Callable[[], bool], command: tuple[str, ...]) -> Iterator[None]:
+    """The command in a process group of its own, from when it is ready until the whole group is gone."""
+    assert shutil.which(command[0]), f"{command[0]} is missing; `make integration` installs it"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        until = time.monotonic() + READY_S_MAX
+        while not ready():
+            assert process.poll() is None, f"{command[0]} ended with {process.returncode}: {log.read_text()}"
+            assert time.monotonic() < until, f"{command[0]} is not ready: {log.read_text()}"
+            time.sleep(POLL_S)
+        yield
+    finally:
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(END_S_MAX)
+        os.killpg(process.pid, signal.SIGKILL)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(END_S_MAX)
+    except ProcessLookupError:
+        process.wait(END_S_MAX)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """start(*command, ready=...): what is started is ended with the test, the last one first."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+
+        def start(*command: str, ready: Callable[[], bool]) -> None:
+            log = tmp_path / f"{Path(command[0]).name}.log"
+            stack.enter_context(running(log, ready, command))
+
+        yield start
+
+
+@pytest.fixture
+def port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    return free_port()
+
+
+@pytest.fixture
+def listens() -> Callable[[int], bool]:
+    """Whether somebody accepts connections on a TCP port of 127.0.0.1."""
+    return answers
+
+
+@pytest.fixture
+def line(start: Start, tmp_path: Path) -> tuple[Path, Path]:
+    """The two ends of a serial line: pseudo-terminals that socat joins."""
+    ends = tmp_path / "near", tmp_path / "far"
+    near, far = (f"pty,rawer,link={end}" for end in ends)
+    start("socat", near, far, ready=lambda: all(end.exists() for end in ends))
+    return ends
