@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -38,7 +39,9 @@ class Dwelling:
 
 
 class Catalog:
-    """What the household has told the box. One owner, one thread; each change is on the card when its method returns.
+    """What the household has told the box. One owner; each change is on the card when its method returns.
+
+    Reading is for any thread; writers wait for one another (an import runs beside the pages).
 
     A change that the card refuses (OSError) is undone here too, so what is answered is what a restart would answer.
     """
@@ -46,6 +49,7 @@ class Catalog:
     def __init__(self, directory: Path, dwelling_name: str, time_zone: str) -> None:
         self._files = _File(directory / "catalog.json")
         self._key_files = _File(directory / "keys.json")
+        self._writing = threading.RLock()
         self._db = TinyDB(storage=lambda: self._files)
         self._keys_db = TinyDB(storage=lambda: self._key_files)
         if self._files.read() is None:
@@ -134,15 +138,16 @@ class Catalog:
     def set_key(self, address: str, key: bytes | None) -> None:
         """Keep a meter's key, or forget it. It goes into its own file, which no backup in clear contains."""
         assert key is None or len(key) == KEY_BYTES
-        with self._key_files.one_write():
+        with self._writing, self._key_files.one_write():
             self._put(self._keys_db.table("keys"), "address", address, {} if key is None else {"key": key.hex()})
         self._read_keys()
 
     @contextmanager
     def _written(self) -> Iterator[None]:
-        with self._files.one_write():
-            yield
-        self._read()
+        with self._writing:
+            with self._files.one_write():
+                yield
+            self._read()
 
     def _change(self, table: str, id_: str, fields: Mapping[str, object]) -> None:
         with self._written():

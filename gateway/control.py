@@ -1,5 +1,6 @@
 """The command line's way into a running gateway: HTTP on a unix socket that only its owner may open."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -26,7 +27,7 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
     async def bring_in(request: web.Request) -> web.Response:
         path = Path((await request.json())["path"])
         try:
-            report = await house.store.run(import_file, path, house.store, house.catalog, house.now)
+            report = await asyncio.to_thread(import_file, path, house.store, house.catalog, house.now)
         except (OSError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(report.as_dict())

@@ -145,12 +145,13 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A level over time, one entry a bucket; None where nothing was heard. Times are UTC seconds, bucket starts."""
+    """A level over time, one entry a bucket that was heard in; one that is not there is a gap. Times are UTC seconds."""
 
+    step_s: int
     at: Sequence[int]
-    low: Sequence[Decimal | None]
-    mean: Sequence[Decimal | None]
-    high: Sequence[Decimal | None]
+    low: Sequence[Decimal]
+    mean: Sequence[Decimal]
+    high: Sequence[Decimal]
 
 
 class House:
@@ -270,11 +271,13 @@ class House:
         return await self.store.run(self._consumption, keys, tuple(bounds))
 
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
+        # The bucket that still runs has no index at its end yet: what is known so far is what a page calls "today".
+        running_from = self.now() - GAP_S
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
             for index, part in enumerate(self.store.consumption(key, bounds, gap_s=GAP_S)):
                 total = totals[index]
-                if part.value is None or total is None:
+                if part.value is None or total is None or not (part.complete or bounds[index + 1] > running_from):
                     totals[index] = None
                 else:
                     totals[index] = total + Decimal(part.value).scaleb(part.exponent)
@@ -283,6 +286,16 @@ class House:
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         """A level over time in at most `buckets` steps."""
         return await self.store.run(self._curve, series, start, end, buckets)
+
+    def _curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
+        columns = self.store.curve(series, start, end, buckets)
+        if columns is None:
+            return Curve(0, (), (), (), ())
+
+        def decimals(values: Sequence[int]) -> list[Decimal]:
+            return [Decimal(value).scaleb(columns.exponent) for value in values]
+
+        return Curve(columns.step_s, columns.at, decimals(columns.low), decimals(columns.mean), decimals(columns.high))
 
     # -- what may be done ---------------------------------------------------------------------------------------------
     async def adopt(self, address: str, name: str, key: bytes | None) -> Adoption:
@@ -384,10 +397,8 @@ class House:
         keys = self.index_series(point.id)
         index = self._index(keys)
         heard_at = log.heard_at if log else (index.at if index else None)
-        if log is None:
-            state = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
-        else:
-            state = self._state(log)
+        never = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
+        state = self._state(log) if log else never
         return PointView(
             point=point,
             address=meter.address if meter else None,

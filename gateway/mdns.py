@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 HOST = "releve.local."
 SERVICES = ("_http._tcp.local.", "_releve._tcp.local.")
@@ -34,7 +34,7 @@ async def announce(port: int, dwelling_name: str) -> None:
         await mdns.async_close()
 
 
-def _addresses(adapters: "Sequence[object]") -> list[bytes]:
+def _addresses(adapters: Iterable[object]) -> list[bytes]:
     found = []
     for adapter in adapters:
         for ip in getattr(adapter, "ips", ()):
