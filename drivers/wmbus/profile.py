@@ -4,15 +4,20 @@
 # S: spacing control: 2 bits how the elements count, 2 bits unit of the spacing, 4 bits DIF data field of an element
 # V: spacing value: units of time between two elements   E: elements
 
+import calendar
 from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 
 from drivers.model import DecodeError
 from drivers.wmbus.values import FIELDS, Coding, Data, number
-from drivers.wmbus.vif import DataType, Meaning
-from drivers.wmbus.vife import PROFILES
+from drivers.wmbus.vif import DURATION_S, DataType, Meaning
+from drivers.wmbus.vife import PROFILE_INVERSE, PROFILES
 
 ABSOLUTE, INCREMENTS, DECREMENTS, DIFFERENCES = range(4)
+UNIT_DAY = 3
+DAYS_MAX = 250  # spacing values above it do not count days
+SPACING_MONTH = 0xFE
 
 _EXACT = Context(prec=100, traps=[Inexact])
 
@@ -31,19 +36,41 @@ def decode(meaning: Meaning, raw: bytes, base: Decimal | None) -> Iterator[tuple
     elements = raw[2:]
     if not size or len(elements) % size:
         raise DecodeError(f"{name}: {len(elements)} bytes are no whole number of elements of DIF {field:X}", raw)
-    if mode != ABSOLUTE and base is None:
-        raise DecodeError(f"{name}: its differences have no base value", raw)
     signed = mode in (ABSOLUTE, DIFFERENCES) and meaning.type is DataType.SIGNED
     value = base
     for n in range(len(elements) // size):
         element = number(Data(coding, elements[n * size : (n + 1) * size]), signed)
-        if mode == ABSOLUTE:
-            if element is not None:
-                yield n + 1, _EXACT.multiply(element, meaning.factor)
+        if element is None and mode == ABSOLUTE:
             continue
         if element is None:
             return
-        assert value is not None, "differences have a base"
         step = _EXACT.multiply(element, meaning.factor)
-        value = _EXACT.subtract(value, step) if mode == DECREMENTS else _EXACT.add(value, step)
+        if mode == ABSOLUTE:
+            value = step
+        elif value is None:
+            raise DecodeError(f"{name}: its differences have no base value", raw)
+        else:
+            value = _EXACT.subtract(value, step) if mode == DECREMENTS else _EXACT.add(value, step)
         yield n + 1, value
+
+
+def moment(meaning: Meaning, raw: bytes, base: date, n: int) -> date | None:
+    """When element n was kept, counted from the base value's moment; None where the spacing is not known."""
+    unit, spacing = raw[0] >> 4 & 3, raw[1]
+    steps = -n if meaning.profile == PROFILE_INVERSE else n
+    try:
+        if unit == UNIT_DAY and spacing == SPACING_MONTH:
+            return _months_later(base, steps)
+        if not 0 < spacing <= DAYS_MAX or (unit != UNIT_DAY and not isinstance(base, datetime)):
+            return None
+        return base + timedelta(seconds=DURATION_S[unit] * spacing * steps)
+    except (ValueError, OverflowError):  # before year 1 or after 9999
+        return None
+
+
+def _months_later(base: date, months: int) -> date:
+    """The same day of another month; the last day stays the last day."""
+    year, month = divmod(base.year * 12 + base.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    is_last = base.day == calendar.monthrange(base.year, base.month)[1]
+    return base.replace(year=year, month=month + 1, day=last if is_last else min(base.day, last))

@@ -19,6 +19,9 @@ DIF_MANUFACTURER = 0x0F
 DIF_MANUFACTURER_MORE = 0x1F
 EXTENSIONS_MAX = 10  # DIFEs after a DIF, and VIFEs after a VIF, that the standard allows
 
+TARGET_DATE = "target_date"
+DATES = ("date", "date_time", TARGET_DATE, "target_date_time")  # what a storage was kept at; `target_` if not now
+
 _EXACT = Context(prec=100, traps=[Inexact])
 _FUNCTIONS = (Function.INSTANTANEOUS, Function.MAXIMUM, Function.MINIMUM, Function.ERROR)
 
@@ -115,7 +118,7 @@ class _Decoder:
                 faults.append(DecodeError(f"record {count} at byte {at}: {error}", error.data))
         for meaning, head, raw in self._profiles:
             try:
-                readings += self._profile(meaning, head, raw, readings)
+                readings += list(self._profile(meaning, head, raw, readings))
             except DecodeError as error:
                 faults.append(error)
         status = tuple(_error_flags(readings))
@@ -123,7 +126,7 @@ class _Decoder:
 
     def _record(self, dif: int) -> Iterator[Reading]:
         head = self._head(dif)
-        meaning, fault = self._meaning()
+        meaning, fault = self._meaning(head.storage > 0)
         data = self._data(head.field)
         if fault is not None:
             raise DecodeError(fault, data.raw)
@@ -153,7 +156,7 @@ class _Decoder:
             count += 1
         return _Head(dif & 0x0F, _FUNCTIONS[dif >> 4 & 3], storage, tariff, subunit)
 
-    def _meaning(self) -> tuple[Meaning | None, str | None]:
+    def _meaning(self, stored: bool) -> tuple[Meaning | None, str | None]:
         """VIF and VIFEs: what they mean, or why they cannot be used. All their bytes are read in either case."""
         vif = self._cursor.byte()
         code, more = vif & 0x7F, bool(vif & 0x80)
@@ -175,6 +178,8 @@ class _Decoder:
             meaning, more = table.get(vif & 0x7F), bool(vif & 0x80)
         else:
             meaning = PRIMARY.get(code)
+            if stored and meaning and meaning.register in DATES:
+                meaning = replace(meaning, register=f"target_{meaning.register}")
         fault = None if meaning else f"VIF {name} is reserved"
         while more:
             if count == EXTENSIONS_MAX:
@@ -197,7 +202,10 @@ class _Decoder:
         return meaning, fault
 
     def _manufacturer_meaning(self, base: Meaning, byte: int) -> Meaning:
-        """After VIF or VIFE 7F everything is the maker's own: the register says the bytes, the value has no unit."""
+        """After VIF or VIFE 7F the VIFEs are the maker's own: the register's name holds their bytes.
+
+        A VIF before it still says the unit, as makers use it; but for one that stands for no physical unit.
+        """
         code = ""
         count = 0
         while byte & 0x80:
@@ -206,8 +214,10 @@ class _Decoder:
             byte = self._cursor.byte()
             count += 1
             code += f"_{byte:02x}"
-        word = base.register if base.register == "manufacturer" else f"{base.register}_manufacturer"
-        return Meaning(word + code, Quantity.NUMBER)
+        if base.register == "manufacturer":
+            return replace(base, register=f"manufacturer{code}")
+        quantity = Quantity.NUMBER if base.quantity is Quantity.HEAT_COST else base.quantity
+        return replace(base, register=f"{base.register}_manufacturer{code}", quantity=quantity)
 
     def _data(self, field: int) -> Data:
         if field != FIELD_LVAR:
@@ -221,8 +231,6 @@ class _Decoder:
         return Data(coding, self._cursor.take(size))
 
     def _reading(self, register: str, quantity: Quantity, value: Decimal | str | date, head: _Head) -> Reading:
-        if head.storage and register in ("date", "date_time"):
-            register = f"target_{register}"
         alike = (register, head.storage, head.tariff, head.subunit, head.function)
         self._seen[alike] += 1
         if self._seen[alike] > 1:
@@ -230,20 +238,23 @@ class _Decoder:
         return Reading(register, quantity, value, head.tariff, head.storage, head.subunit, head.function)
 
     def _profile(self, meaning: Meaning, head: _Head, raw: bytes, readings: list[Reading]) -> Iterator[Reading]:
-        base = next((r for r in readings if _is_base(r, meaning, head)), None)
-        base_value = base.value if base and isinstance(base.value, Decimal) else None
-        for step, value in profile.decode(meaning, raw, base_value):
-            yield self._reading(meaning.register, meaning.quantity, value, replace(head, storage=head.storage + step))
-
-
-def _is_base(reading: Reading, meaning: Meaning, head: _Head) -> bool:
-    return (reading.register, reading.storage, reading.tariff, reading.subunit, reading.function) == (
-        meaning.register,
-        head.storage,
-        head.tariff,
-        head.subunit,
-        head.function,
-    )
+        """The elements as values of the storages that follow the base value's, each with its date where it is known."""
+        base: Decimal | None = None
+        base_moment: date | None = None
+        dated = set()
+        for r in readings:
+            single = (r.register, r.storage, r.tariff, r.subunit, r.function)
+            if single == (meaning.register, head.storage, head.tariff, head.subunit, head.function):
+                base = r.value if isinstance(r.value, Decimal) else None
+            if r.register in DATES and isinstance(r.value, date):
+                dated.add(r.storage)
+                base_moment = r.value if r.storage == head.storage else base_moment
+        for n, value in profile.decode(meaning, raw, base):
+            storage = head.storage + n
+            kept = profile.moment(meaning, raw, base_moment, n) if base_moment else None
+            if kept is not None and storage not in dated:
+                yield Reading(TARGET_DATE, Quantity.DATE, kept, storage=storage)
+            yield self._reading(meaning.register, meaning.quantity, value, replace(head, storage=storage))
 
 
 def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Quantity]:

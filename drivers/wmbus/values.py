@@ -10,6 +10,7 @@ from enum import Enum, auto
 from drivers.model import DecodeError
 
 NUMBER_BYTES_MAX = 16
+IDENTITY_BYTES = 8  # an enhanced identification: digits, manufacturer, version and device type in one, no number
 
 
 class Coding(Enum):
@@ -93,7 +94,7 @@ def text(data: Data) -> str | None:
         case Coding.TEXT:
             # ISO 8859-1, the last character first
             shown = raw[::-1].decode("latin-1").strip("\0 ")
-            return "".join(c if c.isprintable() else "\ufffd" for c in shown) or None
+            return (shown if shown.isprintable() else raw.hex()) or None
         case Coding.BCD | Coding.BCD_NEGATIVE:
             digits = raw[::-1].hex()
             if not digits or set(digits) == {"f"}:
@@ -101,7 +102,9 @@ def text(data: Data) -> str | None:
             return digits.upper()  # some makers count their identification in hex
         case Coding.BINARY:
             value = int.from_bytes(raw, "little")
-            return None if value == _invalid(len(raw), signed=False) else str(value)
+            if value == _invalid(len(raw), signed=False):
+                return None
+            return raw[::-1].hex() if len(raw) == IDENTITY_BYTES else str(value)
         case Coding.WIDE:
             return raw.hex() or None
         case Coding.REAL:
@@ -151,16 +154,15 @@ def date_g(raw: bytes) -> date | None:
     return _date(1900 + year if year > 80 else 2000 + year, month, day)
 
 
-# I.MMMMMM SCCHHHHH YYYDDDDD YYYYMMMM     I: invalid   S: summer time   C: hundreds of years since 1900
+# I.MMMMMM SCCHHHHH YYYDDDDD YYYYMMMM     I: invalid   S: summer time   C: hundreds of years after 1900
 def datetime_f(raw: bytes) -> datetime | None:
     """Type F, EN 13757-3."""
     year, month, day = _year_month_day(raw[2:])
     if raw[0] & 0x80 or year > 99:
         return None
-    hundreds = raw[1] >> 5 & 3
-    if hundreds == 0 and year <= 80:
-        hundreds = 1
-    return _datetime(1900 + 100 * hundreds + year, month, day, raw[1] & 0x1F, raw[0] & 0x3F)
+    # Meters fill C as they like (0, 1, even 2); only 81-99 without it is surely the last century.
+    century = 1900 if raw[1] & 0x60 == 0 and year > 80 else 2000
+    return _datetime(century + year, month, day, raw[1] & 0x1F, raw[0] & 0x3F)
 
 
 # LLSSSSSS I.MMMMMM WWWHHHHH YYYDDDDD YYYYMMMM ..WWWWWW     S: second   I: invalid   W: day of week, week
@@ -219,6 +221,8 @@ def _real(raw: bytes) -> Decimal | None:
     (value,) = struct.unpack("<f", raw)
     if not math.isfinite(value):
         return None
+    if value == 0:
+        return Decimal(0)
     for digits in range(6, 9):
         shown = f"{value:.{digits}g}"
         if _single(float(shown)) == raw:

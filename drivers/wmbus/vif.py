@@ -77,7 +77,7 @@ PRIMARY: Table = {
     **_powers(0x68, 4, "pressure", _Q.PRESSURE, "0.001"),
     **_one(0x6C, "date", _Q.DATE, DataType.MOMENT),
     **_one(0x6D, "date_time", _Q.DATE, DataType.MOMENT),
-    **_one(0x6E, "heat_cost", _Q.HEAT_COST, DataType.UNSIGNED),
+    **_one(0x6E, "heat_cost", _Q.HEAT_COST, DataType.SIGNED),
     **_durations(0x70, "averaging_duration"),
     **_durations(0x74, "actuality_duration"),
     **_one(0x78, "fabrication_number", _Q.TEXT, DataType.TEXT),

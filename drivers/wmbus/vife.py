@@ -9,7 +9,8 @@ from drivers.wmbus.vif import DURATION_S, DataType, Meaning
 
 EXTENSION = 0x7C  # the next VIFE is of the second table
 MANUFACTURER = 0x7F  # the VIFEs that follow and the data are the maker's own
-PROFILES = {0x13: "inverse compact profile", 0x1E: "compact profile with registers", 0x1F: "compact profile"}
+PROFILE_INVERSE = 0x13
+PROFILES = {PROFILE_INVERSE: "inverse compact profile", 0x1E: "compact profile with registers", 0x1F: "compact profile"}
 
 _Rule = Callable[[Meaning], Meaning]
 
@@ -144,11 +145,11 @@ _RULES: dict[int, _Rule] = {
     0x24: _number("per_week"),
     0x25: _number("per_month"),
     0x26: _number("per_year"),
-    0x27: _number("per_revolution"),
-    0x28: _number("per_input_pulse_0"),
-    0x29: _number("per_input_pulse_1"),
-    0x2A: _number("per_output_pulse_0"),
-    0x2B: _number("per_output_pulse_1"),
+    0x27: _named("per_revolution"),
+    0x28: _named("per_input_pulse_0"),
+    0x29: _named("per_input_pulse_1"),
+    0x2A: _named("per_output_pulse_0"),
+    0x2B: _named("per_output_pulse_1"),
     0x2C: _number("per_l"),
     0x2D: _number("per_m3"),
     0x2E: _number("per_kg"),
