@@ -77,8 +77,8 @@ class Web:
 class Port:
     """A line or radio: a serial `device`, or a `tcp` (host, port) that carries the same bytes.
 
-    `baud` None is the receiver's own rate. TIC with parity E is a 7E1 line; with parity N the line is 8N1, and the
-    framer checks the parity bit itself.
+    `baud` None is the receiver's own rate. TIC over tcp with parity E: the far end reads 7E1 and has checked it; with
+    parity N it reads 8N1, and the parity bit is still in the bytes.
     """
 
     name: str
@@ -159,6 +159,10 @@ def parse(text: str, where: str) -> Config:
     ports = tuple(_port(table) for table in root.tables("port"))
     meters = tuple(_meter(table, ports) for table in root.tables("meter"))
     root.end()
+    polled = {meter.port for meter in meters}
+    for index, port in enumerate(ports, 1):
+        if port.protocol == "modbus" and port.name not in polled:
+            faults.append(f"port[{index}]: a modbus port needs a [[meter]] that names it, to have something to ask")
     _refuse_twice(faults, "port", "name", [port.name for port in ports])
     _refuse_twice(faults, "port", "device", [port.device for port in ports])
     _refuse_twice(faults, "meter", "name", [meter.name for meter in meters])

@@ -103,7 +103,7 @@ def test_the_runtime_folder_is_found_by_the_service_and_by_its_command_line(monk
         ('protocol = "tic"\ndevice = "/dev/x"', (9600, "E", 1)),
         ('protocol = "tic"\ndevice = "/dev/x"\nparity = "N"', (9600, "N", 1)),
         ('protocol = "mbus"\ndevice = "/dev/x"', (2400, "E", 1)),
-        ('protocol = "modbus"\ndevice = "/dev/x"\nbaud = 19200\nstopbits = 2', (19200, "N", 2)),
+        ('protocol = "mbus"\ndevice = "/dev/x"\nbaud = 300\nstopbits = 2\nparity = "O"', (300, "O", 2)),
         ('protocol = "wmbus"\nreceiver = "hexlines"\ndevice = "/dev/x"', (None, "N", 1)),
         ('protocol = "tic"\ntcp = "ser2net.lan:2000"', (None, "E", 1)),
     ],
@@ -114,6 +114,7 @@ def test_a_line_is_what_its_protocol_usually_is_unless_the_file_says(text: str, 
 
 
 WATER = '[[meter]]\nname = "a"\naddress = "wmbus:KAM-12345678-1b-16"\n'
+LINE = '[[port]]\nname = "line"\nprotocol = "tic"\ndevice = "/dev/x"\n'
 BUS = '[[port]]\nname = "bus"\nprotocol = "modbus"\ndevice = "/dev/x"\n'
 ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
@@ -185,8 +186,9 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
             '[[port]]\nname = "a"\nprotocol = "tic"\ndevice = "/dev/x"\nreceiver = "im871a"',
             "port[1].receiver: has no place here: only a wmbus port has a receiver",
         ),
-        (BUS + BUS.replace("/x", "/y"), "port[2].name: 'bus' is already port[1]'s"),
-        (BUS + BUS.replace("bus", "tub", 1), "port[2].device: '/dev/x' is already port[1]'s"),
+        (LINE + LINE.replace("/x", "/y"), "port[2].name: 'line' is already port[1]'s"),
+        (LINE + LINE.replace('"line"', '"tub"'), "port[2].device: '/dev/x' is already port[1]'s"),
+        (BUS, "port[1]: a modbus port needs a [[meter]] that names it, to have something to ask"),
         (WATER + WATER.replace("5678", "5679"), "meter[2].name: 'a' is already meter[1]'s"),
         (
             WATER + WATER.replace('"a"', '"b"'),
@@ -201,7 +203,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
             "meter[1].key: has no place here: only wmbus and mbus meters have a key",
         ),
         (
-            BUS + '[[meter]]\nname = "a"\nport = "tub"\nunit = 1\nmodel = "m"',
+            LINE + '[[meter]]\nname = "a"\nport = "tub"\nunit = 1\nmodel = "m"',
             "meter[1].port: no [[port]] has the name 'tub'",
         ),
         (
