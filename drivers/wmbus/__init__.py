@@ -1,0 +1,141 @@
+"""Wireless M-Bus: one telegram in, what the meter said out (EN 13757-3, -4, -7; OMS).
+
+link (CRCs, C, M, A) -> layers (ELL, AFL, TPL) -> security -> compact -> records
+"""
+
+from dataclasses import dataclass, replace
+
+from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
+from drivers.wmbus import layers as layering
+from drivers.wmbus import link, records, security
+from drivers.wmbus.compact import Formats
+from drivers.wmbus.layers import Layers
+from drivers.wmbus.security import Opened, Shut
+
+__all__ = ["Formats", "Header", "decode", "header"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """All that is looked at for a meter nobody adopted. `encrypted` is what the header announces."""
+
+    address: Address
+    medium: Medium
+    encrypted: bool
+    access_number: int | None
+
+
+def header(frame: Frame) -> Header:
+    """Whose telegram it is; the content stays unread. DecodeError where the headers themselves are cut."""
+    layers = layering.peel(link.parse(frame.data))
+    meter = layers.meter
+    return Header(meter.address, records.medium(meter.device_type), layers.announced, layers.access_number)
+
+
+def decode(frame: Frame, key: bytes | None = None, formats: Formats | None = None) -> Telegram:
+    """What a meter said. DecodeError when not even an address can be read; everything else is a state of the telegram.
+
+    `formats` learns from full frames and reads compact ones; without it a compact frame is waiting for its format.
+    A telegram that comes in clear from a meter with a key is read: `encrypted` is then False.
+    """
+    data = frame.data
+    parsed = link.parse(data)
+    if cut := link.length_error(data):
+        return _refused(Layers(parsed.identity), Shut(State.INVALID, str(cut)))
+    bounded = data[: data[0] + 1]
+    telegram = _decode(link.parse(bounded) if data[0] + 1 >= link.HEADER_BYTES else parsed, key, formats)
+    if len(bounded) < len(data) and (telegram.state is State.INVALID or telegram.faults):
+        return _decode(parsed, key, formats)  # some meters count L too short: then a record is cut in its middle
+    return telegram
+
+
+def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None) -> Telegram:
+    layers = Layers(parsed.identity)
+    sure, encrypted = True, False
+    try:
+        layers = layering.peel(parsed)
+        if layers.ell and layers.ell.session and layers.payload:
+            opened = security.open_link(layers, key)
+            if isinstance(opened, Shut):
+                return _refused(layers, opened)
+            sure, encrypted = opened.sure, opened.encrypted
+            layers = layering.peel_inner(layers, opened.content)
+        if (unread := _unread(layers)) is not None:
+            return _refused(layers, unread, encrypted)
+        content = security.open_content(layers, key)
+        if isinstance(content, Shut):
+            return _refused(layers, content)
+        opened = replace(content, encrypted=encrypted or content.encrypted, sure=sure and content.sure)
+        return _read(layers, opened, key, formats)
+    except DecodeError as fault:
+        return _refused(layers, Shut(State.INVALID, str(fault)), encrypted)
+
+
+def _unread(layers: Layers) -> Shut | None:
+    """Telegrams whose content nobody can read, whatever the key."""
+    if layers.afl and layers.afl.fragmented:
+        return Shut(State.UNSUPPORTED, "a message in several fragments")
+    if layers.foreign_ci is not None:
+        whose = " (the manufacturer's own coding)" if layers.foreign_ci in layering.CI_MANUFACTURER else ""
+        return Shut(State.UNSUPPORTED, f"CI {layers.foreign_ci:02x}{whose}")
+    if layers.tpl is None or not layers.payload:
+        return Shut(State.NO_DATA, "the meter announces itself and sends no value")
+    return None
+
+
+def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | None) -> Telegram:
+    assert layers.tpl is not None
+    content = opened.content
+    if layers.tpl.ci in layering.CI_COMPACT:
+        body = content.removeprefix(security.CHECK) if layers.tpl.mode else content
+        full = formats.expand(body) if formats is not None else None
+        if full is None:
+            return _refused(
+                layers, Shut(State.WAITING_FORMAT, "compact frame: waiting for a full one"), opened.encrypted
+            )
+        content = full
+    read = records.decode(content)
+    if read.torn and opened.rest_bytes:
+        read = records.decode(content[: -opened.rest_bytes])  # behind the encrypted blocks, and no records
+    if not opened.sure and not _is_plain(read):
+        return _refused(layers, Shut(State.WRONG_KEY if key else State.KEY_MISSING, "what opens holds no records"))
+    if read.torn and len(read.faults) > 1:
+        # A telegram cut short ends in one torn record. More faults: the maker's own coding behind a standard header.
+        return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
+    if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
+        formats.learn(content)
+    medium = records.medium(layers.meter.device_type)
+    telegram = Telegram(
+        layers.meter.address,
+        State.DECODED,
+        medium,
+        records.main(read.readings, medium),
+        tuple(dict.fromkeys(records.status_words(layers.tpl.status) + read.status)),
+        read.faults,
+        access_number=layers.access_number,
+        encrypted=opened.encrypted,
+    )
+    if read.readings or read.status:
+        return telegram
+    if read.faults:
+        return replace(telegram, state=State.INVALID, error=str(read.faults[0]))
+    if not content.strip(b"\x2f"):
+        return replace(telegram, state=State.NO_DATA, error="only idle fillers")
+    return replace(telegram, state=State.UNSUPPORTED, error="only the manufacturer's own records")
+
+
+def _is_plain(read: records.Records) -> bool:
+    """Whether bytes that only a check of 16 bits calls plain are records: one in thirty random ones passes as such."""
+    return not read.torn and (len(read.readings) > len(read.faults) or bool(read.manufacturer_data))
+
+
+def _refused(layers: Layers, shut: Shut, encrypted: bool = False) -> Telegram:
+    return Telegram(
+        layers.meter.address,
+        shut.state,
+        records.medium(layers.meter.device_type),
+        status=records.status_words(layers.tpl.status) if layers.tpl else (),
+        error=shut.error,
+        access_number=layers.access_number,
+        encrypted=encrypted or layers.announced,
+    )
