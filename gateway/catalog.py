@@ -2,8 +2,8 @@
 
 import json
 import os
-import threading
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,25 +95,8 @@ class Catalog:
 
         An adopted address stays where it is; the name and the medium then given are its point's from now on.
         """
-        name = _name(name) or address
-        known = self._meters.get(address)
-        if known is not None and point not in {None, known.point}:
-            raise CatalogError(f"{address} already stands at {known.point!r}, not at {point!r}")
-        there = known.point if known is not None else point
-        if there is not None and there not in self._points:
-            raise CatalogError(f"there is no metering point {there!r}")
-        with self._written():
-            if there is not None:
-                medium = self._points[there].medium if medium is Medium.OTHER else medium
-                self._update("points", "id", there, {"name": name, "medium": medium.value})
-            else:
-                there = self._new_id(name, medium)
-                self._db.table("points").insert(
-                    {"id": there, "dwelling": self.dwelling.id, "name": name, "medium": medium.value}
-                )
-            if known is None:
-                self._db.table("meters").insert({"address": address, "point": there, "since": at})
-        return self._meters[address]
+        with self._writing:
+            return self._adopt(address, _name(name) or address, medium, at, point)
 
     def rename(self, point: str, name: str) -> None:
         """Give a metering point another name; its id, which its series carry, stays."""
@@ -138,9 +121,30 @@ class Catalog:
     def set_key(self, address: str, key: bytes | None) -> None:
         """Keep a meter's key, or forget it. It goes into its own file, which no backup in clear contains."""
         assert key is None or len(key) == KEY_BYTES
-        with self._writing, self._key_files.one_write():
-            self._put(self._keys_db.table("keys"), "address", address, {} if key is None else {"key": key.hex()})
-        self._read_keys()
+        with self._writing:
+            with self._key_files.one_write():
+                self._put(self._keys_db.table("keys"), "address", address, {} if key is None else {"key": key.hex()})
+            self._read_keys()
+
+    def _adopt(self, address: str, name: str, medium: Medium, at: int, point: str | None) -> Meter:
+        known = self._meters.get(address)
+        if known is not None and point not in {None, known.point}:
+            raise CatalogError(f"{address} already stands at {known.point!r}, not at {point!r}")
+        there = known.point if known is not None else point
+        if there is not None and there not in self._points:
+            raise CatalogError(f"there is no metering point {there!r}")
+        with self._written():
+            if there is not None:
+                medium = self._points[there].medium if medium is Medium.OTHER else medium
+                self._update("points", "id", there, {"name": name, "medium": medium.value})
+            else:
+                there = self._new_id(name, medium)
+                self._db.table("points").insert(
+                    {"id": there, "dwelling": self.dwelling.id, "name": name, "medium": medium.value}
+                )
+            if known is None:
+                self._db.table("meters").insert({"address": address, "point": there, "since": at})
+        return self._meters[address]
 
     @contextmanager
     def _written(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ def test_a_meter_adopted_again_stays_where_it_is(tmp_path: Path) -> None:
     assert catalog.points() == (MeteringPoint("eau", "maison", "Eau froide", Medium.WATER),)
     with pytest.raises(CatalogError, match="already stands at 'eau', not at 'cave'"):
         catalog.adopt(WATER, "Eau", Medium.WATER, 2, point="cave")
+
+
+def test_two_who_adopt_one_meter_at_once_give_it_one_point(tmp_path: Path) -> None:
+    catalog = opened(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        adopted = list(pool.map(lambda at: catalog.adopt(WATER, "Eau", Medium.WATER, at), range(40)))
+    assert {meter.point for meter in adopted} == {"eau"}
+    assert len(opened(tmp_path).points()) == len(opened(tmp_path).meters()) == 1
 
 
 def test_a_point_outlives_its_meter(tmp_path: Path) -> None:
