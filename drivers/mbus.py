@@ -124,7 +124,7 @@ def _expected_bytes(held: bytearray) -> int:
         case 0x10:
             return SHORT_BYTES
         case 0x68 if len(held) < 4:
-            return 4 if held[1:2] in (b"", held[2:3]) or len(held) == 2 else 0
+            return 4 if len(held) < 3 or held[1] == held[2] else 0
         case 0x68:
             return held[1] + OVERHEAD_BYTES if held[1] == held[2] and held[3] == LONG and held[1] >= 3 else 0
         case _:

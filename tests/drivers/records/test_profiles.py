@@ -1,0 +1,79 @@
+"""Compact profiles written by hand from EN 13757-3: base value and date in storage 8, then the elements."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from drivers.model import Quantity, Reading
+from drivers.wmbus.records import decode
+
+BASE = "82 04 6C 81 31 8B 04 13 00 01 00"  # storage 8: 1 January 2028, 100 L
+
+
+def history(profile: str) -> list[tuple[int, object]]:
+    result = decode(bytes.fromhex(BASE + profile))
+    assert result.faults == ()
+    return [(r.storage, r.value) for r in result.readings if r.storage > 8]
+
+
+def test_an_inverse_profile_goes_back_month_by_month() -> None:
+    # VIFE 13; E6: 6 bytes; 32: absolute, months, 2 bytes; FE: one month
+    assert history("8D 04 93 13 E6 32 FE 50 00 28 00") == [
+        (9, date(2027, 12, 1)),
+        (9, Decimal(80)),
+        (10, date(2027, 11, 1)),
+        (10, Decimal(40)),
+    ]
+
+
+def test_increments_are_added_to_the_base_value() -> None:
+    # VIFE 1F; 71: increments, days, 1 byte; 01: one day
+    assert history("8D 04 93 1F E4 71 01 05 07") == [
+        (9, date(2028, 1, 2)),
+        (9, Decimal(105)),
+        (10, date(2028, 1, 3)),
+        (10, Decimal(112)),
+    ]
+
+
+def test_decrements_and_signed_differences_keep_their_sign() -> None:
+    assert [v for _, v in history("8D 04 93 1F E4 B1 00 05 07")] == [95, 88]
+    assert [v for _, v in history("8D 04 93 1F E4 F1 00 FB 07")] == [95, 102]
+
+
+def test_an_invalid_element_is_absent_and_ends_a_row_of_differences() -> None:
+    assert [s for s, v in history("8D 04 93 13 E8 32 00 50 00 00 80 28 00")] == [9, 11]
+    assert [s for s, v in history("8D 04 93 1F E5 F1 00 01 80 01")] == [9]
+
+
+def test_differences_without_a_base_value_are_a_fault() -> None:
+    result = decode(bytes.fromhex("8D 04 93 1F E4 71 01 05 07"))
+    assert result.readings == ()
+    assert "have no base value" in str(result.faults[0])
+
+
+def test_a_row_of_nothing_is_no_fault() -> None:
+    result = decode(bytes.fromhex("8D 04 93 1F E4 F1 01 80 80"))
+    assert (result.readings, result.faults) == ((), ())
+
+
+@pytest.mark.parametrize("profile", ["8D 04 93 1F E1 71", "8D 04 93 1F E5 72 01 05 07 01", "8D 04 93 1F E3 7D 01 05"])
+def test_a_profile_that_cannot_be_cut_is_a_fault(profile: str) -> None:
+    result = decode(bytes.fromhex(BASE + profile))
+    assert len(result.readings) == 2
+    assert len(result.faults) == 1
+
+
+def test_the_last_day_of_a_month_stays_the_last_day() -> None:
+    # 31 January 2028, then 29 February and 31 March
+    result = decode(bytes.fromhex("82 04 6C 9F 31 8D 04 93 1E E6 32 FE 01 00 02 00"))
+    dates = [r.value for r in result.readings if r.quantity is Quantity.DATE]
+    assert dates == [date(2028, 1, 31), date(2028, 2, 29), date(2028, 3, 31)]
+
+
+def test_hours_count_from_a_date_with_its_time_only() -> None:
+    profile = "8D 04 93 1F E4 21 06 05 07"
+    stamped = decode(bytes.fromhex("84 04 6D 00 16 81 31" + profile)).readings
+    assert Reading("target_date", Quantity.DATE, datetime.fromisoformat("2028-01-02T04:00"), storage=9) in stamped
+    assert all(r.storage == 8 for r in decode(bytes.fromhex(BASE + profile)).readings if r.quantity is Quantity.DATE)
