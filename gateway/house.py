@@ -351,7 +351,8 @@ class House:
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _adopt_configured(self, meter: ConfigMeter) -> None:
-        self.catalog.adopt(meter.address, meter.name, meter.medium or _medium(meter.address), self.now())
+        if self.catalog.meter(meter.address) is None:  # later the page may have renamed it
+            self.catalog.adopt(meter.address, meter.name, meter.medium or _medium(meter.address), self.now())
         if meter.key is not None:
             self._keys[meter.address] = meter.key
 

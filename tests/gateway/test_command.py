@@ -6,10 +6,14 @@ import subprocess
 import sys
 import tty
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.store import Store
+
 COMMAND_S_MAX = 15
+NOON = 1_790_000_000
 
 
 def releve(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
@@ -96,6 +100,7 @@ def test_a_database_of_a_newer_program_is_refused_and_left_as_it_was(tmp_path: P
     config = configured(tmp_path)
     (tmp_path / "data").mkdir(mode=0o700)
     database = tmp_path / "data" / "series.db"
+    Store.open(database, tmp_path / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: NOON).close()
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
