@@ -12,7 +12,7 @@ from decimal import Context, Decimal, Inexact
 from drivers.model import DecodeError
 from drivers.wmbus.values import FIELDS, Coding, Data, number
 from drivers.wmbus.vif import DURATION_S, DataType, Meaning
-from drivers.wmbus.vife import PROFILE_INVERSE, PROFILES
+from drivers.wmbus.vife import NUMBERS, PROFILE_INVERSE, PROFILES
 
 ABSOLUTE, INCREMENTS, DECREMENTS, DIFFERENCES = range(4)
 UNIT_DAY = 3
@@ -29,7 +29,7 @@ def decode(meaning: Meaning, raw: bytes, base: Decimal | None) -> Iterator[tuple
     nothing more can be said.
     """
     name = f"{meaning.register}: {PROFILES[meaning.profile]}"
-    if meaning.type not in (DataType.SIGNED, DataType.UNSIGNED) or len(raw) < 2:
+    if meaning.type not in NUMBERS or len(raw) < 2:
         raise DecodeError(f"{name} cannot be read", raw)
     mode, field = raw[0] >> 6, raw[0] & 0x0F
     coding, size = FIELDS.get(field, (Coding.NOTHING, 0))

@@ -12,6 +12,10 @@ MANUFACTURER = 0x7F  # the VIFEs that follow and the data are the maker's own
 PROFILE_INVERSE = 0x13
 PROFILES = {PROFILE_INVERSE: "inverse compact profile", 0x1E: "compact profile with registers", 0x1F: "compact profile"}
 
+NUMBERS = (DataType.SIGNED, DataType.UNSIGNED, DataType.FLAGS)
+_OWN = (Quantity.COUNT, Quantity.DURATION)  # what a VIFE may say of any VIF: how often, how long, and when
+_DATE = (Quantity.DATE, Decimal(1), DataType.MOMENT)
+
 _Rule = Callable[[Meaning], Meaning]
 
 # What a meter answers in place of a value.
@@ -46,9 +50,17 @@ _RATES = {
 
 
 def combine(meaning: Meaning, code: int, extended: bool = False) -> Meaning | None:
-    """The meaning with one VIFE more; `extended` for a code after VIFE FC. None: the standard has no such VIFE."""
+    """The meaning with one VIFE more; `extended` for a code after VIFE FC. None: the standard has no such VIFE.
+
+    A factor or a quotient of what is no number (a text, a date) has no meaning either.
+    """
     rule = (_EXTENDED if extended else _RULES).get(code & 0x7F)
-    return rule(meaning) if rule else None
+    if rule is None or meaning.type in NUMBERS:
+        return rule(meaning) if rule else None
+    result = rule(meaning)
+    read = (result.quantity, result.factor, result.type)
+    kept = read == (meaning.quantity, meaning.factor, meaning.type)
+    return result if kept or read == _DATE or result.quantity in _OWN else None
 
 
 def _named(suffix: str) -> _Rule:

@@ -198,6 +198,8 @@ FAULTS = [
     ("0D 13 F2" + "00" * 24, "a number has 16 at most"),
     ("02 FD 16 01 02", "an access code is not kept"),
     ("02 FD 0A 00 00", "manufacturer: three letters"),
+    ("0C F9 34 78 56 34 12", "identification: VIFE 34 is not understood"),
+    ("02 EC 74 6B 2B", "date: VIFE 74 is not understood"),
 ]
 
 
@@ -289,6 +291,20 @@ def test_any_bytes_give_records_and_never_an_exception(data: bytes) -> None:
     result = decode(data)
     assert all(isinstance(reading, Reading) for reading in result.readings)
     assert len(str(result)) > 0
+
+
+VIFS = st.sampled_from([bytes((code | 0x80,)) for code in PRIMARY]) | st.builds(
+    lambda table, code: bytes((table, code | 0x80)), st.sampled_from([0xFB, 0xFD]), st.integers(0, 0x7F)
+)
+VIFES = st.lists(st.integers(0x80, 0xFF), max_size=3).map(bytes)
+
+
+@given(st.integers(0, 0x0E), VIFS, VIFES, st.integers(0, 0x7F), st.binary(max_size=10))
+@settings(max_examples=800)
+def test_any_vif_with_any_vifes_is_a_reading_or_a_fault(
+    dif: int, vif: bytes, vifes: bytes, last: int, data: bytes
+) -> None:
+    decode(bytes((dif,)) + vif + vifes + bytes((last,)) + data)
 
 
 @given(st.lists(st.sampled_from([bytes.fromhex(records) for records, *_ in VALUES]), max_size=6), st.data())
