@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from drivers.model import Quantity
+from drivers.model import Kind, Quantity
 from drivers.wmbus.vif import DURATION_S, DataType, Meaning
 
 EXTENSION = 0x7C  # the next VIFE is of the second table
@@ -93,6 +93,12 @@ def _rate(word: str, per_hour: int) -> _Rule:
     return rule
 
 
+def _period(word: str) -> _Rule:
+    """An index per day is a quotient; a level per day, such as a maximum of power, is that of the day, in its own unit."""
+    quotient, named = _number(f"per_{word}"), _named(f"per_{word}")
+    return lambda m: named(m) if m.quantity.kind is Kind.LEVEL else quotient(m)
+
+
 def _date(suffix: str) -> _Rule:
     return lambda m: Meaning(f"{m.register}_{suffix}", Quantity.DATE, type=DataType.MOMENT)
 
@@ -153,10 +159,10 @@ _RULES: dict[int, _Rule] = {
     0x20: _rate("second", 3600),
     0x21: _rate("minute", 60),
     0x22: _rate("hour", 1),
-    0x23: _number("per_day"),
-    0x24: _number("per_week"),
-    0x25: _number("per_month"),
-    0x26: _number("per_year"),
+    0x23: _period("day"),
+    0x24: _period("week"),
+    0x25: _period("month"),
+    0x26: _period("year"),
     0x27: _named("per_revolution"),
     0x28: _named("per_input_pulse_0"),
     0x29: _named("per_input_pulse_1"),

@@ -122,6 +122,7 @@ VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
     ("01 93 F4 3C 05", "volume_backward", Q.VOLUME, "0.05"),
     ("01 93 22 05", "volume_per_hour", Q.FLOW, 5),
     ("01 93 23 05", "volume_per_day_l", Q.NUMBER, 5),
+    ("01 AE 25 05", "power_per_month", Q.POWER, 5000),
     ("01 86 20 05", "energy_per_second", Q.POWER, 18_000_000),
     ("01 93 28 0A", "volume_per_input_pulse_0", Q.VOLUME, 10),
     ("02 93 39 6B 2B", "volume_start", Q.DATE, date(2019, 11, 11)),
