@@ -1,0 +1,174 @@
+"""What must survive and must not be forged: the password and the sessions of this box, in `ledger.db`.
+
+A small SQLite file of its own, with FULL commits: a login that was confirmed is on the card.
+One thread does all of it; the methods are awaited from the event loop.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+SCHEMA_VERSION = 1
+SESSION_IDLE_S_MAX = 30 * 86400
+SESSION_S_MAX = 180 * 86400
+# A household has phones and tablets; a script that logs in each minute must not fill the card.
+SESSIONS_MAX = 100
+# "Last seen" is written this often: one page shown is not one write to the card.
+SEEN_PACE_S = 3600
+AGENT_CHARACTERS_MAX = 200
+
+_SCHEMA = """
+CREATE TABLE password (one INTEGER PRIMARY KEY CHECK (one = 1), hash TEXT NOT NULL, set_at INTEGER NOT NULL) STRICT;
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
+    address TEXT NOT NULL, agent TEXT NOT NULL
+) STRICT;
+"""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser that may read this box. Its token is known to that browser only; a hash of it is kept."""
+
+    id: int
+    opened_at: int
+    seen_at: int
+    address: str
+    agent: str
+
+
+class LedgerError(Exception):
+    """The file cannot be used, said in one line."""
+
+
+class Ledger:
+    """The only owner of `ledger.db`."""
+
+    def __init__(self, db: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+        self._db = db
+        self._executor = executor
+        self.password_set: bool = executor.submit(lambda: _password(db) is not None).result()
+
+    @classmethod
+    def open(cls, path: Path) -> "Ledger":
+        """Open the file, or make it; LedgerError when it is broken or newer than this program."""
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        try:
+            return cls(executor.submit(_open, path).result(), executor)
+        except sqlite3.Error as error:
+            executor.shutdown()
+            raise LedgerError(f"{path}: {error}") from None
+
+    def close(self) -> None:
+        self._executor.submit(self._db.close).result()
+        self._executor.shutdown()
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))
+
+    async def password(self) -> str | None:
+        """The hash of the household's password; None until one was chosen."""
+        return await self._run(_password)
+
+    async def set_password(self, hashed: str, now: int) -> None:
+        """Replace the password; every session ends with the old one."""
+
+        def work(db: sqlite3.Connection) -> None:
+            with _transaction(db):
+                db.execute("INSERT OR REPLACE INTO password VALUES (1, ?, ?)", (hashed, now))
+                db.execute("DELETE FROM session")
+
+        await self._run(work)
+        self.password_set = True
+
+    async def open_session(self, token: bytes, now: int, address: str, agent: str) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            with _transaction(db):
+                _expire(db, now)
+                db.execute(
+                    "INSERT INTO session (token, opened_at, seen_at, address, agent) VALUES (?, ?, ?, ?, ?)",
+                    (token, now, now, address, agent[:AGENT_CHARACTERS_MAX]),
+                )
+                db.execute(
+                    "DELETE FROM session WHERE id NOT IN (SELECT id FROM session ORDER BY seen_at DESC, id DESC LIMIT ?)",
+                    (SESSIONS_MAX,),
+                )
+
+        await self._run(work)
+
+    async def session(self, token: bytes, now: int) -> Session | None:
+        """The session this hashed token opens, if it is not too old; being asked keeps it from growing idle."""
+
+        def work(db: sqlite3.Connection) -> Session | None:
+            row = db.execute(
+                "SELECT id, opened_at, seen_at, address, agent FROM session WHERE token = ?", (token,)
+            ).fetchone()
+            if row is None:
+                return None
+            found = Session(*row)
+            if now - found.seen_at > SESSION_IDLE_S_MAX or now - found.opened_at > SESSION_S_MAX:
+                db.execute("DELETE FROM session WHERE id = ?", (found.id,))
+                return None
+            if now - found.seen_at >= SEEN_PACE_S:
+                db.execute("UPDATE session SET seen_at = ? WHERE id = ?", (now, found.id))
+            return found
+
+        return await self._run(work)
+
+    async def sessions(self, now: int) -> list[Session]:
+        """Who may read this box, the latest first."""
+
+        def work(db: sqlite3.Connection) -> list[Session]:
+            _expire(db, now)
+            rows = db.execute(
+                "SELECT id, opened_at, seen_at, address, agent FROM session ORDER BY seen_at DESC, id DESC"
+            )
+            return [Session(*row) for row in rows]
+
+        return await self._run(work)
+
+    async def end_session(self, session: int) -> None:
+        await self._run(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session,)))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600, exist_ok=True)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.execute("PRAGMA synchronous = FULL")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise LedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
+    if version == 0:
+        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    return db
+
+
+def _password(db: sqlite3.Connection) -> str | None:
+    row = db.execute("SELECT hash FROM password").fetchone()
+    return row[0] if row else None
+
+
+def _expire(db: sqlite3.Connection, now: int) -> None:
+    db.execute(
+        "DELETE FROM session WHERE seen_at < ? OR opened_at < ?", (now - SESSION_IDLE_S_MAX, now - SESSION_S_MAX)
+    )
+
+
+class _transaction:  # noqa: N801 - read as a word in `with`
+    """All of it or nothing, written through to the card at the end."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -1,0 +1,157 @@
+"""Who reads this box: the setup code, the household's password, sessions, and patience with wrong tries."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from gateway.house import House
+from gateway.ledger import Ledger, Session
+
+PASSWORD_CHARACTERS_MIN = 8
+PASSWORD_CHARACTERS_MAX = 1000  # scrypt takes any length; a form should not carry megabytes
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1  # 32 MiB a try: 0.1 s here, about 0.5 s on a Pi 3
+SCRYPT_BYTES_MAX = 64 * 2**20
+SETUP_CODE_DIGITS = 8
+# Free tries, then a wait that doubles: 2, 4, 8 ... seconds, never above the bound.
+TRIES_FREE = 3
+WAIT_S_MAX = 300
+FORGET_S = 3600
+ADDRESSES_MAX = 1000
+# Tries waiting for the one that is being checked; above it a try is refused and counts.
+QUEUE_MAX = 4
+
+T = TypeVar("T")
+
+
+class Patience:
+    """How long an address must wait after wrong tries. Bounded: the oldest address is forgotten first."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def wait_s(self, address: str, now: float) -> int:
+        """Whole seconds before this address may try again; 0 when it may."""
+        count, last = self._failures.get(_network(address), (0, 0.0))
+        if count < TRIES_FREE or now - last > FORGET_S:
+            return 0
+        wait_s: int = min(2 ** (count - TRIES_FREE + 1), WAIT_S_MAX)
+        return max(0, int(last + wait_s - now + 0.999))
+
+    def failed(self, address: str, now: float) -> None:
+        count, last = self._failures.pop(_network(address), (0, 0.0))
+        self._failures[_network(address)] = (1 if now - last > FORGET_S else count + 1, now)
+        while len(self._failures) > ADDRESSES_MAX:
+            self._failures.popitem(last=False)
+
+    def succeeded(self, address: str) -> None:
+        self._failures.pop(_network(address), None)
+
+
+def _network(address: str) -> str:
+    """An IPv6 host has 2**64 addresses of its own; they share one patience."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if ip.version == 6:
+        return str(ipaddress.ip_network((int(ip) >> 64 << 64, 64)))
+    return str(ip)
+
+
+class Busy(Exception):  # noqa: N818 - said like that to the person
+    """Too many passwords are being checked at once."""
+
+
+class Access:
+    """The household's one password, its sessions, and the code that proves who stands before the box."""
+
+    def __init__(self, house: House, ledger: Ledger) -> None:
+        self._house = house
+        self._ledger = ledger
+        self._code = f"{secrets.randbelow(10**SETUP_CODE_DIGITS):0{SETUP_CODE_DIGITS}}"
+        self._checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")  # 32 MiB: one at a time
+        self._waiting = 0
+        self._form_key = secrets.token_bytes(32)
+        self.patience = Patience()
+
+    @property
+    def setup_code(self) -> str | None:
+        """What the first visitor must type; None once a password is set. Printed by the box, new at each start."""
+        return None if self._ledger.password_set else f"{self._code[:4]}-{self._code[4:]}"
+
+    @property
+    def password_set(self) -> bool:
+        return self._ledger.password_set
+
+    def code_fits(self, typed: str) -> bool:
+        digits = "".join(character for character in typed if character.isdigit())
+        return not self._ledger.password_set and hmac.compare_digest(digits.encode(), self._code.encode())
+
+    async def set_password(self, password: str) -> None:
+        """Choose or replace the password. Every session ends."""
+        await self._ledger.set_password(await self._in_turn(_hash, password), self._house.now())
+
+    async def password_fits(self, password: str) -> bool:
+        hashed = await self._ledger.password()
+        return hashed is not None and await self._in_turn(_fits, password, hashed)
+
+    async def open_session(self, address: str, agent: str) -> str:
+        """A new session; what is returned goes into the browser's cookie and nowhere else."""
+        token = secrets.token_urlsafe(32)
+        await self._ledger.open_session(_digest(token), self._house.now(), address, agent)
+        return token
+
+    async def session(self, token: str | None) -> Session | None:
+        return await self._ledger.session(_digest(token), self._house.now()) if token else None
+
+    async def sessions(self) -> list[Session]:
+        return await self._ledger.sessions(self._house.now())
+
+    async def end_session(self, session: int) -> None:
+        await self._ledger.end_session(session)
+
+    def form_token(self, browser: str, session: int | None) -> str:
+        """What a form of ours carries: bound to the browser's own cookie and to its session."""
+        message = f"{browser}\n{session}".encode()
+        return hmac.new(self._form_key, message, hashlib.sha256).hexdigest()
+
+    async def _in_turn(self, work: Callable[..., T], *args: str) -> T:
+        if self._waiting >= QUEUE_MAX:
+            raise Busy
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._checking, work, *args)
+        finally:
+            self._waiting -= 1
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(
+        password.encode("utf-8", "surrogatepass"), salt=salt, n=n, r=r, p=p, maxmem=SCRYPT_BYTES_MAX, dklen=32
+    )
+
+
+def _hash(password: str) -> str:
+    """`scrypt$n$r$p$salt$key`: the cost stands in the file, so that it can grow later."""
+    salt = secrets.token_bytes(16)
+    key = _scrypt(password, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P)
+    return "$".join(
+        ("scrypt", str(SCRYPT_N), str(SCRYPT_R), str(SCRYPT_P), *(base64.b64encode(b).decode() for b in (salt, key)))
+    )
+
+
+def _fits(password: str, hashed: str) -> bool:
+    _, n, r, p, salt, key = hashed.split("$")
+    found = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(found, base64.b64decode(key))

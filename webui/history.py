@@ -1,0 +1,394 @@
+"""`/history/<point>`: one day, month or year of a metering point, drawn, told and tabled."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import assert_never
+from urllib.parse import urlencode
+
+from aiohttp import web
+from markupsafe import Markup
+
+from drivers.model import Medium, Quantity
+from gateway.house import House, PointView
+from webui import charts, days, shown
+from webui.page import HOUSE, render, see, words_of
+from webui.shown import Scale
+from webui.taken import Taken, taken
+from webui.today import hour_edges
+from webui.words import Words
+
+HALF_HOUR_S = 1800
+CURVE_STEP_S = 600
+EARLIEST = date(2000, 1, 1)
+LIKE_BEFORE = Decimal("0.01")
+
+
+class By(StrEnum):
+    """How long the period is, and so what one bar is: an hour, a day, a month."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One local day, month or year, and the one it is compared with: last year, or for a day the week before."""
+
+    by: By
+    start: date
+
+    @classmethod
+    def of(cls, by: By, day: date) -> "Period":
+        match by:
+            case By.DAY:
+                return cls(by, day)
+            case By.MONTH:
+                return cls(by, day.replace(day=1))
+            case By.YEAR:
+                return cls(by, day.replace(month=1, day=1))
+        assert_never(by)
+
+    def moved(self, periods: int) -> "Period":
+        match self.by:
+            case By.DAY:
+                return replace(self, start=self.start + timedelta(days=periods))
+            case By.MONTH:
+                return replace(self, start=days.add_months(self.start, periods))
+            case By.YEAR:
+                return replace(self, start=days.add_months(self.start, 12 * periods))
+        assert_never(self.by)
+
+    def before(self) -> "Period":
+        match self.by:
+            case By.DAY:
+                return self.moved(-7)
+            case By.MONTH:
+                return self.moved(-12)
+            case By.YEAR:
+                return self.moved(-1)
+        assert_never(self.by)
+
+    def bounds(self, house: House, step_s: int = 3600) -> list[int]:
+        match self.by:
+            case By.DAY:
+                return days.day_bounds(house.zone, self.start, step_s)
+            case By.MONTH:
+                return days.month_bounds(house.zone, self.start)
+            case By.YEAR:
+                return days.year_bounds(house.zone, self.start.year)
+        assert_never(self.by)
+
+    def name(self, words: Words) -> Markup:
+        match self.by:
+            case By.DAY:
+                return words.day(self.start, year=True)
+            case By.MONTH:
+                return Markup("{}").format(words.month(self.start))
+            case By.YEAR:
+                return Markup("{}").format(self.start.year)
+        assert_never(self.by)
+
+    def short(self, words: Words) -> Markup:
+        match self.by:
+            case By.DAY:
+                return words.day(self.start, weekday=False)
+            case By.MONTH:
+                return Markup("{}").format(words.month(self.start, year=False))
+            case By.YEAR:
+                return Markup("{}").format(self.start.year)
+        assert_never(self.by)
+
+    def link(self, point: str) -> str:
+        return f"/history/{point}?{urlencode({'by': self.by, 'at': self.start.isoformat()})}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    label: Markup
+    value: str | None
+    before: str | None
+    link: str | None
+
+
+async def first(request: web.Request) -> web.Response:
+    """The history of the first metering point that has one."""
+    house = request.app[HOUSE]
+    views = sorted(house.points(), key=lambda view: view.index is None)
+    if not views:
+        return render(request, "history-none.html")
+    raise see(f"/history/{views[0].point.id}")
+
+
+async def page(request: web.Request) -> web.Response:
+    house, words = request.app[HOUSE], words_of(request)
+    view = house.point(request.match_info["point"])
+    if view is None:
+        raise web.HTTPNotFound
+    now = house.now()
+    today = days.today(house.zone, now)
+    period = _asked(request, today)
+    found, before = await _taken(house, view, period, now)
+    scale = shown.scale_for(view.quantity or Quantity.NUMBER, view.point.medium, [*found.values, *before.values])
+    curve = await _power(house, words, view, period, now) if period.by is By.DAY else None
+    return render(
+        request,
+        "history.html",
+        view=view,
+        views=house.points(),
+        hue=shown.HUES[view.point.medium],
+        period=period,
+        bys=[(by, Period.of(by, min(period.start, today))) for by in By],
+        earlier=period.moved(-1),
+        later=period.moved(1) if period.moved(1).start <= today else None,
+        sentence=sentence(words, view, period, found, before, now),
+        unit=words.say(scale.unit),
+        slot=_slot_word(words, period, found),
+        drawing=drawing(words, view, period, found, before, scale),
+        gaps=found.gaps,
+        rows=table(words, view, period, found, before, scale),
+        before=any(value is not None for value in before.values) and period.before().name(words),
+        running=found.running is not None,
+        curve=curve,
+        began=house.history_start(view.point.id),
+    )
+
+
+def _asked(request: web.Request, today: date) -> Period:
+    try:
+        by = By(request.query.get("by", By.MONTH))
+        day = date.fromisoformat(request.query.get("at", today.isoformat()))
+    except ValueError:
+        raise web.HTTPNotFound from None
+    if not EARLIEST <= day <= today:
+        raise web.HTTPNotFound
+    return Period.of(by, day)
+
+
+async def _taken(house: House, view: PointView, period: Period, now: int) -> tuple[Taken, Taken]:
+    """The period and the one it is compared with; half-hours where the meter was heard that often."""
+    step_s = 3600
+    if period.by is By.DAY and view.point.medium is Medium.ELECTRICITY:
+        halves = await taken(house, view, period.bounds(house, HALF_HOUR_S), now)
+        if halves.values and not any(gap.slots for gap in halves.gaps):
+            step_s = HALF_HOUR_S
+    found = await taken(house, view, period.bounds(house, step_s), now)
+    before = await taken(house, view, period.before().bounds(house, step_s), now)
+    slots = len(found.values)
+    values = [*before.values, *[None] * slots][:slots]  # 29 February has no day to stand beside
+    return found, replace(before, values=values, bounds=[*before.bounds, *[before.bounds[-1]] * slots][: slots + 1])
+
+
+# Words
+
+
+def sentence(words: Words, view: PointView, period: Period, found: Taken, before: Taken, now: int) -> Markup:
+    """How much in the period, and how that compares with the one before up to the same moment."""
+    if found.total is None or view.quantity is None:
+        if found.bounds[0] >= now:
+            return words.say("This has yet to come.")
+        return words.say("We have no reading of %(name)s for this time.", name=view.point.name)
+    values = {
+        "amount": Markup('<b class="nb">{}</b>').format(
+            str(shown.amount(words, view.quantity, view.point.medium, found.total))
+        ),
+        "what": words.say(shown.OF_MEDIUM[view.point.medium])
+        if view.point.medium in shown.OF_MEDIUM
+        else Markup("({})").format(view.point.name),
+        "period": period.name(words),
+    }
+    match period.by:
+        case By.DAY:
+            said = words.say("On %(period)s: %(amount)s %(what)s.", **values)
+        case By.MONTH:
+            said = words.say("In %(period)s: %(amount)s %(what)s.", **values)
+        case By.YEAR:
+            said = words.say("In the year %(period)s: %(amount)s %(what)s.", **values)
+        case _:
+            assert_never(period.by)
+    if not found.from_the_start:
+        start = words.local(found.start)
+        day = words.day(start.date(), weekday=False, year=period.by is By.YEAR)
+        said += " " + words.say("Readings begin on %(day)s at %(time)s.", day=day, time=words.clock(found.start))
+    elif found.running is not None:
+        said += " " + words.say("It is not over: counted up to %(time)s.", time=words.since(found.end, now))
+    elif (
+        before.total is not None
+        and before.from_the_start
+        and before.running is None
+        and before.end == before.bounds[-1]
+    ):
+        said += " " + _compared(words, view, period, found.total, before.total)
+    return said
+
+
+def _compared(words: Words, view: PointView, period: Period, total: Decimal, earlier: Decimal) -> Markup:
+    assert view.quantity is not None
+    values = {
+        "period": period.before().name(words),
+        "amount": str(shown.amount(words, view.quantity, view.point.medium, earlier)),
+    }
+    if earlier == 0:
+        return words.say("%(period)s: %(amount)s.", **values)
+    ratio = total / earlier - 1
+    percent = words.percent(abs(ratio), signed=False)
+    if abs(ratio) < LIKE_BEFORE:
+        return words.say("That is as much (%(period)s: %(amount)s).", **values)
+    if ratio > 0:
+        return words.say("That is %(percent)s more (%(period)s: %(amount)s).", percent=percent, **values)
+    return words.say("That is %(percent)s less (%(period)s: %(amount)s).", percent=percent, **values)
+
+
+def _slot_word(words: Words, period: Period, found: Taken) -> Markup:
+    match period.by:
+        case By.DAY if len(found.values) > 25:
+            return words.say("half-hour")
+        case By.DAY:
+            return words.say("hour")
+        case By.MONTH:
+            return words.say("day")
+        case By.YEAR:
+            return words.say("month")
+    assert_never(period.by)
+
+
+# Drawing and table
+
+
+def drawing(words: Words, view: PointView, period: Period, found: Taken, before: Taken, scale: Scale) -> Markup:
+    values = [None if value is None else scale.of(value) for value in found.values]
+    earlier = [None if value is None else scale.of(value) for value in before.values]
+    shares = [scale.of(gap.total) / gap.slots for gap in found.gaps if gap.total is not None]
+    steps = charts.grid_steps([*values, *earlier, *shares])
+    marks, edges = _labels(words, period, found.bounds)
+    label = words.say("%(name)s, %(period)s", name=view.point.name, period=period.name(words).striptags())
+    if found.total is not None and view.quantity is not None:
+        total = shown.amount(words, view.quantity, view.point.medium, found.total)
+        label = words.say("%(what)s: %(amount)s in all.", what=label, amount=total)
+    bars = charts.Bars(
+        hue=shown.HUES[view.point.medium],
+        label=str(label.striptags()),
+        values=values,
+        gaps=[_gap(words, scale, period, gap) for gap in found.gaps],
+        before=earlier,
+        running=found.running,
+        marks=marks,
+        edges=edges,
+    )
+    return charts.large_bars(bars, steps, step_words(words, steps))
+
+
+def step_words(words: Words, steps: Sequence[Decimal]) -> list[str]:
+    """The grid's numbers, all with the decimals of their step."""
+    decimals = max(0, -int(steps[0].normalize().as_tuple().exponent)) if steps else 0
+    return [words.number(step, decimals) for step in steps]
+
+
+def _gap(words: Words, scale: Scale, period: Period, gap: charts.Gap) -> charts.Gap:
+    if gap.total is None:
+        return gap
+    amount = scale.amount(words, gap.total)
+    said = {
+        By.DAY: words.say("%(amount)s in all", amount=amount),
+        By.MONTH: words.say_n("%(amount)s in a day", "%(amount)s in %(n)s days", gap.slots, amount=amount),
+        By.YEAR: words.say_n("%(amount)s in a month", "%(amount)s in %(n)s months", gap.slots, amount=amount),
+    }[period.by]
+    return replace(gap, total=scale.of(gap.total), words=str(said))
+
+
+def _labels(words: Words, period: Period, bounds: Sequence[int]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    match period.by:
+        case By.DAY:
+            return [], hour_edges(words, bounds)
+        case By.MONTH:
+            return [(slot, str(slot + 1)) for slot in range(0, len(bounds) - 1, 5)], []
+        case By.YEAR:
+            return [
+                (slot, words.month_letters(date(period.start.year, slot + 1, 1))[:1].upper()) for slot in range(12)
+            ], []
+    assert_never(period.by)
+
+
+def table(words: Words, view: PointView, period: Period, found: Taken, before: Taken, scale: Scale) -> list[TableRow]:
+    rows = []
+    for slot, (value, earlier) in enumerate(zip(found.values, before.values, strict=True)):
+        if value is None and earlier is None and not any(gap.first <= slot <= gap.last for gap in found.gaps):
+            continue
+        label, link = _row_label(words, view, period, found.bounds, slot)
+        rows.append(
+            TableRow(
+                label,
+                None if value is None else scale.number(words, value),
+                None if earlier is None else scale.number(words, earlier),
+                link if value is not None else None,
+            )
+        )
+    return rows
+
+
+def _row_label(
+    words: Words, view: PointView, period: Period, bounds: Sequence[int], slot: int
+) -> tuple[Markup, str | None]:
+    start = words.local(bounds[slot]).date()
+    match period.by:
+        case By.DAY:
+            return Markup("{} – {}").format(words.clock(bounds[slot]), words.clock(bounds[slot + 1])), None
+        case By.MONTH:
+            return words.day(start), Period.of(By.DAY, start).link(view.point.id)
+        case By.YEAR:
+            return Markup("{}").format(words.month(start)), Period.of(By.MONTH, start).link(view.point.id)
+    assert_never(period.by)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerDrawing:
+    drawing: Markup
+    unit: str
+    sentence: Markup
+
+
+async def _power(house: House, words: Words, view: PointView, period: Period, now: int) -> PowerDrawing | None:
+    """The present power or flow over the day, where the meter says one."""
+    if view.level is None:
+        return None
+    bounds = period.bounds(house, CURVE_STEP_S)
+    slots = len(bounds) - 1
+    found = await house.curve(view.level.series, bounds[0], bounds[-1], slots)
+    if not found.at:
+        return None
+    quantity, medium = view.level.quantity, view.point.medium
+    scale = shown.scale_for(quantity, medium, found.high)
+    places = [bisect_right(bounds, at) - 1 for at in found.at]
+    low, mean, high = (
+        _spread(slots, places, [scale.of(value) for value in values]) for values in (found.low, found.mean, found.high)
+    )
+    steps = charts.grid_steps(high)
+    slots_an_hour = 3600 // CURVE_STEP_S
+    top = max(range(len(found.high)), key=lambda entry: found.high[entry])
+    said = words.say(
+        "The most was %(amount)s, around %(time)s.",
+        amount=shown.amount(words, quantity, medium, found.high[top]),
+        time=words.clock(found.at[top]),
+    )
+    curve = charts.Line(
+        hue=shown.HUES[medium],
+        label=str(words.say("%(name)s through the day", name=view.point.name).striptags() + ". " + said.striptags()),
+        low=low,
+        mean=mean,
+        high=high,
+        gaps=[gap for gap in charts.gaps_in(mean, places[0], places[-1]) if gap.slots >= slots_an_hour // 2],
+        edges=hour_edges(words, bounds),
+    )
+    return PowerDrawing(charts.line(curve, steps, step_words(words, steps)), scale.unit, said)
+
+
+def _spread(slots: int, places: Sequence[int], values: Sequence[Decimal]) -> list[Decimal | None]:
+    """Entries at their slots; the rest was not heard."""
+    spread: list[Decimal | None] = [None] * slots
+    for place, value in zip(places, values, strict=True):
+        spread[place] = value
+    return spread

@@ -1,0 +1,72 @@
+"""`/api/v1/live`: what happens in the home, as server-sent events, until the browser goes away."""
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from drivers.model import Medium
+from gateway.house import House, Live
+from webui import shown
+from webui.api import value_of
+from webui.guard import same_site
+from webui.page import HOUSE, PAGES
+from webui.words import LANGUAGES, Words
+
+PING_S = 15.0
+# A household's tabs and a few programs; each holds a connection and a queue.
+LISTENERS_MAX = 20
+LISTENERS = web.AppKey("listeners", list[None])
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """Events `value` and `state`, an `id` each, and a comment every 15 s so that a dead line is noticed.
+
+    With `?lang=fr` a value also carries `number` and `unit_shown` as the pages write them.
+    """
+    if not same_site(request):
+        raise web.HTTPForbidden(text="This request comes from another site.\n")
+    listeners = request.app[LISTENERS]
+    if len(listeners) >= LISTENERS_MAX:
+        raise web.HTTPServiceUnavailable(text=f"{LISTENERS_MAX} listeners are already connected.\n")
+    house = request.app[HOUSE]
+    language = request.query.get("lang")
+    words = request.app[PAGES].words[language] if language in LANGUAGES else None
+    media = {view.point.id: view.point.medium for view in house.points()}
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    listeners.append(None)
+    try:
+        async with house.subscribe() as queue:
+            await response.prepare(request)
+            await response.write(b": open\n\n")
+            count = 0
+            while True:
+                try:
+                    event = await asyncio.wait_for(queue.get(), PING_S)
+                except TimeoutError:
+                    await response.write(b": ping\n\n")
+                    continue
+                count += 1
+                await response.write(_event(count, house, event, words, media))
+    except ConnectionResetError:
+        return response  # the browser left
+    finally:
+        listeners.pop()
+
+
+def _event(count: int, house: House, event: Live, words: Words | None, media: dict[str, Medium]) -> bytes:
+    data: dict[str, object] = {
+        "now": house.now(),
+        "saved_to": house.saved_to,
+        "point": event.point,
+        "state": event.state,
+    }
+    kind = "state"
+    if event.value is not None:
+        kind = "value"
+        data |= value_of(event.value)
+        if words is not None:
+            medium = media.get(event.point or "", Medium.OTHER)
+            amount = shown.amount(words, event.value.quantity, medium, event.value.value)
+            data |= {"number": amount.number, "unit_shown": amount.unit}
+    return f"id: {count}\nevent: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

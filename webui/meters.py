@@ -1,0 +1,174 @@
+"""`/meters`: the home's own meters, what was heard and is not ours yet, adopting one, its key and its name."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from aiohttp import web
+from markupsafe import Markup
+
+from drivers.model import State
+from gateway.house import HeardMeter, House, PointState, PointView
+from webui import shown
+from webui.page import HOUSE, joined, read_form, render, see, words_of
+from webui.shown import Drum
+from webui.tries import Adopted, Fault, NotTaken, clean_name, take, try_key
+from webui.words import Words, mark
+
+FAULTS = {
+    Fault.NAME_MISSING: mark("A name is needed: what you call this meter at home."),
+    Fault.KEY_DIGITS: mark("A key has 32 characters: digits 0 to 9 and letters A to F. Spaces do not count."),
+    Fault.NOT_HEARD: mark("This meter has not been heard for seven days."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    view: PointView
+    hue: str
+    drum: Drum | None
+    level: str
+
+
+async def page(request: web.Request) -> web.Response:
+    return _page(request)
+
+
+def _page(request: web.Request, *, status: int = 200, fault: str | None = None, at: str | None = None) -> web.Response:
+    house, words = request.app[HOUSE], words_of(request)
+    views = house.points()
+    return render(
+        request,
+        "meters.html",
+        status=status,
+        sentences=sentences(words, views, house.now()),
+        rows=[_row(words, view) for view in views],
+        heard=house.heard(),
+        fault=words.say(fault) if fault else None,
+        fault_at=at,
+    )
+
+
+def _row(words: Words, view: PointView) -> MeterRow:
+    index = shown.drum(words, view.index.quantity, view.index.value) if view.index else None
+    level = str(shown.amount(words, view.level.quantity, view.point.medium, view.level.value)) if view.level else ""
+    return MeterRow(view, shown.HUES[view.point.medium], index, level)
+
+
+def sentences(words: Words, views: tuple[PointView, ...], now: int) -> list[Markup]:
+    """How many speak; then, by name, which do not and what they wait for."""
+    if not views:
+        return [words.say("No meter is yours yet.")]
+    speaking = [view for view in views if view.state is PointState.SPEAKING]
+    said = [
+        words.say("All your meters speak.")
+        if len(speaking) == len(views) > 1
+        else words.say_n("One meter speaks.", "%(n)s meters speak.", len(speaking))
+        if speaking
+        else words.say("No meter speaks at the moment.")
+    ]
+    silent = [view for view in views if view.state is PointState.SILENT]
+    if silent:
+        names = [
+            words.say(
+                "%(name)s since %(time)s",
+                name=view.point.name,
+                time=Markup('<b class="nb">{}</b>').format(words.since(view.heard_at, now)),
+            )
+            if view.heard_at is not None
+            else Markup("{}").format(view.point.name)
+            for view in silent
+        ]
+        said.append(words.say("Silent: %(names)s.", names=joined(words, names)))
+    for states, sentence in (
+        ((PointState.KEY_MISSING, PointState.WRONG_KEY), mark("Waiting for the right key: %(names)s.")),
+        ((PointState.NEVER_HEARD,), mark("Not heard yet: %(names)s.")),
+        ((PointState.UNREADABLE,), mark("Heard and not understood: %(names)s.")),
+    ):
+        found = [Markup("<b>{}</b>").format(view.point.name) for view in views if view.state in states]
+        if found:
+            said.append(words.say(sentence, names=joined(words, found)))
+    return said
+
+
+async def add_page(request: web.Request) -> web.Response:
+    house = request.app[HOUSE]
+    meter = _heard(house, request.query.get("address", ""))
+    return _add_page(request, meter)
+
+
+def _add_page(request: web.Request, meter: HeardMeter, *, name: str = "", fault: Fault | None = None) -> web.Response:
+    words = words_of(request)
+    return render(
+        request,
+        "add.html",
+        status=422 if fault else 200,
+        meter=meter,
+        hue=shown.HUES[meter.medium],
+        medium=words.say(shown.MEDIUM_NAMES[meter.medium]),
+        typed=name or words.say(shown.MEDIUM_NAMES[meter.medium]),
+        fault=words.say(FAULTS[fault]) if fault else None,
+        fault_at="key" if fault is Fault.KEY_DIGITS else "name",
+    )
+
+
+async def add(request: web.Request) -> web.Response:
+    house = request.app[HOUSE]
+    fields = await read_form(request)
+    meter = _heard(house, fields.get("address", ""))
+    name = fields.get("name", "")
+    match await take(house, meter.address, name, fields.get("key", "")):
+        case Adopted(adoption):
+            raise see(_added(adoption.point, adoption.state))
+        case NotTaken(fault):
+            return _add_page(request, meter, name=name, fault=fault)
+
+
+async def added(request: web.Request) -> web.Response:
+    """What became of a meter that was just taken, or of a key that was just tried."""
+    house, words = request.app[HOUSE], words_of(request)
+    view = house.point(request.query.get("point", ""))
+    if view is None:
+        raise web.HTTPNotFound
+    state = request.query.get("state", "")
+    row = _row(words, view)
+    return render(
+        request,
+        "added.html",
+        row=row,
+        view=view,
+        state=state if state in {known.value for known in State} else "",
+    )
+
+
+async def key(request: web.Request) -> web.Response:
+    fields = await read_form(request)
+    address = fields.get("address", "")
+    match await try_key(request.app[HOUSE], address, fields.get("key", "")):
+        case Adopted(adoption):
+            raise see(_added(adoption.point, adoption.state))
+        case NotTaken(fault):
+            return _page(request, status=422, fault=FAULTS[fault], at=address)
+
+
+async def rename(request: web.Request) -> web.Response:
+    house = request.app[HOUSE]
+    fields = await read_form(request)
+    point = fields.get("point", "")
+    if house.point(point) is None:
+        raise web.HTTPNotFound
+    name = clean_name(fields.get("name", ""))
+    if name is None:
+        return _page(request, status=422, fault=FAULTS[Fault.NAME_MISSING], at=point)
+    house.rename(point, name)
+    raise see(f"/meters#{point}")
+
+
+def _heard(house: House, address: str) -> HeardMeter:
+    for meter in house.heard():
+        if meter.address == address:
+            return meter
+    raise web.HTTPNotFound
+
+
+def _added(point: str, state: State | None) -> str:
+    return "/meters/added?" + urlencode({"point": point, "state": state or ""})

@@ -1,0 +1,131 @@
+"""One rendered page: its language, its frame, its form token. What every handler shares."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gateway.house import House
+from gateway.ledger import Session
+from webui import charts, shown
+from webui.assets import Assets
+from webui.auth import Access
+from webui.words import AGES, LANGUAGES, Words
+
+HOUSE = web.AppKey("house", House)
+ACCESS = web.AppKey("access", Access)
+PASSWORD = web.AppKey("password", bool)
+
+LANGUAGE_COOKIE, SESSION_COOKIE, BROWSER_COOKIE = "releve_lang", "releve_session", "releve_browser"
+COOKIE_S = 180 * 86400
+COMPRESS_BYTES_MIN = 1024
+
+
+class Pages:
+    """The templates, once a language."""
+
+    def __init__(self, house: House, assets: Assets) -> None:
+        self.words = {language: Words(language, house.zone) for language in LANGUAGES}
+        self._environments = {language: _environment(words, assets) for language, words in self.words.items()}
+
+    def template(self, language: str, name: str, context: Mapping[str, object]) -> str:
+        return self._environments[language].get_template(name).render(context)
+
+
+PAGES = web.AppKey("pages", Pages)
+
+
+def _environment(words: Words, assets: Assets) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("webui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(
+        _=words.say,
+        _n=words.say_n,
+        words=words,
+        language=words.language,
+        asset=assets.url,
+        charts=charts,
+        shown=shown,
+        ages=[(step_s, words.say(message, n="{n}")) for step_s, message in AGES],
+    )
+    environment.filters["bold"] = lambda text: Markup('<b class="nb">{}</b>').format(text)
+    return environment
+
+
+def words_of(request: web.Request) -> Words:
+    words: Words = request["words"]
+    return words
+
+
+def session_of(request: web.Request) -> Session | None:
+    session: Session | None = request.get("session")
+    return session
+
+
+def render(request: web.Request, name: str, *, status: int = 200, **context: Any) -> web.Response:
+    """A whole page. Its footer says to which moment everything shown is on the card."""
+    house = request.app[HOUSE]
+    words = words_of(request)
+    browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(24)
+    session = session_of(request)
+    other = next(language for language in LANGUAGES if language != words.language)
+    text = request.app[PAGES].template(
+        words.language,
+        name,
+        {
+            "path": request.path,
+            "other_language": other,
+            "other_link": request.rel_url.update_query(lang=other) if request.method == "GET" else f"/?lang={other}",
+            "now": house.now(),
+            "saved_to": house.saved_to,
+            "trouble": house.store_trouble,
+            "dwelling": house.dwelling_name,
+            "occupant": session is not None or not request.app[PASSWORD],
+            "token": request.app[ACCESS].form_token(browser, session.id if session else None),
+            **context,
+        },
+    )
+    response = web.Response(text=text, status=status, content_type="text/html")
+    if len(text) >= COMPRESS_BYTES_MIN:
+        response.enable_compression()
+    response.headers["Content-Language"] = words.language
+    if BROWSER_COOKIE not in request.cookies:
+        set_cookie(request, response, BROWSER_COOKIE, browser)
+    return response
+
+
+def set_cookie(request: web.Request, response: web.StreamResponse, name: str, value: str) -> None:
+    """Lax, not Strict: a link to the box from a letter or a phone's start screen must find its reader logged in."""
+    response.set_cookie(name, value, max_age=COOKIE_S, httponly=True, samesite="Lax", secure=request.secure)
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a form of ours; 403 when its token is not this browser's."""
+    fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    session = session_of(request)
+    browser = request.cookies.get(BROWSER_COOKIE, "")
+    wanted = request.app[ACCESS].form_token(browser, session.id if session else None)
+    if not browser or not secrets.compare_digest(fields.get("token", "").encode(), wanted.encode()):
+        raise web.HTTPForbidden(text="stale form")
+    return fields
+
+
+def see(path: str) -> web.HTTPSeeOther:
+    """After a form was taken: look there."""
+    return web.HTTPSeeOther(path)
+
+
+def joined(words: Words, parts: list[Markup]) -> Markup:
+    """`a, b and c`."""
+    if len(parts) < 2:
+        return parts[0] if parts else Markup("")
+    return words.say("%(some)s and %(last)s", some=Markup(", ").join(parts[:-1]), last=parts[-1])

@@ -1,0 +1,186 @@
+"""The web server: every route with its role in one table, and what stands between a request and its handler."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import quote
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.house import House
+from webui import api, box, history, live, login, meters, settings, today
+from webui.api import Problem, problem
+from webui.assets import Assets
+from webui.auth import Access
+from webui.guard import add_headers, guard
+from webui.page import (
+    ACCESS,
+    HOUSE,
+    LANGUAGE_COOKIE,
+    PAGES,
+    PASSWORD,
+    SESSION_COOKIE,
+    Pages,
+    render,
+    see,
+    set_cookie,
+    words_of,
+)
+from webui.words import LANGUAGES, mark
+
+log = logging.getLogger(__name__)
+
+FORM_BYTES_MAX = 64 * 1024
+
+
+class Role(StrEnum):
+    """Who may ask: anybody; whoever sets the box up, until a password is chosen; who lives here."""
+
+    PUBLIC = "public"
+    SETUP = "setup"
+    OCCUPANT = "occupant"
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    role: Role
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def routes(assets: Assets) -> tuple[Route, ...]:
+    """The whole server. A route is reached only through this table, so none can be without a role."""
+    return (
+        Route("GET", "/assets/{name}", Role.PUBLIC, assets.serve),
+        Route("GET", "/api/v1/health", Role.PUBLIC, api.health),
+        Route("GET", "/setup", Role.SETUP, login.setup_page),
+        Route("POST", "/setup", Role.SETUP, login.setup),
+        Route("GET", "/login", Role.PUBLIC, login.login_page),
+        Route("POST", "/login", Role.PUBLIC, login.login),
+        Route("POST", "/logout", Role.OCCUPANT, login.logout),
+        Route("GET", "/", Role.OCCUPANT, today.page),
+        Route("GET", "/history", Role.OCCUPANT, history.first),
+        Route("GET", "/history/{point}", Role.OCCUPANT, history.page),
+        Route("GET", "/meters", Role.OCCUPANT, meters.page),
+        Route("GET", "/meters/add", Role.OCCUPANT, meters.add_page),
+        Route("POST", "/meters/add", Role.OCCUPANT, meters.add),
+        Route("GET", "/meters/added", Role.OCCUPANT, meters.added),
+        Route("POST", "/meters/key", Role.OCCUPANT, meters.key),
+        Route("POST", "/meters/name", Role.OCCUPANT, meters.rename),
+        Route("GET", "/data", Role.OCCUPANT, box.data),
+        Route("GET", "/box", Role.OCCUPANT, box.page),
+        Route("GET", "/settings", Role.OCCUPANT, settings.page),
+        Route("POST", "/settings/password", Role.OCCUPANT, settings.password),
+        Route("POST", "/settings/sessions", Role.OCCUPANT, settings.end_session),
+        Route("GET", "/api/v1/points", Role.OCCUPANT, api.points),
+        Route("GET", "/api/v1/points/{id}/consumption", Role.OCCUPANT, api.consumption),
+        Route("GET", "/api/v1/series/{key}/curve", Role.OCCUPANT, api.curve),
+        Route("GET", "/api/v1/heard", Role.OCCUPANT, api.heard),
+        Route("GET", "/api/v1/ports", Role.OCCUPANT, api.ports),
+        Route("POST", "/api/v1/adopt", Role.OCCUPANT, api.adopt),
+        Route("GET", "/api/v1/live", Role.OCCUPANT, live.live),
+    )
+
+
+ROLES = web.AppKey("roles", dict[tuple[str, str], Role])
+
+
+def make_app(house: House, access: Access, *, host_names: tuple[str, ...], password: bool) -> web.Application:
+    """The server of one box. Without `password` (a demo on loopback) whoever reaches it reads it."""
+    assets = Assets()
+    app = web.Application(middlewares=[_problems, guard(host_names), _language, _roles], client_max_size=FORM_BYTES_MAX)
+    app[HOUSE], app[ACCESS], app[PASSWORD] = house, access, password
+    app[PAGES] = Pages(house, assets)
+    app[live.LISTENERS] = []
+    app[ROLES] = {}
+    for route in routes(assets):
+        app.router.add_route(route.method, route.path, route.handler)
+        app[ROLES][route.method, route.path] = route.role
+        if route.method == "GET" and route.handler is not live.live:
+            app.router.add_route("HEAD", route.path, route.handler)
+            app[ROLES]["HEAD", route.path] = route.role
+    app.on_response_prepare.append(add_headers)
+    return app
+
+
+ERRORS = {
+    403: (
+        mark("Not from here"),
+        mark("This form is too old, or was not ours. Open the page again and send it once more."),
+    ),
+    404: (mark("Nothing here"), mark("There is no such page in this box.")),
+    413: (mark("Too long"), mark("What was sent is longer than any form of ours.")),
+    421: (
+        mark("Another name"),
+        mark("This box does not answer to the name that was typed. Use its address, or releve.local."),
+    ),
+}
+OTHER_ERROR = (mark("Not possible"), mark("The box could not do what was asked. Nothing was changed."))
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One clear sentence for whatever was wrong with a request: JSON for programs, a page for people."""
+    try:
+        return await handler(request)
+    except Problem as error:
+        return problem(request, error.status, error.detail)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        if request.path.startswith("/api/"):
+            detail = (error.text or error.reason).strip().removeprefix(f"{error.status}: ")
+            return problem(request, error.status, detail)
+        request.setdefault("words", request.app[PAGES].words[_chosen_language(request)])
+        title, sentence = ERRORS.get(error.status, OTHER_ERROR)
+        words = words_of(request)
+        response = render(
+            request, "error.html", status=error.status, title=words.say(title), sentence=words.say(sentence)
+        )
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+
+
+@web.middleware
+async def _language(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """`?lang=`, then the cookie it leaves, then the box's own language."""
+    language = _chosen_language(request)
+    request["words"] = request.app[PAGES].words[language]
+    response = await handler(request)
+    if request.query.get("lang") == language and not response.prepared:
+        set_cookie(request, response, LANGUAGE_COOKIE, language)
+    return response
+
+
+def _chosen_language(request: web.Request) -> str:
+    for language in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE), request.app[HOUSE].language):
+        if language in LANGUAGES:
+            return str(language)
+    return LANGUAGES[0]
+
+
+@web.middleware
+async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
+    app = request.app
+    resource = request.match_info.route.resource
+    if resource is None:  # no such page: nothing to protect
+        return await handler(request)
+    role = app[ROLES][request.method, resource.canonical]
+    access = app[ACCESS]
+    if not app[PASSWORD]:
+        if role is Role.SETUP:
+            raise see("/")
+        return await handler(request)
+    request["session"] = await access.session(request.cookies.get(SESSION_COOKIE))
+    if role is Role.SETUP and access.password_set:
+        raise see("/login")
+    if role is Role.OCCUPANT and request["session"] is None:
+        if request.path.startswith("/api/"):
+            raise Problem(401, "log in first")
+        if not access.password_set:
+            raise see("/setup")
+        raise see(f"/login?next={quote(request.path_qs, safe='/')}" if request.method == "GET" else "/login")
+    return await handler(request)

@@ -1,0 +1,351 @@
+"""`/`: what the home took today, in sentences first, then a card a metering point."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from statistics import median
+
+from aiohttp import web
+from markupsafe import Markup
+
+from drivers.model import Medium, Quantity
+from gateway.house import House, PointState, PointView
+from webui import charts, days, shown
+from webui.page import HOUSE, joined, render, words_of
+from webui.taken import Taken, amounts, taken
+from webui.words import Amount, Words
+
+# An ordinary Thursday is the middle one of the last eight; with fewer than three nothing is called ordinary.
+WEEKS_BACK = 8
+WEEKS_MIN = 3
+SHADOW_WEEKS = 4
+LIKE_USUAL = Decimal("0.10")
+# Older than this, a sentence says until when it counts.
+STALE_S = 3600
+
+SENTENCE_MEDIA = (Medium.GAS, Medium.HEAT, Medium.COOLING)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """One metering point's day so far; `usual` and `yesterday` are counted to the same hour."""
+
+    view: PointView
+    quantity: Quantity
+    day: Taken
+    usual: Decimal | None
+    usual_hours: Sequence[Decimal | None]
+    yesterday: Decimal | None
+    month: Taken
+    month_before: Decimal | None
+
+    @property
+    def medium(self) -> Medium:
+        return self.view.point.medium
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a card: a label, a number with its unit, and a percentage with its base."""
+
+    label: Markup
+    amount: Amount | None
+    extra: str = ""
+    extra_words: str = ""
+    series: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    view: PointView
+    hue: str
+    rows: Sequence[tuple[str, Row]]
+    drawing: Markup
+    caption: Sequence[Markup]
+
+
+async def page(request: web.Request) -> web.Response:
+    house, words = request.app[HOUSE], words_of(request)
+    now = house.now()
+    views = house.points()
+    known = {view.point.id: await look(house, view, now) for view in views}
+    found = [today for today in known.values() if today is not None]
+    return render(
+        request,
+        "today.html",
+        day=days.today(house.zone, now),
+        sentences=sentences(words, found, now),
+        grounds=grounds(words, found, now),
+        cards=[card(words, view, known[view.point.id], now) for view in views],
+        hours=hours_table(words, found),
+        heard=len(house.heard()),
+    )
+
+
+async def look(house: House, view: PointView, now: int) -> Today | None:
+    """Today of one metering point; None when it has no index yet."""
+    if view.index is None or view.quantity is None:
+        return None
+    zone, today = house.zone, days.today(house.zone, now)
+    day = await taken(house, view, days.day_bounds(zone, today), now)
+    first = today.replace(day=1)
+    month_end = days.midnight(zone, days.add_months(first, 1))
+    month = await taken(house, view, (days.midnight(zone, first), month_end), now)
+    usual, yesterday = None, None
+    shadow: tuple[Decimal | None, ...] = ()
+    if day.total is not None and day.from_the_start:
+        past = [today - timedelta(weeks=n) for n in range(WEEKS_BACK, 0, -1)]
+        spans = [(days.midnight(zone, one), days.same_time(zone, one, day.end)) for one in past]
+        parts = [part for part in await amounts(house, view.point.id, spans) if part is not None]
+        usual = median(parts) if len(parts) >= WEEKS_MIN else None
+        before = today - timedelta(days=1)
+        span = (days.midnight(zone, before), days.same_time(zone, before, day.end))
+        yesterday = (await amounts(house, view.point.id, [span]))[0]
+        shadow = await usual_hours(house, view.point.id, past[-SHADOW_WEEKS:], len(day.values))
+    month_before = None
+    if month.total is not None and month.from_the_start:
+        last_year = days.year_before(today)
+        span = (days.midnight(zone, last_year.replace(day=1)), days.same_time(zone, last_year, month.end))
+        month_before = (await amounts(house, view.point.id, [span]))[0]
+    return Today(view, view.quantity, day, usual, shadow, yesterday, month, month_before)
+
+
+async def usual_hours(house: House, point: str, past: Sequence[date], slots: int) -> tuple[Decimal | None, ...]:
+    """The mean of each hour over these days; days of another length (clock changes) do not count."""
+    rows = [
+        await house.consumption(point, bounds)
+        for one in past
+        if len(bounds := days.day_bounds(house.zone, one)) == slots + 1
+    ]
+    usual = []
+    for hour in zip(*rows, strict=True):
+        parts = [part for part in hour if part is not None]
+        usual.append(sum(parts, Decimal(0)) / len(parts) if len(parts) * 2 > len(past) else None)
+    return tuple(usual) if any(part is not None for part in usual) else ()
+
+
+# Sentences
+
+
+def sentences(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
+    """Three at most: electricity, water, then what is left. What is not known is not said here."""
+    said = []
+    if (power := house_electricity(found)) is not None and power.day.total is not None:
+        amount = _bold(_amount(words, power, power.day.total))
+        compared = comparison(words, power)
+        if now - power.day.end > STALE_S:
+            time = words.clock(power.day.end)
+            said.append(words.say("Up to %(time)s, the home took %(amount)s of electricity.", time=time, amount=amount))
+        elif not power.day.from_the_start:
+            time = words.clock(power.day.start)
+            said.append(
+                words.say("Since %(time)s, the home has taken %(amount)s of electricity.", time=time, amount=amount)
+            )
+        elif compared:
+            said.append(
+                words.say(
+                    "Today the home has taken %(amount)s of electricity: %(compared)s.",
+                    amount=amount,
+                    compared=compared,
+                )
+            )
+        else:
+            said.append(words.say("Today the home has taken %(amount)s of electricity.", amount=amount))
+    water = [today for today in found if today.medium in shown.WATER_MEDIA and today.day.total is not None]
+    if water and all(today.day.total == 0 for today in water):
+        said.append(words.say("Not a drop of water has run today."))
+    elif water:
+        said.append(words.say("%(amounts)s have run.", amounts=_list(words, water, now)))
+    other = [
+        today
+        for today in found
+        if today.medium in SENTENCE_MEDIA and today.day.total is not None and today.day.total > 0
+    ]
+    if other:
+        said.append(words.say("The home has also taken %(amounts)s.", amounts=_list(words, other, now)))
+    return said
+
+
+def house_electricity(found: Sequence[Today]) -> Today | None:
+    """The meter that counts the whole home: the network's own (TIC), else the first. Others may stand behind it."""
+    electricity = [today for today in found if today.medium is Medium.ELECTRICITY]
+    network = [today for today in electricity if (today.view.address or "").startswith("tic:")]
+    return next(iter([*network, *electricity]), None)
+
+
+def comparison(words: Words, today: Today) -> Markup | None:
+    """How this day compares at the same hour: with an ordinary such weekday, else with yesterday."""
+    total = today.day.total
+    against = today.usual if today.usual is not None else today.yesterday
+    if total is None or not against:
+        return None
+    weekday = words.weekday(words.local(today.day.end).date())
+    ratio = total / against - 1
+    percent = words.percent(abs(ratio), signed=False)
+    if today.usual is not None:
+        if abs(ratio) <= LIKE_USUAL:
+            return words.say("like an ordinary %(weekday)s", weekday=weekday)
+        if ratio > 0:
+            return words.say(
+                "%(percent)s more than an ordinary %(weekday)s at this hour", percent=percent, weekday=weekday
+            )
+        return words.say("%(percent)s less than an ordinary %(weekday)s at this hour", percent=percent, weekday=weekday)
+    if abs(ratio) <= LIKE_USUAL:
+        return words.say("like yesterday at this hour")
+    if ratio > 0:
+        return words.say("%(percent)s more than yesterday at this hour", percent=percent)
+    return words.say("%(percent)s less than yesterday at this hour", percent=percent)
+
+
+def grounds(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
+    """Where each sentence comes from, so that it can be checked."""
+    said = []
+    for today in found:
+        if today.day.total is None:
+            continue
+        values = {
+            "name": today.view.point.name,
+            "start": words.clock(today.day.start),
+            "end": words.clock(today.day.end),
+            "amount": _amount(words, today, today.day.total),
+        }
+        said.append(words.say("%(name)s: index at %(start)s and at %(end)s, %(amount)s between them.", **values))
+        if today.usual is not None:
+            said.append(
+                words.say(
+                    "“Ordinary”: %(amount)s, the middle one of the last eight %(weekday)ss up to %(end)s.",
+                    amount=_amount(words, today, today.usual),
+                    weekday=words.weekday(words.local(now).date()),
+                    end=values["end"],
+                )
+            )
+    return said
+
+
+def _list(words: Words, found: Sequence[Today], now: int) -> Markup:
+    parts = []
+    for today in found:
+        alone = sum(one.medium is today.medium for one in found) == 1
+        what = words.say(shown.OF_MEDIUM[today.medium]) if alone else Markup("({})").format(today.view.point.name)
+        assert today.day.total is not None
+        part = Markup("{} {}").format(_bold(_amount(words, today, today.day.total)), what)
+        if now - today.day.end > STALE_S:
+            part = words.say("%(what)s (up to %(time)s)", what=part, time=words.clock(today.day.end))
+        parts.append(part)
+    return joined(words, parts)
+
+
+def _bold(amount: Amount) -> Markup:
+    return Markup('<b class="nb">{}</b>').format(str(amount))
+
+
+def _amount(words: Words, today: Today, value: Decimal) -> Amount:
+    return shown.amount(words, today.quantity, today.medium, value)
+
+
+# Cards
+
+
+def card(words: Words, view: PointView, today: Today | None, now: int) -> Card:
+    hue, medium = shown.HUES[view.point.medium], view.point.medium
+    rows: list[tuple[str, Row]] = []
+    if view.level is not None:
+        amount = shown.amount(words, view.level.quantity, medium, view.level.value)
+        rows.append(("", Row(words.say("Now"), amount, series=str(view.level.series))))
+    elif view.state is not PointState.SPEAKING:
+        rows.append(("", Row(words.say("Now"), None)))
+    if today is None:
+        return Card(view, hue, rows, Markup(""), [])
+    day, month = today.day, today.month
+    rows.append(
+        ("big", Row(_day_label(words, today, now), _amount(words, today, day.total) if day.total is not None else None))
+    )
+    extra, extra_words = "", ""
+    if month.total is not None and today.month_before:
+        extra = words.percent(month.total / today.month_before - 1)
+        last_year = words.month(days.year_before(words.local(now).date()))
+        extra_words = words.say("compared with %(month)s up to the same hour", month=last_year)
+    label = words.say("This month")
+    if month.total is not None and not month.from_the_start:
+        label = words.say("Since %(day)s", day=words.day(words.local(month.start).date(), weekday=False))
+    amount_month = _amount(words, today, month.total) if month.total is not None else None
+    rows.append(("", Row(label, amount_month, extra, extra_words)))
+    return Card(view, hue, rows, drawing(words, today, now), captions(words, today, now))
+
+
+def _day_label(words: Words, today: Today, now: int) -> Markup:
+    if today.day.total is not None and now - today.day.end > STALE_S:
+        return words.say("Up to %(time)s", time=words.clock(today.day.end))
+    if today.day.total is not None and not today.day.from_the_start:
+        return words.say("Since %(time)s", time=words.clock(today.day.start))
+    return words.say("Today")
+
+
+def drawing(words: Words, today: Today, now: int) -> Markup:
+    day = today.day
+    scale = shown.scale_for(today.quantity, today.medium, [*day.values, *today.usual_hours])
+    said = words.say("%(name)s hour by hour today", name=today.view.point.name)
+    if day.total is not None:
+        said = words.say("%(what)s: %(amount)s in all.", what=said, amount=_amount(words, today, day.total))
+    bars = charts.Bars(
+        hue=shown.HUES[today.medium],
+        label=str(said.striptags()),
+        values=[None if value is None else scale.of(value) for value in day.values],
+        gaps=[replace(gap, total=scale.of(gap.total) if gap.total is not None else None) for gap in day.gaps],
+        usual=[None if value is None else scale.of(value) for value in today.usual_hours],
+        running=day.running,
+        edges=hour_edges(words, day.bounds),
+    )
+    return charts.small_bars(bars)
+
+
+def hour_edges(words: Words, bounds: Sequence[int]) -> list[tuple[int, str]]:
+    """0 h, 6 h, 12 h, 18 h, 24 h where they fall: on a day of 23 or 25 hours not at equal distances."""
+    edges = [
+        (slot, words.hour(local.hour))
+        for slot, bound in enumerate(bounds[:-1])
+        if (local := words.local(bound)).hour % 6 == 0 and local.minute == 0
+    ]
+    return [*edges, (len(bounds) - 1, words.hour(24))]
+
+
+def captions(words: Words, today: Today, now: int) -> list[Markup]:
+    said = []
+    if today.usual_hours:
+        weekday = words.weekday(words.local(now).date())
+        said.append(words.say("Bars: today. Shadow: an ordinary %(weekday)s.", weekday=weekday))
+    if today.day.gaps:
+        said.append(words.say("Dashed frame: no reading. The total is not lost: the meter goes on counting."))
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class HoursTable:
+    """The drawings as figures: a column a metering point, a row an hour."""
+
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, Sequence[str | None]]]
+
+
+def hours_table(words: Words, found: Sequence[Today]) -> HoursTable | None:
+    with_hours = [today for today in found if any(value is not None for value in today.day.values)]
+    if not with_hours:
+        return None
+    bounds = with_hours[0].day.bounds
+    last = bisect_right(bounds, max(today.day.end for today in with_hours) - 1)
+    scales = [shown.scale_for(today.quantity, today.medium, today.day.values) for today in with_hours]
+    rows = []
+    for slot in range(last):
+        cells = []
+        for today, scale in zip(with_hours, scales, strict=True):
+            value = today.day.values[slot]
+            cells.append(None if value is None else scale.number(words, value))
+        span = f"{words.clock(bounds[slot])} – {words.clock(bounds[slot + 1])}"
+        rows.append((span, cells))
+    names = [
+        (today.view.point.name, str(words.say(scale.unit)) if scale.unit else "")
+        for today, scale in zip(with_hours, scales, strict=True)
+    ]
+    return HoursTable(names, rows)
