@@ -19,5 +19,4 @@ class Receiver:
 RECEIVERS = {
     "hexlines": Receiver(hexlines.Framer, hexlines.BAUD, hexlines.START),
     "im871a": Receiver(im871a.Framer, im871a.BAUD, im871a.START),
-    "rtl_wmbus": Receiver(hexlines.Framer, hexlines.BAUD, hexlines.START),
 }
