@@ -38,4 +38,4 @@ integration:  ## as root: against the servers of other projects, each really sta
 
 bench:  ## the times and sizes that the comments in the code name
 	@tools/venv dev
-	@set -e; for each in bench/*.py; do echo "$$each"; PYTHONPATH=. $(BIN)/python "$$each"; done
+	@set -e; for each in $(sort $(wildcard bench/*.py)); do echo "$$each"; PYTHONPATH=. $(BIN)/python "$$each"; done
