@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from drivers.model import Kind, Quantity
 from gateway.model import Point, SeriesKey
+from gateway.store.codec import pack_numbers
 from gateway.store.model import Counts, SeriesInfo, Swap
 from gateway.store.rollup import merged
 
@@ -128,7 +129,8 @@ class Memory:
 
     def merge(self, series: Series, ats: array[int], values: array[int], now: int) -> tuple[int, int]:
         """Many points of the window at once, in order; how many were the same, how many replaced another."""
-        series.ats, series.values, same, replaced = merged(series.ats, series.values, ats, values)
+        whole_ats, whole_values, same, replaced = merged(series.ats, series.values, ats, values)
+        series.ats, series.values = pack_numbers("q", whole_ats), pack_numbers("q", whole_values)
         series.seen(ats[0], ats[-1], values[-1])
         if self.oldest is None:
             self.oldest = now

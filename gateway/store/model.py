@@ -109,7 +109,12 @@ class Swap:
 
 @dataclass(slots=True)
 class Counts:
-    """What was refused or repaired since the start; shown on the status page."""
+    """What was refused or repaired since the start; shown on the status page.
+
+    `late` points were older than the memory's window; `lost` did not fit what may wait for a card that refuses;
+    `tail_torn` are bytes at the tail's end that no crash-safe record was; `damaged` chunks or log rows failed their
+    checksum and are shown as a gap.
+    """
 
     duplicates: int = 0
     replaced: int = 0
@@ -118,3 +123,4 @@ class Counts:
     lost: int = 0
     tail_torn: int = 0
     tail_unwritten: int = 0
+    damaged: int = 0

@@ -61,13 +61,13 @@ def curve(card: Card | None, series: Series, recent: Recent, start: int, end: in
         ats, values = points(card, series, recent, start, end)
         if len(ats) <= count:
             return _native(kind, recent.exponent, ats, values, series.swaps)
-        return _columns(recent.exponent, step, buckets(kind, ats, values, step, start), series.swaps)
+        return _columns(recent.exponent, step, buckets(kind, ats.tolist(), values.tolist(), step, start), series.swaps)
     origin = start // grain * grain
     rows: list[Rollup] = []
     if card is not None and origin < recent.window:
         rows = _rows(card, series, recent.exponent, table, origin, min(end, recent.window))
     ats, values = recent.between(origin, -(-end // grain) * grain)
-    rows += buckets(kind, ats, values, grain)
+    rows += buckets(kind, ats.tolist(), values.tolist(), grain)
     return _columns(recent.exponent, step, coarser(rows, step, origin), series.swaps)
 
 
@@ -168,7 +168,7 @@ def _around_on_card(
         return {}
     factor = 10 ** (card.exponents.get(series.id, recent.exponent) - recent.exponent)
     found: dict[int, tuple[_Side, _Side]] = {}
-    days: dict[int, tuple[array[int], array[int]]] = {}
+    days: dict[int, tuple[list[int], list[int]]] = {}
     for bound, p_t, p_s, p_value, q_t, q_s, q_value in card.db.execute(
         "WITH bound AS (SELECT value AS x, value - value % 3600 AS hour_start, value + (3600 - value % 3600) % 3600 AS hour_end "
         "  FROM json_each(?2)), "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from operator import lt
 
 from drivers.model import Kind
 
@@ -17,12 +18,12 @@ DAY_S = 86_400
 Rollup = tuple[int, int, int | None, int | None, int | None, int | None, int | None, int | None, int | None]
 
 
-def hours(kind: Kind, ats: array[int], values: array[int]) -> list[Rollup]:
+def hours(kind: Kind, ats: Sequence[int], values: Sequence[int]) -> list[Rollup]:
     """Rows of the hours these points (in order of time) lie in."""
     return buckets(kind, ats, values, HOUR_S)
 
 
-def buckets(kind: Kind, ats: array[int], values: array[int], step_s: int, origin: int = 0) -> list[Rollup]:
+def buckets(kind: Kind, ats: Sequence[int], values: Sequence[int], step_s: int, origin: int = 0) -> list[Rollup]:
     """Rows of the buckets of `step_s` seconds, counted from `origin`, that these points lie in."""
     rows: list[Rollup] = []
     i, n = 0, len(ats)
@@ -33,7 +34,7 @@ def buckets(kind: Kind, ats: array[int], values: array[int], step_s: int, origin
         if index:
             rows.append((t, j - i, None, None, None, ats[i] - t, values[i], ats[j - 1] - t, values[j - 1]))
         else:
-            part = values[i:j].tolist()
+            part = values[i:j]
             rows.append((t, j - i, min(part), max(part), sum(part), None, None, None, None))
         i = j
     return rows
@@ -74,29 +75,24 @@ def _joined(whole: Rollup, row: Rollup) -> Rollup:
 
 
 def merged(
-    ats: array[int], values: array[int], new_ats: Sequence[int], new_values: Sequence[int]
-) -> tuple[array[int], array[int], int, int]:
+    ats: Sequence[int], values: Sequence[int], new_ats: Sequence[int], new_values: Sequence[int]
+) -> tuple[list[int], list[int], int, int]:
     """Both sets of points in order of time, the new one winning; and how many were the same, how many replaced."""
     if not ats or (new_ats and new_ats[0] > ats[-1]):
-        return ats + array("q", new_ats), values + array("q", new_values), 0, 0
-    old = dict(zip(ats, values, strict=True))
-    same = replaced = 0
-    for at, value in zip(new_ats, new_values, strict=True):
-        if at in old:
-            if old[at] == value:
-                same += 1
-            else:
-                replaced += 1
-    old.update(zip(new_ats, new_values, strict=True))
-    order = sorted(old)
-    return array("q", order), array("q", map(old.__getitem__, order)), same, replaced
+        return [*ats, *new_ats], [*values, *new_values], 0, 0
+    points = dict(zip(ats, values, strict=True))
+    known = [(points[at], value) for at, value in zip(new_ats, new_values, strict=True) if at in points]
+    same = sum(old == new for old, new in known)
+    points.update(zip(new_ats, new_values, strict=True))
+    order = sorted(points)
+    return order, list(map(points.__getitem__, order)), same, len(known) - same
 
 
 def in_order(ats: Sequence[int], values: Sequence[int]) -> tuple[array[int], array[int], int]:
     """The points sorted, each time once (the last one given wins), and how many were given twice."""
     at_array = ats if isinstance(ats, array) and ats.typecode == "q" else array("q", ats)
     value_array = values if isinstance(values, array) and values.typecode == "q" else array("q", values)
-    if all(map(int.__lt__, at_array, at_array[1:])):
+    if all(map(lt, at_array, at_array[1:])):
         return at_array, value_array, 0
     last = dict(zip(at_array, value_array, strict=True))
     order = sorted(last)

@@ -9,6 +9,8 @@ from gateway.store.model import StoreError
 
 APPLICATION_ID = 0x52454C56  # "RELV", so that a file of another program is refused by name
 
+NO_PERMISSION = "no permission to read and write it in"
+
 # One text a version; `PRAGMA user_version` says how many were run. A past one is never changed.
 MIGRATIONS = (
     """
@@ -44,6 +46,8 @@ def connect(path: Path, window: int) -> sqlite3.Connection:
     """
     new = not path.exists()
     if not new:
+        if not all(os.access(each, os.R_OK | os.W_OK, effective_ids=True) for each in (path, path.parent)):
+            raise StoreError(f"{path.name}: {NO_PERMISSION} {path.parent}")
         _refuse_foreign(path)
     try:
         if new:
@@ -110,17 +114,19 @@ def _open(path: Path, window: int) -> sqlite3.Connection:
 def why(error: OSError | sqlite3.Error, path: Path) -> str:
     """What the world did, and what its owner can do."""
     if isinstance(error, OSError):
-        return f"{error.strerror or error}"
+        return f"{error.strerror or error}: {error.filename or path}"
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "already open by another process; stop the other gateway first"
         case sqlite3.SQLITE_FULL:
             return "the disk is full; free some space"
+        case sqlite3.SQLITE_IOERR:
+            return "the disk refuses to be written or read"
         case sqlite3.SQLITE_NOTADB:
             return "not a database; move it away or restore a backup"
         case sqlite3.SQLITE_CORRUPT:
             return "the database is damaged; restore a backup"
         case sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
-            return f"no permission to read and write it in {path.parent}"
+            return f"{NO_PERMISSION} {path.parent}"
         case _:
             return str(error)

@@ -21,7 +21,6 @@ from drivers.model import Kind, Quantity
 from gateway.model import Point, SeriesKey
 from gateway.store import queries, schema
 from gateway.store.card import Card, blocks
-from gateway.store.codec import DamagedError
 from gateway.store.memory import Memory, Series
 from gateway.store.model import (
     Columns,
@@ -84,7 +83,7 @@ class Store:
         self._fold_on_new_day()
 
     @classmethod
-    def open(cls, path: Path, tail: Path, *, zone: ZoneInfo, now: Callable[[], int], commit_s: int = 60) -> Store:
+    def open(cls, path: Path, tail: Path, *, zone: ZoneInfo, now: Callable[[], int], commit_s: float = 60) -> Store:
         """Open or make the series at `path` and take back what `tail` holds; StoreError says why not.
 
         `now` gives UTC seconds. One thread owns the file, commits each `commit_s` and folds when a day of `zone` ends.
@@ -99,8 +98,8 @@ class Store:
                 except BaseException:
                     connection.close()
                     raise
-            except (DamagedError, OSError, sqlite3.Error) as error:
-                opened.set_exception(StoreError(f"{path.name}: {error}"))
+            except (OSError, sqlite3.Error) as error:
+                opened.set_exception(StoreError(f"{path.name}: {schema.why(error, path)}"))
             except BaseException as error:  # noqa: BLE001 - raised again by opened.result()
                 opened.set_exception(error)
             else:
@@ -169,7 +168,7 @@ class Store:
     def counts(self) -> Counts:
         """What was refused, replaced or repaired since the start."""
         with self._lock:
-            return replace(self._memory.counts)
+            return replace(self._memory.counts, damaged=self._card.damaged)
 
     # From memory, or with the card in the store's thread
 
@@ -275,7 +274,7 @@ class Store:
 
     # The thread
 
-    def _serve(self, commit_s: int) -> None:
+    def _serve(self, commit_s: float) -> None:
         due = time.monotonic() + commit_s
         try:
             while True:
@@ -319,9 +318,8 @@ class Store:
             return self._submit(self._call, function, *args, **kwargs).result()  # type: ignore[arg-type]  # itself, there
         try:
             return function(*args, **kwargs)
-        except (DamagedError, sqlite3.Error) as error:
-            why = schema.why(error, self._path) if isinstance(error, sqlite3.Error) else str(error)
-            raise StoreError(f"{self._path.name}: {why}") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path.name}: {schema.why(error, self._path)}") from error
 
     def _commit(self) -> bool:
         with self._lock:

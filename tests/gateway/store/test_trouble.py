@@ -1,0 +1,114 @@
+"""A card that refuses."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from drivers.model import Quantity
+from gateway.store import StoreError
+
+from .conftest import INDEX, LEVEL, NOW, House, everything, index, level
+
+DAY = 86_400
+
+
+@contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """No file of this process grows beyond what the database's log has now."""
+    size = (folder / "series.db-wal").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_loses_nothing_and_is_said_until_it_is_over(house: House, tmp_path: Path) -> None:
+    house.store.add([index(NOW, 1)])
+    assert house.store.commit()
+    with full_disk(tmp_path):
+        for i in range(1, 20):
+            house.now += 60
+            house.store.add([index(house.now, 1 + i), level(house.now, i)])
+            assert not house.store.commit()
+        trouble = house.store.trouble
+        assert trouble == "series.db: the disk refuses to be written or read"
+        assert house.store.saved_to == NOW
+        assert house.store.oldest_unsaved == NOW + 60
+        assert house.store.latest(LEVEL) == level(house.now, 19)
+        assert (tmp_path / "tail").stat().st_size > 0
+        with pytest.raises(StoreError):
+            house.store.bulk(INDEX, Quantity.ENERGY, 0, True, [NOW - 30 * DAY], [0])
+    assert house.store.commit()
+    assert house.store.trouble is None
+    assert house.store.saved_to == house.now
+    before = everything(house.store)
+    assert everything(house.reopen()) == before
+
+
+def test_what_a_full_disk_refused_is_in_the_tail_when_the_program_ends(house: House, tmp_path: Path) -> None:
+    house.store.add([index(NOW, 1)])
+    assert house.store.commit()
+    with full_disk(tmp_path):
+        house.store.add([index(NOW + 60, 2), level(NOW + 60, 3)])
+        house.store.close()
+    store = house.open()
+    assert (store.latest(INDEX), store.latest(LEVEL)) == (index(NOW + 60, 2), level(NOW + 60, 3))
+
+
+def test_a_disk_that_fills_while_a_day_is_folded_keeps_the_day(house: House, tmp_path: Path) -> None:
+    house.store.add([index(at, at) for at in range(NOW - DAY, NOW, 60)])
+    assert house.store.commit()
+    before = everything(house.store)
+    house.now += 5 * DAY
+    with full_disk(tmp_path):
+        assert not house.store.fold()
+        assert everything(house.store) == before
+    assert house.store.fold()
+    assert everything(house.store) == before
+    assert house.store.trouble is None
+
+
+def test_points_added_while_days_are_folded_are_all_there(house: House) -> None:
+    count = 3000
+    done = threading.Event()
+
+    def fold() -> None:
+        while not done.is_set():
+            house.store.fold()
+
+    thread = threading.Thread(target=fold)
+    thread.start()
+    try:
+        for i in range(count):
+            house.now = NOW + i * 600
+            house.store.add([index(house.now, i), level(house.now - 4 * DAY, i)])
+            if i % 100 == 0:
+                points = house.store.points(INDEX, 0, house.now + 1)
+                assert points is not None
+                assert len(points.at) == i + 1
+    finally:
+        done.set()
+        thread.join()
+    for key, start in ((INDEX, NOW), (LEVEL, NOW - 4 * DAY)):
+        points = house.store.points(key, 0, house.now + 1)
+        assert points is not None
+        assert points.at.tolist() == [start + i * 600 for i in range(count)]
+        assert points.value.tolist() == list(range(count))
+    before = everything(house.store)
+    assert everything(house.reopen()) == before
+
+
+def test_the_clock_set_back_takes_saved_to_back(house: House) -> None:
+    house.store.add([index(NOW, 1)])
+    house.store.commit()
+    house.now = NOW - 3600
+    house.store.add([index(NOW - 3600, 0)])
+    assert house.store.saved_to == NOW - 3600
