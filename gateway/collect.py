@@ -272,7 +272,7 @@ class Collect:
                     self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
                     continue
             else:
-                if point.main:
+                if point.main and reading.at is None:  # a level the meter dates is the past: a mean, a maximum
                     entry.levels[point.series] = point
                     shown.append(point)
             if self._due(point):

@@ -441,11 +441,10 @@ class House:
         return Value(key, known[0].quantity, max(part.at for part in known), total)
 
     def _level(self, log: MeterLog) -> Value | None:
-        """The present power or flow; a mean of a period that ended long ago (TIC CCASN) is not the present."""
-        oldest = self.now() - max(SILENT_S_MIN, int(SILENT_INTERVALS * (log.interval_s or 0)))
+        """The present power or flow."""
         for quantity in LEVEL_QUANTITIES:
             for point in log.levels.values():
-                if point.quantity is quantity and point.at >= oldest:
+                if point.quantity is quantity:
                     return _value(point)
         return None
 

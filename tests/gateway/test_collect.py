@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from drivers.model import Address, DecodeError, Frame, Medium, Quantity, Reading, State, Telegram
@@ -203,3 +204,13 @@ def test_telegrams_that_wait_for_their_key_are_decoded_when_it_comes() -> None:
     house.collect.replay("test:7k", waiting, "line")
     assert (log.state, house.values()) == (State.DECODED, [100])
     assert house.counts()["key-missing"] == 1
+
+
+def test_a_level_that_the_meter_dates_is_kept_at_its_date_and_not_shown_as_the_present() -> None:
+    house = House(["7"])
+    mean = Reading("mean", Quantity.POWER, Decimal(640), main=True, at=datetime.fromtimestamp(house.at - 300, UTC))
+    telegram = Telegram(Address("test", "7"), State.DECODED, Medium.ELECTRICITY, (mean,))
+    house.collect.telegram("line", telegram)
+    assert [(point.at, point.value) for point in house.kept] == [(house.at - 300, 640)]
+    assert not house.shown
+    assert not house.collect.meters["test:7"].levels
