@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.encode.wmbus import Maker, short_telegram
+from drivers.encode import records, wmbus
+from drivers.model import Address
 
 HERE = Path(__file__).parent
 BOX, LAN = "releve-test-box", "releve-test-lan"
@@ -77,7 +78,7 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
         receiver = "hexlines"
         tcp = "{LAN_IP}:9000"
     """)
-    telegram = short_telegram(Maker("REL", "12345678", 1, 7), b"\x04\x13\x15\x58\x09\x00").hex()
+    telegram = wmbus.telegram(Address("wmbus", "12345678", "REL", 1, 7), records.volume(612_373), 1).hex()
     feed = f"import time\nwhile True: print('{telegram}', flush=True); time.sleep(1)"
     with two_hosts():
         processes = [
@@ -96,10 +97,12 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
             assert page.strip() == "200"
             time.sleep(WATCH_S)
             assert gateway.poll() is None
+            sniffer.terminate()
+            packets = sniffer.stdout.read().splitlines()
         finally:
             for process in processes:
                 process.terminate()
-        packets = sniffer.stdout.read().splitlines()
+                process.communicate(timeout=10)
     assert any(line.startswith("udp") and line.endswith(" 5353") for line in packets), "mDNS was announced"
     assert any(line.startswith("tcp") and line.endswith(" 9000") for line in packets), "the radio was listened to"
     assert [line for line in packets if line.split()[1] != LAN_IP and not stays_home(line)] == []
