@@ -92,8 +92,8 @@ class Demo:
     def hints(self) -> tuple[str, ...]:
         """What the visitor may try, and needs to know for it."""
         return (
-            f"{meters.HOT_WATER.name}: {meters.HOT_WATER.address}, {_hex(meters.HOT_WATER)}",
-            f"{meters.HEAT.name}: {meters.HEAT.address}, {_hex(meters.HEAT)}",
+            f"A meter to adopt: {meters.HOT_WATER.address}, {meters.HOT_WATER.name}; its key is {_hex(meters.HOT_WATER)}",
+            f"A key to enter: {meters.HEAT.address}, {meters.HEAT.name}; its key is {_hex(meters.HEAT)}",
         )
 
     def furnish(self, house: House) -> None:

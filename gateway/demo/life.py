@@ -4,11 +4,14 @@ Everything follows from (seed, start day): the same house at every start of the 
 Amounts are whole numbers of the stream's own small unit, so that indexes are exact sums of them.
 """
 
+from __future__ import annotations
+
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, islice
 from math import cos, tau
 from random import Random
 from zoneinfo import ZoneInfo
@@ -239,11 +242,11 @@ class Life:
         self.start_day = start_day
         self.start = start_day * DAY_S
         self.events = events(start_day)
-        self._days: list[Day] = []
         self._slots = 0
-        self._amounts: dict[Stream, list[int]] = {stream: [] for stream in Stream}
-        self._sums: dict[Stream, list[int]] = {stream: [0] for stream in Stream}
-        self._off_peak_sums: dict[Stream, list[int]] = {stream: [0] for stream in Stream}
+        self._temperatures = array("d")
+        self._amounts = {stream: array("q") for stream in Stream}
+        self._sums = {stream: array("q", [0]) for stream in Stream}
+        self._off_peak_sums = {stream: array("q", [0]) for stream in Stream}
         self._steps: dict[Stream, tuple[int, list[int]]] = {}
 
     def live_until(self, at: float) -> None:
@@ -276,7 +279,7 @@ class Life:
     def temperature(self, at: float) -> float:
         """Outside, in degC."""
         slot, _ = self._slot(at)
-        return self._days[slot // SLOTS].temperatures[slot % SLOTS]
+        return self._temperatures[slot]
 
     def _slot(self, at: float) -> tuple[int, float]:
         """The half-hour that holds this time, counted from the start, and how much of it has passed."""
@@ -324,19 +327,17 @@ class Life:
 
     def _grow(self) -> None:
         """Live one more day."""
-        number = self.start_day + len(self._days)
+        number = self.start_day + self._slots // SLOTS
         day = self._day(number)
-        self._days.append(day)
         self._slots += SLOTS
+        self._temperatures.extend(day.temperatures)
         cheap = [not 12 <= local < 44 for local in day.slots]
         for stream, use in _STREAMS.items():
             amounts = use(day, _random(self.seed, stream, "day", number))
-            self._amounts[stream] += amounts
-            sums = self._sums[stream]
-            sums += list(accumulate(amounts, initial=sums[-1]))[1:]
-            parts = [amount if is_cheap else 0 for amount, is_cheap in zip(amounts, cheap, strict=True)]
-            sums = self._off_peak_sums[stream]
-            sums += list(accumulate(parts, initial=sums[-1]))[1:]
+            self._amounts[stream].extend(amounts)
+            _add_up(self._sums[stream], amounts)
+            off_peak_amounts = [amount if is_cheap else 0 for amount, is_cheap in zip(amounts, cheap, strict=True)]
+            _add_up(self._off_peak_sums[stream], off_peak_amounts)
 
     def _day(self, number: int) -> Day:
         first = number * DAY_S
@@ -360,6 +361,10 @@ class Life:
         spell, day = divmod(number, 5)
         here, there = (_random(self.seed, "weather", n).gauss(0, 3.5) for n in (spell, spell + 1))
         return here + (there - here) * day / 5
+
+
+def _add_up(sums: array[int], amounts: list[int]) -> None:
+    sums.extend(islice(accumulate(amounts, initial=sums[-1]), 1, None))
 
 
 def _local_slot(at: int) -> int:

@@ -207,9 +207,9 @@ async def test_the_whole_house_speaks_through_the_ports_of_the_gateway(tmp_path:
             async with asyncio.timeout(WAIT_S_MAX):
                 while not _all_heard(home):
                     await asyncio.sleep(0.05)
-            hint = next(hint for hint in demo.hints() if hint.startswith("Eau chaude"))
-            address, key = hint.partition(": ")[2].split(", ")
-            adopted = await home.adopt(address, "Eau chaude", bytes.fromhex(key))
+            hint = next(hint for hint in demo.hints() if str(meters.HOT_WATER.address) in hint)
+            key = bytes.fromhex(hint.rpartition(" ")[2])
+            adopted = await home.adopt(str(meters.HOT_WATER.address), "Eau chaude", key)
             for job in jobs:
                 job.cancel()
         states = {view.point.name: view.state for view in home.points()}
