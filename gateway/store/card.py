@@ -93,8 +93,10 @@ class Card:
                 )
                 self.exponents[row.id], self.kinds[row.id] = row.exponent, row.quantity.kind
                 continue
-            factor = 10 ** (self.exponents[row.id] - row.exponent)
-            self.db.execute("UPDATE series SET exponent=?, main=? WHERE id=?", (row.exponent, int(row.main), row.id))
+            # Never coarser again: an import may have begun before a finer point came.
+            exponent = min(row.exponent, self.exponents[row.id])
+            factor = 10 ** (self.exponents[row.id] - exponent)
+            self.db.execute("UPDATE series SET exponent=?, main=? WHERE id=?", (exponent, int(row.main), row.id))
             if factor > 1:
                 for table in ROLLUPS:
                     self.db.execute(
@@ -102,7 +104,7 @@ class Card:
                         "WHERE series=?2",
                         (factor, row.id),
                     )
-                self.exponents[row.id] = row.exponent
+                self.exponents[row.id] = exponent
 
     def fold(self, window: int) -> None:
         """Move what the log holds from before `window` into chunks and rollups, in one transaction."""
@@ -135,7 +137,9 @@ class Card:
         """Points before the window, in order, straight into chunks; how many were the same, how many replaced."""
         with self.transaction():
             self._define((row,))
-            return self._into_chunks(row.id, ats.tolist(), values.tolist())
+            factor = 10 ** (row.exponent - self.exponents[row.id])
+            scaled = values.tolist() if factor == 1 else [value * factor for value in values]
+            return self._into_chunks(row.id, ats.tolist(), scaled)
 
     def _into_chunks(self, series: int, ats: list[int], values: list[int]) -> tuple[int, int]:
         exponent, kind = self.exponents[series], self.kinds[series]

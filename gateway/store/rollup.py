@@ -47,6 +47,8 @@ def coarser(rows: Iterable[Rollup], step_s: int, origin: int = 0) -> list[Rollup
         t = (row[0] - origin) // step_s * step_s + origin
         if out and out[-1][0] == t:
             out[-1] = _joined(out[-1], row)
+        elif row[0] == t:
+            out.append(row)
         else:
             shift = row[0] - t
             first_s, last_s = row[5], row[7]

@@ -91,6 +91,7 @@ def _open(path: Path, window: int) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA secure_delete=OFF")
         connection.execute("PRAGMA cache_size=-4096")
+        connection.execute("PRAGMA journal_size_limit=4194304")  # an import leaves no large WAL behind
         # The lock is taken by a first write; this one changes nothing.
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import queue
 import sqlite3
 import threading
@@ -182,7 +184,10 @@ class Store:
         return self._call(self._points, series, start, end)
 
     def curve(self, key: SeriesKey, start: int, end: int, buckets: int = 500) -> Columns | None:
-        """The course of a series in about `buckets` buckets; None for an unknown series."""
+        """The course of a series in at most about `buckets` buckets; None for an unknown series.
+
+        Fewer points than that come as they are. Wide buckets are whole UTC hours, quarters of a day or days.
+        """
         series, recent = self._recent(key)
         if series is None:
             return None
@@ -261,6 +266,10 @@ class Store:
         """Move what is older than memory's window into chunks now; done by itself at each day's end."""
         return self._call(self._fold, (self._now() - MEMORY_S) // DAY_S * DAY_S)
 
+    def backup(self, path: Path) -> None:
+        """Write everything added so far into a new file at `path`, which `open` takes; points go on being added."""
+        self._call(self._backup, path)
+
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call in the store's thread, so that the event loop does not wait for the card."""
         return await asyncio.wrap_future(self._submit(function, *args, **kwargs))
@@ -294,6 +303,13 @@ class Store:
             raise
         finally:
             self._ended = self._ended or StoreError(f"{self._path.name}: closed")
+            self._refuse_jobs()
+
+    def _refuse_jobs(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if job := self._jobs.get_nowait():
+                    job()
 
     def _check(self) -> None:
         if self._ended is not None:
@@ -306,11 +322,14 @@ class Store:
         def job() -> None:
             if future.set_running_or_notify_cancel():
                 try:
+                    self._check()
                     future.set_result(function(*args, **kwargs))
                 except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
                     future.set_exception(error)
 
         self._jobs.put(job)
+        if self._ended is not None:
+            self._refuse_jobs()
         return future
 
     def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -395,11 +414,14 @@ class Store:
             counts = self._card.bulk(row, at_array[start:end], value_array[start:end])
             same, replaced = same + counts[0], replaced + counts[1]
             with self._lock:
-                series.seen(at_array[start], at_array[end - 1], value_array[end - 1])
+                factor = 10 ** (row.exponent - series.exponent)
+                series.seen(at_array[start], at_array[end - 1], value_array[end - 1] * factor)
             self._commit()
         if recent < len(at_array):
             with self._lock:
-                counts = self._memory.merge(series, at_array[recent:], value_array[recent:], self._now())
+                factor = 10 ** (row.exponent - series.exponent)
+                new_values = array("q", [value * factor for value in value_array[recent:]])
+                counts = self._memory.merge(series, at_array[recent:], new_values, self._now())
             same, replaced = same + counts[0], replaced + counts[1]
         if not self._commit():
             raise StoreError(self._trouble)
@@ -427,6 +449,13 @@ class Store:
         swaps = self._card.swaps(series)
         with self._lock:
             series.swaps = swaps
+
+    def _backup(self, path: Path) -> None:
+        if not self._commit():
+            raise StoreError(self._trouble)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with contextlib.closing(sqlite3.connect(path)) as target:
+            self._card.db.backup(target)
 
     def _close(self) -> None:
         self._commit()

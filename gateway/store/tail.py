@@ -46,16 +46,14 @@ class Tail:
     def append(self, definitions: Iterable[Definition], points: Sequence[tuple[int, int, int, int]]) -> bool:
         """Hand points (series, at, value, exponent) to the system; False when it did not take them."""
         record = self._record(definitions, points)
-        if self._size + len(record) > TAIL_BYTES_MAX:
-            return False
-        try:
-            written = os.write(self._file, record)
-            if written == len(record):
-                self._size += written
-                return True
-            os.ftruncate(self._file, self._size)
-        except OSError:
-            pass
+        if self._size + len(record) <= TAIL_BYTES_MAX:
+            try:
+                if os.write(self._file, record) == len(record):
+                    self._size += len(record)
+                    return True
+                os.ftruncate(self._file, self._size)
+            except OSError:
+                pass
         self._defined.clear()
         return False
 

@@ -76,3 +76,13 @@ def test_an_absurd_number_is_refused_and_counted(house: House) -> None:
     house.store.add([level(NOW + 1, 1, -17)])
     assert house.store.counts.refused == 4
     assert house.store.latest(LEVEL) == level(NOW, 1)
+
+
+def test_a_coarser_import_after_a_finer_point_is_scaled(house: House) -> None:
+    house.store.add([level(NOW, 5, -2)])
+    house.store.bulk(LEVEL, Quantity.APPARENT_POWER, 0, False, [NOW - 90 * DAY, NOW - 60], [3, 4])
+    points = house.store.points(LEVEL, 0, NOW + 1)
+    assert points is not None
+    assert (points.exponent, points.value.tolist()) == (-2, [300, 400, 5])
+    before = everything(house.store)
+    assert everything(house.reopen()) == before

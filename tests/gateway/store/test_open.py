@@ -138,3 +138,23 @@ def test_a_chunk_that_lost_a_bit_is_a_gap_and_is_counted(house: House, tmp_path:
     assert points is not None
     assert points.value.tolist() == [6, 7]
     assert house.store.counts.damaged > 0
+
+
+def test_a_backup_opens_and_says_the_same(house: House, tmp_path: Path) -> None:
+    house.store.add([index(NOW - 9 * 86_400, 1), index(NOW, 2), level(NOW, 3)])
+    house.store.swap(INDEX, NOW, 2, 0, 0)
+    house.store.backup(tmp_path / "copy.db")
+    copy = Store.open(tmp_path / "copy.db", tmp_path / "copy.tail", zone=PARIS, now=lambda: NOW)
+    assert everything(copy) == everything(house.store)
+    copy.close()
+    with pytest.raises(FileExistsError):
+        house.store.backup(tmp_path / "copy.db")
+
+
+def test_a_closed_store_says_so_instead_of_taking_points(house: House) -> None:
+    house.store.close()
+    house.store.close()
+    with pytest.raises(RuntimeError, match="the store's thread has ended"):
+        house.store.add([index(NOW, 1)])
+    with pytest.raises(RuntimeError, match="the store's thread has ended"):
+        house.store.commit()

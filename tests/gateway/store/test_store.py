@@ -93,6 +93,6 @@ async def test_the_event_loop_asks_the_card_without_waiting_for_it(house: House)
     old = NOW - 7 * DAY
     imported = await house.store.run(house.store.bulk, LEVEL, Quantity.POWER, 0, True, [old, old + 60], [5, 6])
     assert imported == Imported(2, 0)
-    curve = await house.store.run(house.store.curve, LEVEL, old, old + DAY, 10)
+    curve = await house.store.run(house.store.curve, LEVEL, old, old + DAY, 1000)
     assert curve is not None
     assert curve.low.tolist() == [5, 6]
