@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import queue
 import sqlite3
 import threading
-import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -38,6 +35,7 @@ from gateway.store.model import (
 from gateway.store.queries import GAP_S, Around, Recent
 from gateway.store.rollup import DAY_S, in_order
 from gateway.store.tail import Definition, Tail, read
+from gateway.store.worker import Worker
 
 # Live values, the last day's curve and its comparison with the day before never touch the card.
 MEMORY_S = 48 * 3600
@@ -63,9 +61,7 @@ class Store:
         self._memory = Memory(self._card.folded_to)
         # Held for copies in memory and for the memory-backed tail, never while the card works.
         self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.current_thread()
-        self._ended: BaseException | None = None
+        self._worker = Worker()
         self._trouble: str | None = None
         self._tail_trouble: str | None = None
         self._saved_to = 0
@@ -106,7 +102,7 @@ class Store:
                 opened.set_exception(error)
             else:
                 opened.set_result(store)
-                store._serve(commit_s)
+                store._worker.serve(commit_s, store._round)
 
         threading.Thread(target=live, name=f"store {path.name}", daemon=True).start()
         return opened.result()
@@ -119,7 +115,7 @@ class Store:
         Order does not matter. A point at a time already known wins if its value differs (`counts.replaced`). What
         cannot be a point of its series (another quantity, a number out of all measure) is refused and counted.
         """
-        self._check()
+        self._worker.check()
         with self._lock:
             now = self._now()
             counts = self._memory.counts
@@ -272,71 +268,23 @@ class Store:
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call in the store's thread, so that the event loop does not wait for the card."""
-        return await asyncio.wrap_future(self._submit(function, *args, **kwargs))
+        return await self._worker.run(function, *args, **kwargs)
 
     def close(self) -> None:
         """Commit what waits and let go of the file. What the card refused stays in the tail."""
-        if self._ended is None:
+        if self._worker.alive:
             self._call(self._close)
-            self._jobs.put(None)
-            self._thread.join()
+            self._worker.stop()
 
     # The thread
 
-    def _serve(self, commit_s: float) -> None:
-        due = time.monotonic() + commit_s
-        try:
-            while True:
-                try:
-                    job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
-                    if job is None:
-                        return
-                    job()
-                except queue.Empty:
-                    pass
-                if time.monotonic() >= due:
-                    self._commit()
-                    self._fold_on_new_day()
-                    due = time.monotonic() + commit_s
-        except BaseException as error:
-            self._ended = error
-            raise
-        finally:
-            self._ended = self._ended or StoreError(f"{self._path.name}: closed")
-            self._refuse_jobs()
-
-    def _refuse_jobs(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                if job := self._jobs.get_nowait():
-                    job()
-
-    def _check(self) -> None:
-        if self._ended is not None:
-            raise RuntimeError("the store's thread has ended") from self._ended
-
-    def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        self._check()
-        future: Future[T] = Future()
-
-        def job() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    self._check()
-                    future.set_result(function(*args, **kwargs))
-                except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
-                    future.set_exception(error)
-
-        self._jobs.put(job)
-        if self._ended is not None:
-            self._refuse_jobs()
-        return future
+    def _round(self) -> None:
+        self._commit()
+        self._fold_on_new_day()
 
     def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if threading.current_thread() is not self._thread:
-            return self._submit(self._call, function, *args, **kwargs).result()  # type: ignore[arg-type]  # itself, there
         try:
-            return function(*args, **kwargs)
+            return self._worker.call(function, *args, **kwargs)
         except sqlite3.Error as error:
             raise StoreError(f"{self._path.name}: {schema.why(error, self._path)}") from error
 
