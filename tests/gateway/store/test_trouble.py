@@ -112,3 +112,32 @@ def test_the_clock_set_back_takes_saved_to_back(house: House) -> None:
     house.now = NOW - 3600
     house.store.add([index(NOW - 3600, 0)])
     assert house.store.saved_to == NOW - 3600
+
+
+def test_what_does_not_fit_is_counted_and_said(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.store.memory.PENDING_POINTS_MAX", 3)
+    house.store.add([index(NOW + i, i) for i in range(5)])
+    assert house.store.counts.lost == 2
+    assert house.store.trouble == "series.db: 2 points lost"
+    assert house.store.latest(INDEX) == index(NOW + 2, 2)
+
+
+def test_a_full_tail_is_said_until_the_next_commit(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.tail.TAIL_BYTES_MAX", 100)
+    house.store.add([index(NOW, 1)])
+    house.store.add([index(NOW + 1, 2)])
+    assert house.store.counts.tail_unwritten == 1
+    trouble = house.store.trouble
+    assert trouble is not None
+    assert trouble.startswith("tail: no room")
+    assert house.store.commit()
+    assert house.store.trouble is None
+    monkeypatch.undo()
+    house.store.add([level(NOW, 3)])
+    tail = (tmp_path / "tail").read_bytes()
+    house.store.close()
+    (tmp_path / "series.db").unlink()
+    (tmp_path / "tail").write_bytes(tail)
+    assert house.open().latest(LEVEL) == level(NOW, 3)
