@@ -1,15 +1,20 @@
 """Wireless M-Bus: one telegram in, what the meter said out (EN 13757-3, -4, -7; OMS).
 
 link (CRCs, C, M, A) -> layers (ELL, AFL, TPL) -> security -> compact -> records
+makers: their own codings in place of security and records; drivers.meters: what the standard leaves open, as data
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from drivers import meters
+from drivers.meters import Model
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
+from drivers.wmbus import history, link, makers, records, security
 from drivers.wmbus import layers as layering
-from drivers.wmbus import link, records, security
 from drivers.wmbus.compact import Formats
 from drivers.wmbus.layers import Layers
+from drivers.wmbus.makers import Said
 from drivers.wmbus.security import Opened, Shut
 
 __all__ = ["Formats", "Header", "decode", "header"]
@@ -29,9 +34,9 @@ class Header:
 
 def header(frame: Frame) -> Header:
     """Whose telegram it is; the content stays unread. DecodeError where the headers themselves are cut."""
-    layers = layering.peel(link.parse(frame.data))
-    meter = layers.meter
-    return Header(meter.address, records.medium(meter.device_type), layers.announced, layers.access_number)
+    layers = makers.headed(layering.peel(link.parse(frame.data)))
+    address, _, medium = _meter(layers)
+    return Header(address, medium, layers.announced, layers.access_number)
 
 
 def decode(frame: Frame, key: bytes | None = None, formats: Formats | None = None) -> Telegram:
@@ -62,9 +67,14 @@ def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None) -> Te
                 return _refused(layers, opened)
             sure, encrypted = opened.sure, opened.encrypted
             layers = layering.peel_inner(layers, opened.content)
-        if (unread := _unread(layers)) is not None:
+        layers = makers.headed(layers)
+        content = makers.payload(parsed, layers, key, _meter(layers)[1])
+        if isinstance(content, Said):
+            return _said(layers, content, encrypted)
+        if content is None and (unread := _unread(layers)) is not None:
             return _refused(layers, unread, encrypted)
-        content = security.open_content(layers, key)
+        if content is None:
+            content = security.open_content(layers, key)
         if isinstance(content, Shut):
             return _refused(layers, content)
         opened = replace(content, encrypted=encrypted or content.encrypted, sure=sure and content.sure)
@@ -87,18 +97,24 @@ def _unread(layers: Layers) -> Shut | None:
 
 def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | None) -> Telegram:
     assert layers.tpl is not None
+    address, model, medium = _meter(layers)
     content = opened.content
     if layers.tpl.ci in layering.CI_COMPACT:
         body = content.removeprefix(security.CHECK) if layers.tpl.mode else content
-        full = formats.expand(body) if formats is not None else None
+        full = _expanded(body, address.manufacturer, formats)
         if full is None:
             return _refused(
                 layers, Shut(State.WAITING_FORMAT, "compact frame: waiting for a full one"), opened.encrypted
             )
         content = full
-    read = records.decode(content)
+    said = makers.content(content, model)
+    if isinstance(said, Said):
+        return _said(layers, said, opened.encrypted)
+    if isinstance(said, Shut):
+        return _refused(layers, said, opened.encrypted)
+    read = records.decode(content, model)
     if read.torn and opened.rest_bytes:
-        read = records.decode(content[: -opened.rest_bytes])  # behind the encrypted blocks, and no records
+        read = records.decode(content[: -opened.rest_bytes], model)  # behind the encrypted blocks, and no records
     if not opened.sure and not _is_plain(read):
         return _refused(layers, Shut(State.WRONG_KEY if key else State.KEY_MISSING, "what opens holds no records"))
     if read.torn and len(read.faults) > 1:
@@ -106,24 +122,60 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
         return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
     if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
         formats.learn(content)
-    medium = records.medium(layers.meter.device_type)
+    own = makers.tail(read, model)
+    readings = records.main(history.dated(read.readings, model) + own.readings, medium)
     telegram = Telegram(
-        layers.meter.address,
+        address,
         State.DECODED,
         medium,
-        records.main(read.readings, medium),
-        tuple(dict.fromkeys(records.status_words(layers.tpl.status) + read.status)),
-        read.faults,
+        readings,
+        tuple(dict.fromkeys(records.status_words(layers.tpl.status, model) + read.status + own.status)),
+        read.faults + own.faults,
         access_number=layers.access_number,
         encrypted=opened.encrypted,
     )
-    if read.readings or read.status:
+    if readings or telegram.status:
         return telegram
-    if read.faults:
-        return replace(telegram, state=State.INVALID, error=str(read.faults[0]))
+    if telegram.faults:
+        return replace(telegram, state=State.INVALID, error=str(telegram.faults[0]))
     if not content.strip(b"\x2f"):
         return replace(telegram, state=State.NO_DATA, error="only idle fillers")
     return replace(telegram, state=State.UNSUPPORTED, error="only the manufacturer's own records")
+
+
+def _meter(layers: Layers) -> tuple[Address, Model | None, Medium]:
+    """Whose reading it is, what is known of the model beside the standard, and what flows through it."""
+    identity = makers.identity(layers)
+    address = identity.address
+    model = meters.model(address.manufacturer, identity.version, identity.device_type)
+    return address, model, (model and model.medium) or records.medium(identity.device_type)
+
+
+def _expanded(body: bytes, manufacturer: str, formats: Formats | None) -> bytes | None:
+    """The full frame behind a compact one, by a format heard before or one that is known of this maker."""
+    full = formats.expand(body) if formats is not None else None
+    return full if full is not None else _known_formats(manufacturer).expand(body)
+
+
+@lru_cache(maxsize=16)
+def _known_formats(manufacturer: str) -> Formats:
+    return Formats(meters.formats(manufacturer))
+
+
+def _said(layers: Layers, said: Said, encrypted: bool) -> Telegram:
+    """A telegram in its maker's own coding."""
+    address, model, medium = _meter(layers)
+    status = records.status_words(layers.tpl.status, model) if layers.tpl else ()
+    return Telegram(
+        address,
+        State.DECODED,
+        said.medium or medium,
+        said.readings,
+        tuple(dict.fromkeys(status + said.status)),
+        said.faults,
+        access_number=layers.access_number,
+        encrypted=encrypted or said.encrypted,
+    )
 
 
 def _is_plain(read: records.Records) -> bool:
@@ -132,11 +184,12 @@ def _is_plain(read: records.Records) -> bool:
 
 
 def _refused(layers: Layers, shut: Shut, encrypted: bool = False) -> Telegram:
+    address, model, medium = _meter(layers)
     return Telegram(
-        layers.meter.address,
+        address,
         shut.state,
-        records.medium(layers.meter.device_type),
-        status=records.status_words(layers.tpl.status) if layers.tpl else (),
+        medium,
+        status=records.status_words(layers.tpl.status, model) if layers.tpl else (),
         error=shut.error,
         access_number=layers.access_number,
         encrypted=encrypted or layers.announced,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from drivers.meters import HEADER, Model
 from drivers.model import Function, Medium, Quantity, Reading
 
 # Device type -> medium (EN 13757-7, device types); the others are OTHER.
@@ -61,9 +62,17 @@ def medium(device_type: int) -> Medium:
     return _MEDIA.get(device_type, Medium.OTHER)
 
 
-def status_words(status: int) -> tuple[str, ...]:
-    """What is not in order by the status byte of the transport layer's header (EN 13757-7, status field)."""
-    words = [_APPLICATION[status & 3]] if status & 3 else []
+def status_words(status: int, model: Model | None = None) -> tuple[str, ...]:
+    """What is not in order by the status byte of the transport layer's header (EN 13757-7, status field).
+
+    Bits that the model gives a sense of its own have that one only.
+    """
+    words: list[str] = []
+    if status and model is not None and (flags := model.status(HEADER, 1)) is not None:
+        words += flags.words(status)
+        for bit, _ in flags.codes:
+            status &= ~bit
+    words += [_APPLICATION[status & 3]] if status & 3 else []
     words += [word for bit, word in _STATUS_BITS.items() if status & bit]
     words += [f"manufacturer status {bit}" for bit in (5, 6, 7) if status >> bit & 1]
     return tuple(words)

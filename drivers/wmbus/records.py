@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Context, Decimal, Inexact
 
+from drivers.meters import Flags, Model
 from drivers.model import DecodeError, Function, Quantity, Reading
 from drivers.wmbus import profile, vife
 from drivers.wmbus.devices import main as main
@@ -23,6 +24,7 @@ TARGET_DATE = "target_date"
 DATES = ("date", "date_time", TARGET_DATE, "target_date_time")  # what a storage was kept at; `target_` if not now
 
 _EXACT = Context(prec=100, traps=[Inexact])
+_NOW = (Function.INSTANTANEOUS, Function.ERROR)
 _FUNCTIONS = (Function.INSTANTANEOUS, Function.MAXIMUM, Function.MINIMUM, Function.ERROR)
 
 
@@ -42,9 +44,12 @@ class Records:
     torn: DecodeError | None = None
 
 
-def decode(data: bytes) -> Records:
-    """The records of a full telegram, from the first DIF to the end of the user data."""
-    return _Decoder(_Cursor(data)).run()
+def decode(data: bytes, model: Model | None = None) -> Records:
+    """The records of a full telegram, from the first DIF to the end of the user data.
+
+    `model` says what the standard leaves open: the maker's own VIFs and the bits of error flags.
+    """
+    return _Decoder(_Cursor(data), model).run()
 
 
 class _TornError(DecodeError):
@@ -86,8 +91,10 @@ class _Head:
 class _Decoder:
     """One pass over the records."""
 
-    def __init__(self, cursor: _Cursor) -> None:
+    def __init__(self, cursor: _Cursor, model: Model | None) -> None:
         self._cursor = cursor
+        self._model = model
+        self._status: list[str] = []
         self._seen: Counter[tuple[str, int, int, int, Function]] = Counter()
         self._profiles: list[tuple[Meaning, _Head, bytes]] = []
 
@@ -121,8 +128,7 @@ class _Decoder:
                 readings += list(self._profile(meaning, head, raw, readings))
             except DecodeError as error:
                 faults.append(error)
-        status = tuple(_error_flags(readings))
-        return Records(tuple(readings), tuple(faults), status, more, manufacturer_data, torn)
+        return Records(tuple(readings), tuple(faults), tuple(self._status), more, manufacturer_data, torn)
 
     def _record(self, dif: int) -> Iterator[Reading]:
         head = self._head(dif)
@@ -136,10 +142,24 @@ class _Decoder:
         if meaning.profile:
             self._profiles.append((meaning, head, data.raw))
             return
+        flags = None
+        if self._model is not None:
+            flags = self._model.status(meaning.register, len(data.raw))
+            meaning, head = _own(self._model, meaning, head, flags is not None)
         value, quantity = _value(meaning, data)
         if value is None:
             return
+        self._flagged(meaning.register, value, head, flags)
         yield self._reading(meaning.register, quantity, value, head)
+
+    def _flagged(self, register: str, value: Decimal | str | date, head: _Head, flags: Flags | None) -> None:
+        """What error flags say is wrong now; a bit in a table of the maker's may also be marked as "while in error"."""
+        if not isinstance(value, Decimal) or head.storage or head.function not in _NOW:
+            return
+        if flags is not None:
+            self._status += flags.words(int(value))
+        elif register == "error_flags" and value and head.function is Function.INSTANTANEOUS:
+            self._status.append(f"error flags {int(value):#x}")
 
     def _head(self, dif: int) -> _Head:
         if dif & 0x0F == 0x0F:
@@ -257,6 +277,15 @@ class _Decoder:
             yield self._reading(meaning.register, meaning.quantity, value, replace(head, storage=storage))
 
 
+def _own(model: Model, meaning: Meaning, head: _Head, flags: bool) -> tuple[Meaning, _Head]:
+    """A maker's own VIF as this model means it; a number that is flags has no pattern that means "invalid"."""
+    rule = model.rule(meaning.register, head.tariff)
+    if rule is not None:
+        meaning = Meaning(rule.name, rule.quantity, rule.factor, DataType[rule.data_type.upper()])
+        head = head if rule.as_tariff is None else replace(head, tariff=rule.as_tariff)
+    return replace(meaning, type=DataType.FLAGS) if flags else meaning, head
+
+
 def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Quantity]:
     quantity = meaning.quantity
     match meaning.type:
@@ -293,10 +322,3 @@ def _vife_fault(meaning: Meaning, code: int, extended: bool) -> str:
     if not extended and code in vife.ERRORS:
         return f"{meaning.register}: the meter says {vife.ERRORS[code]}"
     return f"{meaning.register}: VIFE {'FC ' if extended else ''}{code:02X} is not understood"
-
-
-def _error_flags(readings: list[Reading]) -> Iterator[str]:
-    for reading in readings:
-        plain = reading.storage == 0 and reading.function is Function.INSTANTANEOUS
-        if plain and reading.register == "error_flags" and isinstance(reading.value, Decimal) and reading.value:
-            yield f"error flags {int(reading.value):#x}"

@@ -1,0 +1,227 @@
+"""What a standard leaves open, as data: one TOML file a meter model or a maker's family; the folder is the registry.
+
+A file's name begins with its makers' letters (`kam-kaw_water.toml`), so that only the makers heard are read (docs/meters.md).
+"""
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from drivers.model import Medium, Quantity
+
+MODELS_MAX = 1024  # models kept as read; a stairwell has some dozens
+
+HEADER = "header"  # the status byte of the transport layer's header, as a source of status bits
+
+_ANY = "*"
+_PLAIN = "_words.toml"
+_MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "status", "history"}
+_REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "as_tariff"}
+_STATUS_KEYS = {"from", "kind", "bytes", "mask", "codes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A maker's own VIF: value in the quantity's unit = data * factor. `tariff` None: whatever tariff it has.
+
+    `data_type` is signed, unsigned, flags or text, in the standard's sense. With `as_tariff` the maker used the tariff to
+    count something else (phases), and the name says it.
+    """
+
+    name: str
+    quantity: Quantity
+    factor: Decimal
+    data_type: str
+    tariff: int | None
+    as_tariff: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """How one number says what is not in order. `codes` are (mask or value, code); an empty code is in order.
+
+    kind bits: each mask that is set gives its code. value: the number under `mask` is one of the values.
+    decimal-sum: decimal codes added up, the field is BCD though its DIF says binary.
+    `data_bytes` None: whatever length the number was sent in.
+    """
+
+    source: str
+    kind: str
+    data_bytes: int | None
+    mask: int
+    codes: tuple[tuple[int, str], ...]
+
+    def words(self, number: int) -> tuple[str, ...]:
+        """Codes of what is set. What the table does not name is said as a number, never dropped."""
+        match self.kind:
+            case "bits":
+                found = [code for mask, code in self.codes if number & mask]
+                rest = number
+                for mask, _ in self.codes:
+                    rest &= ~mask
+            case "value":
+                known = dict(self.codes)
+                seen = number & self.mask
+                found, rest = ([known[seen]], 0) if seen in known else ([], seen)
+            case _:
+                digits = f"{number:x}"
+                found, rest = [], int(digits) if digits.isdecimal() else number
+                for value, code in sorted(self.codes, reverse=True):
+                    if digits.isdecimal() and value <= rest:
+                        found.append(code)
+                        rest -= value
+        if rest and self.source != HEADER:
+            found.append(f"{self.source.replace('_', ' ')} {rest:#x}")
+        return tuple(code for code in found if code)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Storages without dates that count month ends back from the meter's clock: `first` is the newest of them."""
+
+    first: int
+    last: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All that is known of one (manufacturer, version, device type) beside the standard."""
+
+    name: str
+    medium: Medium | None = None
+    coding: str = ""
+    rules: tuple[tuple[str, Rule], ...] = ()
+    flags: tuple[Flags, ...] = ()
+    history: History | None = None
+
+    def rule(self, register: str, tariff: int) -> Rule | None:
+        """What the register of the standard's name means in this model."""
+        for name, rule in self.rules:
+            if name == register and rule.tariff in (None, tariff):
+                return rule
+        return None
+
+    def status(self, source: str, data_bytes: int) -> Flags | None:
+        """How this model's bits in `source` are to be read."""
+        for flags in self.flags:
+            if flags.source == source and flags.data_bytes in (None, data_bytes):
+                return flags
+        return None
+
+
+@lru_cache(maxsize=MODELS_MAX)
+def model(manufacturer: str, version: int, device_type: int) -> Model | None:
+    """The model, or None where nothing is known beside the standard."""
+    for meters, found, _ in _family(manufacturer):
+        for pattern in meters:
+            maker, a, b = pattern.split("-")
+            if maker == manufacturer and _fits(a, version) and _fits(b, device_type):
+                return found
+    return None
+
+
+@lru_cache(maxsize=64)
+def formats(manufacturer: str) -> tuple[bytes, ...]:
+    """DIF and VIF bytes of the full frames behind this maker's compact ones, as far as they are known."""
+    return tuple(heads for _, _, known in _family(manufacturer) for heads in known)
+
+
+def words(code: str, language: str) -> str:
+    """A status code in plain words, `fr` or `en`; the code itself where nobody wrote words for it.
+
+    A code is a meaning, or a meaning with a detail in brackets: `leak`, `leak (earlier)`.
+    """
+    plain = _plain()
+    meaning, _, detail = code.partition(" (")
+    text = plain["meaning"].get(meaning, {}).get(language)
+    if text is None:
+        return _numbered(code, language)
+    if not detail:
+        return text
+    known = plain["detail"].get(detail.removesuffix(")"), {})
+    return f"{text} ({known.get(language, detail.removesuffix(')'))})"
+
+
+def codes() -> frozenset[str]:
+    """Every meaning that has words."""
+    return frozenset(_plain()["meaning"])
+
+
+def details() -> frozenset[str]:
+    return frozenset(_plain()["detail"])
+
+
+def _numbered(code: str, language: str) -> str:
+    """Codes that end in what the maker sent: `error flags 0x104`, `manufacturer status 5`."""
+    prefix, _, number = code.rpartition(" ")
+    text = _plain()["numbered"].get(prefix, {}).get(language)
+    return code if text is None else f"{text} {number}"
+
+
+@lru_cache(maxsize=1)
+def _plain() -> dict[str, dict[str, dict[str, str]]]:
+    found: dict[str, dict[str, dict[str, str]]] = tomllib.loads((resources.files(__name__) / _PLAIN).read_text("utf-8"))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _family(manufacturer: str) -> tuple[tuple[tuple[str, ...], Model, tuple[bytes, ...]], ...]:
+    letters = manufacturer.lower()
+    if not letters.isalnum():
+        return ()
+    return tuple(read(name) for name in files() if letters in name.partition("_")[0].split("-"))
+
+
+@lru_cache(maxsize=1)
+def files() -> tuple[str, ...]:
+    """The registry: names of all files, in the order in which they are asked."""
+    names = (entry.name for entry in resources.files(__name__).iterdir())
+    return tuple(sorted(name for name in names if name.endswith(".toml") and name != _PLAIN))
+
+
+def read(name: str) -> tuple[tuple[str, ...], Model, tuple[bytes, ...]]:
+    """One file: the meters it is for, what it says of them, its compact formats. ValueError names what is wrong."""
+    raw = tomllib.loads((resources.files(__name__) / name).read_text("utf-8"))
+    _known(name, raw, _MODEL_KEYS)
+    found = Model(
+        raw["name"],
+        Medium(raw["medium"]) if "medium" in raw else None,
+        raw.get("coding", ""),
+        tuple((row["from"], _rule(f"{name}: register {row['from']}", row)) for row in raw.get("register", ())),
+        tuple(_flags(f"{name}: status {row['from']}", row) for row in raw.get("status", ())),
+        History(**raw["history"]) if "history" in raw else None,
+    )
+    return tuple(raw["meters"]), found, tuple(bytes.fromhex(heads) for heads in raw.get("formats", ()))
+
+
+def _rule(where: str, row: dict[str, Any]) -> Rule:
+    _known(where, row, _REGISTER_KEYS)
+    word, unit = row["quantity"], row.get("unit")
+    quantity = next((q for q in Quantity if q.word == word and unit in (None, q.unit)), None)
+    if quantity is None:
+        raise ValueError(f"{where}: no quantity {word!r} in {unit!r}")
+    data_type = row.get("type", "signed")
+    return Rule(
+        row["name"], quantity, Decimal(row.get("factor", "1")), data_type, row.get("tariff"), row.get("as_tariff")
+    )
+
+
+def _flags(where: str, row: dict[str, Any]) -> Flags:
+    _known(where, row, _STATUS_KEYS)
+    kind = row.get("kind", "bits")
+    base = 10 if kind == "decimal-sum" else 0
+    rows = tuple((int(number, base), str(code)) for number, code in row["codes"].items())
+    return Flags(row["from"], kind, row.get("bytes"), int(row.get("mask", "0xffffffff"), 0), rows)
+
+
+def _known(where: str, row: dict[str, Any], keys: set[str]) -> None:
+    if unknown := set(row) - keys:
+        raise ValueError(f"{where}: {', '.join(sorted(unknown))} is unknown")
+
+
+def _fits(pattern: str, number: int) -> bool:
+    return pattern == _ANY or int(pattern, 16) == number

@@ -1,0 +1,99 @@
+"""Dates of past values that come without one: month ends counted back from a date the meter does state."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+
+from drivers.meters import History, Model
+from drivers.model import Function, Kind, Quantity, Reading
+from drivers.wmbus.makers.parts import TARGET_DATE, month_end
+
+MONTHS_MAX = 60
+CLOCKS = ("date_time", "date")
+INTERVAL = "storage_interval_months"
+
+
+def dated(readings: tuple[Reading, ...], model: Model | None) -> tuple[Reading, ...]:
+    """The readings, and a date for each past value whose moment is sure."""
+    for reading in readings:
+        if reading.register == INTERVAL and isinstance(reading.value, Decimal):
+            return readings + tuple(_by_interval(readings, reading.storage, int(reading.value)))
+    if model is not None and model.history is not None:
+        return readings + tuple(_by_clock(readings, model.history))
+    return readings
+
+
+def _by_interval(readings: tuple[Reading, ...], base: int, months: int) -> Iterable[Reading]:
+    """A block of storages whose first one is dated, with the interval between them (EN 13757-3, storage interval).
+
+    Which way time runs is not said; an index that only grows says it. Where it stood still, nothing is dated.
+    """
+    start = _date_of(readings, base)
+    known = _dates(readings)
+    values = _indexes(readings)
+    if start is None or not 0 < months <= MONTHS_MAX or start != month_end(start.year, start.month):
+        return
+    block: list[Decimal] = []
+    while base + len(block) in values and (not block or base + len(block) not in known):
+        block.append(values[base + len(block)])
+    steps = [b - a for a, b in pairwise(block)]
+    if not any(steps) or (min(steps) < 0 < max(steps)):
+        return
+    back = months if min(steps) < 0 else -months
+    for n in range(1, min(len(block), MONTHS_MAX)):
+        yield _dated(month_end(start.year, start.month, n * back), base + n)
+
+
+def _by_clock(readings: tuple[Reading, ...], history: History) -> Iterable[Reading]:
+    """Month ends before the meter's clock, the newest first.
+
+    The value at the set date (storage 1) must be the same as that of the month which ends there, else nothing is dated.
+    """
+    clock = _clock(readings)
+    if clock is None:
+        return
+    known = _dates(readings)
+    values = _indexes(readings)
+    storages = [s for s in range(history.first, history.last + 1, history.step) if s in values and s not in known]
+    ends = {s: month_end(clock.year, clock.month, 1 + (s - history.first) // history.step) for s in storages}
+    set_date = _date_of(readings, 1)
+    for storage, end in ends.items():
+        if end == set_date and values[storage] != values.get(1):
+            return
+    for storage, end in ends.items():
+        yield _dated(end, storage)
+
+
+def _clock(readings: tuple[Reading, ...]) -> date | None:
+    for reading in readings:
+        now = reading.storage == 0 and reading.function is Function.INSTANTANEOUS
+        if now and reading.register in CLOCKS and isinstance(reading.value, date):
+            return reading.value
+    return None
+
+
+def _indexes(readings: tuple[Reading, ...]) -> dict[int, Decimal]:
+    """The index kept at each storage: the first register that counts, of tariff and subunit 0."""
+    plain = [
+        r
+        for r in readings
+        if r.quantity.kind is Kind.INDEX and not r.tariff and not r.subunit and r.function is Function.INSTANTANEOUS
+    ]
+    kept = next((r.register for r in plain if r.storage > 1), None)
+    return {r.storage: r.value for r in plain if r.register == kept and isinstance(r.value, Decimal)}
+
+
+def _dates(readings: tuple[Reading, ...]) -> set[int]:
+    return {r.storage for r in readings if r.register.startswith(TARGET_DATE)}
+
+
+def _date_of(readings: tuple[Reading, ...], storage: int) -> date | None:
+    for reading in readings:
+        if reading.register == TARGET_DATE and reading.storage == storage and isinstance(reading.value, date):
+            return reading.value
+    return None
+
+
+def _dated(at: date, storage: int) -> Reading:
+    return Reading(TARGET_DATE, Quantity.DATE, at, storage=storage)
