@@ -86,16 +86,16 @@ def _encode_times(ats: Sequence[int]) -> tuple[int, int, bytes]:
     step = ats[1] - first
     if ats[-1] - first == step * (n - 1) and list(ats) == list(range(first, first + step * n, step)):
         return REGULAR, step, b""
-    deltas = list(map(sub, ats[1:], ats))
+    since = [at - first for at in ats]
+    deltas = list(map(sub, since[1:], since))
     step = sorted(deltas)[len(deltas) // 2]
     intervals = [delta - step for delta in deltas]
     half = step // 2
-    start = first - half
-    rests = [(at - start) % step - half for at in ats]
+    rests = [(second + half) % step - half for second in since]
     # A jitter counts twice in intervals, a drift adds up in slots; the number of different values tells them apart.
     if len(set(rests)) >= len(set(intervals)):
         return INTERVALS, step, _encode_column(intervals)
-    slots = [(at - start) // step for at in ats]
+    slots = [(second + half) // step for second in since]
     skipped = _encode_column([delta - 1 for delta in map(sub, slots[1:], slots)])
     head = bytearray()
     _put(head, len(skipped))
@@ -120,19 +120,21 @@ def _encode_column(numbers: Sequence[int]) -> bytes:
     """Signed numbers: width, jumps that do not fit it, byte planes, deflated."""
     if not any(numbers):
         return b""
-    jumps: list[int] = []
+    column, jumps = list(numbers), []
     width = 0
-    full = _width(min(numbers), max(numbers))
+    full = _width(min(column), max(column))
     while width < full:
-        bound = (1 << (8 * (1 << width) - 1)) - 1
-        jumps = [number for number in numbers if not -bound <= number <= bound]
-        if len(jumps) * JUMPS_SHARE_MAX <= len(numbers):
-            numbers = [number if -bound <= number <= bound else ~bound for number in numbers]
+        hole = -(1 << (8 * (1 << width) - 1))
+        high = ~hole
+        places = [place for place, number in enumerate(column) if number > high or number <= hole]
+        if len(places) * JUMPS_SHARE_MAX <= len(column):
+            jumps = [column[place] for place in places]
+            for place in places:
+                column[place] = hole
             break
-        jumps = []
         width += 1
     jumps_width = _width(min(jumps), max(jumps)) if jumps else 0
-    planes = _planes(pack_numbers(CODES[width], numbers)) + _planes(pack_numbers(CODES[jumps_width], jumps))
+    planes = _planes(pack_numbers(CODES[width], column)) + _planes(pack_numbers(CODES[jumps_width], jumps))
     head = bytearray((width | jumps_width << 2,))
     _put(head, len(jumps))
     # FILTERED: the noise of deltas gains from Huffman codes, and loses by short matches (3 % smaller).
