@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.model import Medium
@@ -271,6 +271,7 @@ SOME = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size
 KEYS = st.sampled_from(["name", "protocol", "device", "tcp", "baud", "address", "key", "port", "unit", "listen", "zz"])
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["box", "dwelling", "web", "port", "meter"]), st.dictionaries(KEYS, SOME)))
 def test_a_file_of_wrong_types_gives_only_faults(document: dict[str, dict[str, object]]) -> None:
     lines = []
