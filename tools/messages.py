@@ -54,10 +54,10 @@ def written(catalogue: Catalog) -> bytes:
 
 
 def untranslated(catalogue: Catalog) -> list[str]:
-    return [str(message.id) for message in catalogue if message.id and not all(_texts(message.string))]
+    return [str(message.id) for message in catalogue if message.id and not all(texts(message.string))]
 
 
-def _texts(string: str | Sequence[str] | None) -> Sequence[str]:
+def texts(string: str | Sequence[str] | None) -> Sequence[str]:
     return (string or "",) if isinstance(string, str) or string is None else string
 
 

@@ -122,6 +122,9 @@ class Access:
         message = f"{browser}\n{session}".encode()
         return hmac.new(self._form_key, message, hashlib.sha256).hexdigest()
 
+    def close(self) -> None:
+        self._checking.shutdown()
+
     async def _in_turn(self, work: Callable[..., T], *args: str) -> T:
         if self._waiting >= QUEUE_MAX:
             raise Busy

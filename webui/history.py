@@ -17,9 +17,9 @@ from gateway.house import House, PointView
 from webui import charts, days, shown
 from webui.page import HOUSE, render, see, words_of
 from webui.shown import Scale
-from webui.taken import Taken, taken
+from webui.taken import Taken, amounts, taken
 from webui.today import hour_edges
-from webui.words import Words
+from webui.words import Words, plain
 
 HALF_HOUR_S = 1800
 CURVE_STEP_S = 600
@@ -145,7 +145,7 @@ async def page(request: web.Request) -> web.Response:
         bys=[(by, Period.of(by, min(period.start, today))) for by in By],
         earlier=period.moved(-1),
         later=period.moved(1) if period.moved(1).start <= today else None,
-        sentence=sentence(words, view, period, found, before, now),
+        sentence=await sentence(house, words, view, period, found, now),
         unit=words.say(scale.unit),
         slot=_slot_word(words, period, found),
         drawing=drawing(words, view, period, found, before, scale),
@@ -186,7 +186,7 @@ async def _taken(house: House, view: PointView, period: Period, now: int) -> tup
 # Words
 
 
-def sentence(words: Words, view: PointView, period: Period, found: Taken, before: Taken, now: int) -> Markup:
+async def sentence(house: House, words: Words, view: PointView, period: Period, found: Taken, now: int) -> Markup:
     """How much in the period, and how that compares with the one before up to the same moment."""
     if found.total is None or view.quantity is None:
         if found.bounds[0] >= now:
@@ -214,27 +214,42 @@ def sentence(words: Words, view: PointView, period: Period, found: Taken, before
         start = words.local(found.start)
         day = words.day(start.date(), weekday=False, year=period.by is By.YEAR)
         said += " " + words.say("Readings begin on %(day)s at %(time)s.", day=day, time=words.clock(found.start))
-    elif found.running is not None:
+        return said
+    if found.end < found.bounds[-1] and now < found.bounds[-1]:
         said += " " + words.say("It is not over: counted up to %(time)s.", time=words.since(found.end, now))
-    elif (
-        before.total is not None
-        and before.from_the_start
-        and before.running is None
-        and before.end == before.bounds[-1]
-    ):
-        said += " " + _compared(words, view, period, found.total, before.total)
+    elif found.end < found.bounds[-1]:
+        said += " " + words.say("The last reading is of %(time)s.", time=words.since(found.end, now))
+    earlier = await _amount_before(house, view, period, found)
+    if earlier is not None:
+        said += " " + _compared(words, view, period, found, earlier)
     return said
 
 
-def _compared(words: Words, view: PointView, period: Period, total: Decimal, earlier: Decimal) -> Markup:
+async def _amount_before(house: House, view: PointView, period: Period, found: Taken) -> Decimal | None:
+    """What the compared period took up to the same moment: the whole of it, or to the same day and time."""
+    bounds = period.before().bounds(house)
+    if found.end == found.bounds[-1]:
+        end = bounds[-1]
+    else:
+        day = days.today(house.zone, found.end)
+        end = days.same_time(
+            house.zone, day - timedelta(days=7) if period.by is By.DAY else days.year_before(day), found.end
+        )
+    return (await amounts(house, view.point.id, [(bounds[0], end)]))[0] if end > bounds[0] else None
+
+
+def _compared(words: Words, view: PointView, period: Period, found: Taken, earlier: Decimal) -> Markup:
     assert view.quantity is not None
+    assert found.total is not None
+    name = period.before().name(words)
+    whole = found.end == found.bounds[-1]
     values = {
-        "period": period.before().name(words),
+        "period": name if whole else words.say("%(period)s up to the same moment", period=name),
         "amount": str(shown.amount(words, view.quantity, view.point.medium, earlier)),
     }
     if earlier == 0:
         return words.say("%(period)s: %(amount)s.", **values)
-    ratio = total / earlier - 1
+    ratio = found.total / earlier - 1
     percent = words.percent(abs(ratio), signed=False)
     if abs(ratio) < LIKE_BEFORE:
         return words.say("That is as much (%(period)s: %(amount)s).", **values)
@@ -265,13 +280,13 @@ def drawing(words: Words, view: PointView, period: Period, found: Taken, before:
     shares = [scale.of(gap.total) / gap.slots for gap in found.gaps if gap.total is not None]
     steps = charts.grid_steps([*values, *earlier, *shares])
     marks, edges = _labels(words, period, found.bounds)
-    label = words.say("%(name)s, %(period)s", name=view.point.name, period=period.name(words).striptags())
+    label = words.say("%(name)s, %(period)s", name=view.point.name, period=plain(period.name(words)))
     if found.total is not None and view.quantity is not None:
         total = shown.amount(words, view.quantity, view.point.medium, found.total)
         label = words.say("%(what)s: %(amount)s in all.", what=label, amount=total)
     bars = charts.Bars(
         hue=shown.HUES[view.point.medium],
-        label=str(label.striptags()),
+        label=plain(label),
         values=values,
         gaps=[_gap(words, scale, period, gap) for gap in found.gaps],
         before=earlier,
@@ -376,7 +391,7 @@ async def _power(house: House, words: Words, view: PointView, period: Period, no
     )
     curve = charts.Line(
         hue=shown.HUES[medium],
-        label=str(words.say("%(name)s through the day", name=view.point.name).striptags() + ". " + said.striptags()),
+        label=plain(words.say("%(name)s through the day", name=view.point.name) + ". " + said),
         low=low,
         mean=mean,
         high=high,

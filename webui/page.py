@@ -13,11 +13,12 @@ from gateway.ledger import Session
 from webui import charts, shown
 from webui.assets import Assets
 from webui.auth import Access
-from webui.words import AGES, LANGUAGES, Words
+from webui.words import AGES, LANGUAGES, Words, plain
 
 HOUSE = web.AppKey("house", House)
 ACCESS = web.AppKey("access", Access)
 PASSWORD = web.AppKey("password", bool)
+SESSION = web.RequestKey("session", Session)
 
 LANGUAGE_COOKIE, SESSION_COOKIE, BROWSER_COOKIE = "releve_lang", "releve_session", "releve_browser"
 COOKIE_S = 180 * 86400
@@ -58,17 +59,24 @@ def _environment(words: Words, assets: Assets) -> Environment:
         ages=[(step_s, words.say(message, n="{n}")) for step_s, message in AGES],
     )
     environment.filters["bold"] = lambda text: Markup('<b class="nb">{}</b>').format(text)
+    environment.filters["plain"] = plain
     return environment
 
 
+def language_of(request: web.Request) -> str:
+    """`?lang=`, then the cookie it leaves, then the box's own language."""
+    for language in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE), request.app[HOUSE].language):
+        if language in LANGUAGES:
+            return str(language)
+    return LANGUAGES[0]
+
+
 def words_of(request: web.Request) -> Words:
-    words: Words = request["words"]
-    return words
+    return request.app[PAGES].words[language_of(request)]
 
 
 def session_of(request: web.Request) -> Session | None:
-    session: Session | None = request.get("session")
-    return session
+    return request.get(SESSION)
 
 
 def render(request: web.Request, name: str, *, status: int = 200, **context: Any) -> web.Response:
@@ -89,6 +97,7 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
             "saved_to": house.saved_to,
             "trouble": house.store_trouble,
             "dwelling": house.dwelling_name,
+            "password": request.app[PASSWORD],
             "occupant": session is not None or not request.app[PASSWORD],
             "token": request.app[ACCESS].form_token(browser, session.id if session else None),
             **context,

@@ -21,14 +21,16 @@ from webui.page import (
     LANGUAGE_COOKIE,
     PAGES,
     PASSWORD,
+    SESSION,
     SESSION_COOKIE,
     Pages,
+    language_of,
     render,
     see,
     set_cookie,
     words_of,
 )
-from webui.words import LANGUAGES, mark
+from webui.words import mark
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,12 @@ def make_app(house: House, access: Access, *, host_names: tuple[str, ...], passw
             app.router.add_route("HEAD", route.path, route.handler)
             app[ROLES]["HEAD", route.path] = route.role
     app.on_response_prepare.append(add_headers)
+    app.on_cleanup.append(_close)
     return app
+
+
+async def _close(app: web.Application) -> None:
+    app[ACCESS].close()
 
 
 ERRORS = {
@@ -133,7 +140,6 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         if request.path.startswith("/api/"):
             detail = (error.text or error.reason).strip().removeprefix(f"{error.status}: ")
             return problem(request, error.status, detail)
-        request.setdefault("words", request.app[PAGES].words[_chosen_language(request)])
         title, sentence = ERRORS.get(error.status, OTHER_ERROR)
         words = words_of(request)
         response = render(
@@ -146,20 +152,12 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
 
 @web.middleware
 async def _language(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """`?lang=`, then the cookie it leaves, then the box's own language."""
-    language = _chosen_language(request)
-    request["words"] = request.app[PAGES].words[language]
+    """A language chosen by `?lang=` is this browser's from now on."""
     response = await handler(request)
+    language = language_of(request)
     if request.query.get("lang") == language and not response.prepared:
         set_cookie(request, response, LANGUAGE_COOKIE, language)
     return response
-
-
-def _chosen_language(request: web.Request) -> str:
-    for language in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE), request.app[HOUSE].language):
-        if language in LANGUAGES:
-            return str(language)
-    return LANGUAGES[0]
 
 
 @web.middleware
@@ -174,10 +172,12 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
         if role is Role.SETUP:
             raise see("/")
         return await handler(request)
-    request["session"] = await access.session(request.cookies.get(SESSION_COOKIE))
+    session = await access.session(request.cookies.get(SESSION_COOKIE))
+    if session is not None:
+        request[SESSION] = session
     if role is Role.SETUP and access.password_set:
         raise see("/login")
-    if role is Role.OCCUPANT and request["session"] is None:
+    if role is Role.OCCUPANT and session is None:
         if request.path.startswith("/api/"):
             raise Problem(401, "log in first")
         if not access.password_set:

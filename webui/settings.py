@@ -22,7 +22,6 @@ async def _page(request: web.Request, *, status: int = 200, fault: str | None = 
         "settings.html",
         status=status,
         languages=[(language, NAMES[language]) for language in LANGUAGES],
-        password=request.app[PASSWORD],
         sessions=await access.sessions() if request.app[PASSWORD] else [],
         current=session.id if session else None,
         fault=words.say(fault) if fault else None,

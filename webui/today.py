@@ -15,13 +15,15 @@ from gateway.house import House, PointState, PointView
 from webui import charts, days, shown
 from webui.page import HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
-from webui.words import Amount, Words
+from webui.words import Amount, Words, plain
 
 # An ordinary Thursday is the middle one of the last eight; with fewer than three nothing is called ordinary.
 WEEKS_BACK = 8
 WEEKS_MIN = 3
 SHADOW_WEEKS = 4
 LIKE_USUAL = Decimal("0.10")
+# Before three in the morning a percentage compares next to nothing with next to nothing.
+COMPARED_AFTER_S = 3 * 3600
 # Older than this, a sentence says until when it counts.
 STALE_S = 3600
 
@@ -81,6 +83,7 @@ async def page(request: web.Request) -> web.Response:
         cards=[card(words, view, known[view.point.id], now) for view in views],
         hours=hours_table(words, found),
         heard=len(house.heard()),
+        shadow=any(today.usual_hours for today in found),
     )
 
 
@@ -179,7 +182,7 @@ def comparison(words: Words, today: Today) -> Markup | None:
     """How this day compares at the same hour: with an ordinary such weekday, else with yesterday."""
     total = today.day.total
     against = today.usual if today.usual is not None else today.yesterday
-    if total is None or not against:
+    if total is None or not against or today.day.end - today.day.start < COMPARED_AFTER_S:
         return None
     weekday = words.weekday(words.local(today.day.end).date())
     ratio = total / against - 1
@@ -272,7 +275,7 @@ def card(words: Words, view: PointView, today: Today | None, now: int) -> Card:
         label = words.say("Since %(day)s", day=words.day(words.local(month.start).date(), weekday=False))
     amount_month = _amount(words, today, month.total) if month.total is not None else None
     rows.append(("", Row(label, amount_month, extra, extra_words)))
-    return Card(view, hue, rows, drawing(words, today, now), captions(words, today, now))
+    return Card(view, hue, rows, drawing(words, today), captions(words, today))
 
 
 def _day_label(words: Words, today: Today, now: int) -> Markup:
@@ -283,7 +286,7 @@ def _day_label(words: Words, today: Today, now: int) -> Markup:
     return words.say("Today")
 
 
-def drawing(words: Words, today: Today, now: int) -> Markup:
+def drawing(words: Words, today: Today) -> Markup:
     day = today.day
     scale = shown.scale_for(today.quantity, today.medium, [*day.values, *today.usual_hours])
     said = words.say("%(name)s hour by hour today", name=today.view.point.name)
@@ -291,7 +294,7 @@ def drawing(words: Words, today: Today, now: int) -> Markup:
         said = words.say("%(what)s: %(amount)s in all.", what=said, amount=_amount(words, today, day.total))
     bars = charts.Bars(
         hue=shown.HUES[today.medium],
-        label=str(said.striptags()),
+        label=plain(said),
         values=[None if value is None else scale.of(value) for value in day.values],
         gaps=[replace(gap, total=scale.of(gap.total) if gap.total is not None else None) for gap in day.gaps],
         usual=[None if value is None else scale.of(value) for value in today.usual_hours],
@@ -311,11 +314,8 @@ def hour_edges(words: Words, bounds: Sequence[int]) -> list[tuple[int, str]]:
     return [*edges, (len(bounds) - 1, words.hour(24))]
 
 
-def captions(words: Words, today: Today, now: int) -> list[Markup]:
+def captions(words: Words, today: Today) -> list[Markup]:
     said = []
-    if today.usual_hours:
-        weekday = words.weekday(words.local(now).date())
-        said.append(words.say("Bars: today. Shadow: an ordinary %(weekday)s.", weekday=weekday))
     if today.day.gaps:
         said.append(words.say("Dashed frame: no reading. The total is not lost: the meter goes on counting."))
     return said

@@ -3,6 +3,7 @@
 Sentences are written in English in the code and looked up in `locale/<language>/LC_MESSAGES/releve.po`.
 """
 
+import html
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -26,6 +27,11 @@ MINUS = "\u2212"
 def mark(message: str) -> str:
     """A sentence that is translated later, where it is shown; named here so that the catalogue holds it."""
     return message
+
+
+def plain(text: str) -> str:
+    """Markup as bare text, for labels. `Markup.striptags` would also make plain spaces of those that do not break."""
+    return html.unescape(re.sub(r"<[^>]*>", "", text))
 
 
 def typographic(language: str, message: str) -> str:

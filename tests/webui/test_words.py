@@ -1,0 +1,240 @@
+"""Sentences, typography, numbers and drawings by themselves."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
+
+import pytest
+from markupsafe import Markup
+
+from drivers.model import Medium, Quantity
+from tests.webui.home import PARIS, at
+from tools import messages
+from webui import charts, days, shown
+from webui.charts import Bars, Gap, Line
+from webui.login import _follow
+from webui.tries import clean_name, parse_key
+from webui.words import LANGUAGES, Words, plain, typographic
+
+FRENCH = Words("fr", PARIS)
+ENGLISH = Words("en", PARIS)
+
+
+def test_every_sentence_is_translated_and_none_is_left_over() -> None:
+    source = messages.extracted()
+    for path in (messages.WEBUI / "locale").glob("*/LC_MESSAGES/releve.po"):
+        catalogue = messages.updated(path, source)
+        assert messages.untranslated(catalogue) == []
+        assert messages.written(catalogue) == path.read_bytes(), "run tools/messages.py"
+
+
+def test_a_translation_has_the_same_places_and_tags_as_its_source() -> None:
+    for path in (messages.WEBUI / "locale").glob("*/LC_MESSAGES/releve.po"):
+        for message in messages.updated(path, messages.extracted()):
+            if not message.id:
+                continue
+            source = message.id if isinstance(message.id, str) else message.id[-1]
+            for text in messages.texts(message.string):
+                assert set(re.findall(r"%\(\w+\)s", text)) - {"%(n)s"} == set(re.findall(r"%\(\w+\)s", source)) - {
+                    "%(n)s"
+                }
+                assert re.findall(r"</?\w+>", text) == re.findall(r"</?\w+>", source)
+
+
+@pytest.mark.parametrize(
+    ("typed", "set_as"),
+    [
+        ("Qui a quoi ?", "Qui a quoi\u202f?"),
+        ("l'eau : 3 L", "l’eau\u00a0: 3\u00a0L"),
+        ("« Maison »", "«\u202fMaison\u202f»"),
+        ("il y a %(n)s min", "il y a %(n)s\u00a0min"),
+        ("<a href='x ?'>Quoi ?</a>", "<a href='x ?'>Quoi\u202f?</a>"),
+        ("%(amount)s : bien", "%(amount)s\u00a0: bien"),
+        ("", ""),
+    ],
+)
+def test_french_spaces_and_apostrophes_are_set_by_code(typed: str, set_as: str) -> None:
+    assert typographic("fr", typed) == set_as
+
+
+def test_what_is_put_into_a_sentence_is_never_markup() -> None:
+    said = FRENCH.say("%(name)s since %(time)s", name="<b>", time=Markup("<i>3</i>"))
+    assert said == "&lt;b&gt; depuis <i>3</i>"
+    assert plain(said) == "<b> depuis 3"
+
+
+def test_one_and_many_follow_each_language() -> None:
+    def said(words: Words, n: int) -> str:
+        return words.say_n("One meter speaks.", "%(n)s meters speak.", n)
+
+    assert [said(FRENCH, n) for n in (0, 1, 2)] == [
+        "Un compteur parle.",
+        "Un compteur parle.",
+        "2\u00a0compteurs parlent.",
+    ]
+    assert [said(ENGLISH, n) for n in (0, 1, 2)] == [
+        "0\u00a0meters speak.",
+        "One meter speaks.",
+        "2\u00a0meters speak.",
+    ]
+
+
+def test_numbers_and_times_are_each_language_s_own() -> None:
+    assert FRENCH.number(Decimal("-1234.56"), 1) == "−1\u202f234,6"
+    assert ENGLISH.number(Decimal("-1234.56"), 1) == "−1,234.6"
+    assert (FRENCH.percent(Decimal("-0.031")), ENGLISH.percent(Decimal("0.05"))) == ("−3\u202f%", "+5%")
+    moment = at(2026, 11, 1, 8)
+    assert (FRENCH.clock(moment), ENGLISH.clock(moment)) == ("8\u00a0h\u00a000", "08:00")
+    assert FRENCH.day(FRENCH.local(moment).date()) == "dimanche 1<sup>er</sup>\u00a0novembre"
+    assert ENGLISH.day(ENGLISH.local(moment).date(), year=True) == "Sunday 1\u00a0November 2026"
+    assert [FRENCH.age(s) for s in (0, 2, 840, 11_400, 200_000)] == [
+        "à l’instant", "il y a 2\u00a0s", "il y a 14\u00a0min", "il y a 3\u00a0h", "il y a 2\u00a0j"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("quantity", "medium", "value", "said"),
+    [
+        (Quantity.ENERGY, Medium.ELECTRICITY, "6140", "6,1\u00a0kWh"),
+        (Quantity.ENERGY, Medium.ELECTRICITY, "340", "0,34\u00a0kWh"),
+        (Quantity.ENERGY, Medium.HEAT, "496000", "496\u00a0kWh"),
+        (Quantity.VOLUME, Medium.WATER, "441", "441\u00a0L"),
+        (Quantity.VOLUME, Medium.WATER, "5970", "5,97\u00a0m³"),
+        (Quantity.VOLUME, Medium.GAS, "460", "0,46\u00a0m³"),
+        (Quantity.POWER, Medium.ELECTRICITY, "640", "640\u00a0W"),
+        (Quantity.POWER, Medium.ELECTRICITY, "12300", "12,3\u00a0kW"),
+        (Quantity.HEAT_COST, Medium.HEAT_COST, "12", "12\u00a0unités"),
+        (Quantity.TEMPERATURE, Medium.HEAT, "-3.25", "−3,2\u00a0°C"),
+    ],
+)
+def test_amounts_are_read_in_the_unit_people_use(quantity: Quantity, medium: Medium, value: str, said: str) -> None:
+    assert str(shown.amount(FRENCH, quantity, medium, Decimal(value))) == said
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "drum"),
+    [
+        (Quantity.ENERGY, Decimal(24_578_999), ("024578", "")),
+        (Quantity.VOLUME, Decimal(612_483), ("00612", "483")),
+        (Quantity.VOLUME, Decimal("61248.3").scaleb(1), ("00612", "483")),
+        (Quantity.VOLUME, Decimal(612).scaleb(3), ("00612", "")),
+        (Quantity.VOLUME, Decimal("612483.9"), ("00612", "483")),
+    ],
+)
+def test_the_drum_shows_the_digits_of_the_meter_and_none_it_did_not_say(
+    quantity: Quantity, value: Decimal, drum: tuple[str, str]
+) -> None:
+    shown_drum = shown.drum(FRENCH, quantity, value)
+    assert (shown_drum.whole, shown_drum.fraction) == drum
+
+
+def test_addresses_are_shown_as_engraved() -> None:
+    assert shown.engraved("wmbus:KAM-12345678-1b-16") == "12 345 678"
+    assert shown.engraved("tic:041234567890") == "0412 3456 7890"
+    assert shown.engraved("modbus:bus/1") == "bus/1"
+    assert (shown.maker("wmbus:KAM-12345678-1b-16"), shown.maker("tic:041234567890")) == ("KAM", "")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/Havana", "Australia/Lord_Howe", "Asia/Kathmandu"])
+def test_local_days_join_without_gap_or_overlap(zone: str) -> None:
+    home = ZoneInfo(zone)
+    for month in range(1, 13):
+        bounds = days.month_bounds(home, date(2026, month, 1))
+        assert bounds[-1] == days.month_bounds(home, days.add_months(date(2026, month, 1), 1))[0]
+        assert all(82_800 <= high - low <= 90_000 for low, high in pairwise(bounds))
+
+
+def test_clock_changes_make_days_of_23_and_25_hours() -> None:
+    assert [len(days.day_bounds(PARIS, date(2026, day[0], day[1]))) - 1 for day in ((3, 29), (10, 25), (6, 1))] == [
+        23,
+        25,
+        24,
+    ]
+    assert days.year_before(date(2028, 2, 29)) == date(2027, 2, 28)
+
+
+def drawn(markup: Markup) -> ET.Element:
+    """A drawing is well-formed XML without `style`, and its outer frame has no viewBox, so nothing in it stretches."""
+    root = ET.fromstring(str(markup).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1))
+    assert "viewBox" not in root.attrib
+    assert not any("style" in element.attrib for element in root.iter())
+    return root
+
+
+def classes(root: ET.Element, name: str) -> list[ET.Element]:
+    return [element for element in root.iter() if element.get("class", "").split()[:1] == [name]]
+
+
+def test_an_unknown_value_is_a_frame_and_a_zero_is_no_bar() -> None:
+    values = [Decimal(2), None, None, Decimal(0), Decimal(1)]
+    gaps = [Gap(1, 2, Decimal(3), "3 kWh en 2 jours")]
+    root = drawn(charts.large_bars(Bars("e", "x", values, gaps=gaps), [Decimal(1), Decimal(2)], ["1", "2"]))
+    (bars,) = classes(root, "sb")
+    assert bars.get("d", "").count("M") == 2
+    (frame,) = classes(root, "gap")
+    assert frame.get("x") == "22%"
+    assert "3 kWh en 2 jours" in [text.text for text in root.iter() if text.tag.endswith("text")]
+
+
+def test_the_slot_that_still_runs_is_drawn_in_pattern() -> None:
+    root = drawn(charts.small_bars(Bars("w", "x", [Decimal(2), Decimal(1), None], running=1)))
+    (running,) = classes(root, "run")
+    assert running.get("fill") == "url(#p-w)"
+    (bars,) = classes(root, "sb")
+    assert bars.get("d", "").count("M") == 1
+
+
+def test_a_label_is_text_and_never_markup() -> None:
+    root = drawn(charts.small_bars(Bars("e", '"><script>', [Decimal(1)])))
+    assert root.get("aria-label") == '"><script>'
+
+
+@pytest.mark.parametrize("values", [[], [None, None], [Decimal(0)]])
+def test_nothing_to_draw_is_drawn_as_nothing(values: list[Decimal | None]) -> None:
+    for markup in (charts.small_bars(Bars("g", "x", values)), charts.large_bars(Bars("g", "x", values), [], [])):
+        assert classes(drawn(markup), "sb") == []
+
+
+def test_a_line_breaks_where_nothing_was_heard() -> None:
+    values = [Decimal(1), Decimal(2), None, None, Decimal(-1)]
+    root = drawn(charts.line(Line("e", "x", values, values, values, gaps=[Gap(2, 3)]), [Decimal(1)], ["1"]))
+    (middle,) = classes(root, "ln")
+    assert middle.get("d", "").count("M") == 2
+    assert len(classes(root, "gap")) == 1
+
+
+@pytest.mark.parametrize("largest", ["0.0031", "0.9", "1", "4.9", "5", "9.9", "16.5", "99", "1234567"])
+def test_the_grid_has_a_few_round_steps(largest: str) -> None:
+    steps = charts.grid_steps([Decimal(largest), None])
+    assert 2 <= len(steps) <= 5
+    assert steps[-1] <= Decimal(largest)
+    assert steps[0].normalize().as_tuple().digits in ((1,), (2,), (5,))
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("00112233445566778899AABBCCDDEEFF", bytes.fromhex("00112233445566778899aabbccddeeff")),
+        (" 0011 2233-4455:6677 8899 aabb ccdd eeff ", bytes.fromhex("00112233445566778899aabbccddeeff")),
+        ("0" * 31, None), ("0" * 33, None), ("g" * 32, None), ("", None), ("０" * 32, None),
+    ],
+)  # fmt: skip
+def test_a_key_is_32_digits_however_they_are_grouped(typed: str, key: bytes | None) -> None:
+    assert parse_key(typed) == key
+
+
+def test_a_name_is_one_line_of_ordinary_length() -> None:
+    assert clean_name("  Eau\n froide\x00 ") == "Eau froide"
+    assert clean_name(" \n") is None
+    assert clean_name("x" * 81) is None
+
+
+def test_a_login_leads_to_a_page_of_ours() -> None:
+    assert _follow("/history/x?by=day") == "/history/x?by=day"
+
+
+def test_each_language_has_its_locale() -> None:
+    assert {Words(language, PARIS).language for language in LANGUAGES} == set(LANGUAGES)
