@@ -77,6 +77,8 @@ class State(StrEnum):
     KEY_MISSING = "key-missing"
     WRONG_KEY = "wrong-key"
     WAITING_FORMAT = "waiting-format"
+    WAITING_FRAGMENT = "waiting-fragment"
+    REPEATED = "repeated"
     NO_DATA = "no-data"
     UNSUPPORTED = "unsupported"
     INVALID = "invalid"
@@ -182,7 +184,8 @@ class Telegram:
 
     `state` DECODED is the only one that carries readings. `faults` are the parts that were refused (one TIC group,
     one record) while the rest was good. `status` holds only what is not in order, in the meter's words.
-    `encrypted` says that the content is encrypted, whether or not a key opened it.
+    `encrypted` says that the content is encrypted, whether or not a key opened it. `message_counter` is the one that its
+    key was derived from, which a meter never uses twice.
     """
 
     address: Address
@@ -194,6 +197,7 @@ class Telegram:
     error: str | None = None
     access_number: int | None = None
     encrypted: bool = False
+    message_counter: int | None = None
 
 
 class Framer(Protocol):

@@ -1,14 +1,30 @@
-"""Wireless M-Bus telegrams, for the demo and the tests: headers, modes 5 and 7, ELL counter mode, formats A and B."""
+"""Wireless M-Bus telegrams, for the demo and the tests: headers, security, fragments, formats A and B."""
 
 from drivers.model import Address
 from drivers.wmbus.layers import Afl
 from drivers.wmbus.link import BLOCK_BYTES as LINK_BLOCK_BYTES
 from drivers.wmbus.link import HEADER_BYTES, PART_BYTES_MAX, Identity, crc, crc_bytes
-from drivers.wmbus.security import BLOCK_BYTES, CHECK, aes_cbc_iv, aes_cmac, derived_key, mac_input
+from drivers.wmbus.security import (
+    ALL_BYTES,
+    BLOCK_BYTES,
+    CHECK,
+    COUNTER_4,
+    DES_BYTES,
+    aes_cbc_iv,
+    aes_cmac,
+    aes_ctr,
+    ccm_nonce,
+    derived_key,
+    mac_input,
+    tag_bytes,
+)
 
 C_SEND = 0x44
-MODE_5, MODE_7 = 5, 7
+MODE_2, MODE_5, MODE_7, MODE_10 = 2, 5, 7, 10
 MAC_BYTES = 8
+MAC_CONTROL = b"\x25"  # counter and code are in the message; code of type 5: 8 bytes of AES-CMAC
+TAG_8_KDF_A = 0x0110  # extension of mode 10: a tag of 8 bytes, key derivation A
+AFL_MORE, AFL_CONTROL, AFL_LENGTH, AFL_COUNTER, AFL_MAC = 0x4000, 0x2000, 0x1000, 0x0800, 0x0400
 
 
 def identity(address: Address) -> Identity:
@@ -40,21 +56,61 @@ def telegram(
     return _linked(radio or address, _header(meter, access_number, status, configuration, radio is not None) + content)
 
 
+def telegram_mode_2(address: Address, records: bytes, access_number: int, *, key: bytes) -> bytes:
+    """A telegram of the years before AES: DES-CBC from a zero vector, the encrypted bytes counted one by one."""
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
+
+    plain = _padded(records, DES_BYTES)
+    encryptor = Cipher(TripleDES(key * 3), modes.CBC(bytes(DES_BYTES))).encryptor()
+    header = _header(identity(address), access_number, 0, MODE_2 << 8 | len(plain), long=False)
+    return _linked(address, header + encryptor.update(plain))
+
+
 def telegram_mode_7(
     address: Address, records: bytes, access_number: int, *, key: bytes, counter: int, status: int = 0
 ) -> bytes:
     """A telegram with AFL, message counter and an 8-byte code (OMS security profile B)."""
+    message, mac, sent_counter = _mode_7(address, records, access_number, key, counter, status, b"")
+    fields = _afl(AFL_CONTROL | AFL_COUNTER | AFL_MAC, MAC_CONTROL + sent_counter + mac)
+    return _linked(address, b"\x8c\x20" + bytes((access_number,)) + fields + message)
+
+
+def fragments(
+    address: Address, records: bytes, access_number: int, *, key: bytes, counter: int, size: int
+) -> tuple[bytes, ...]:
+    """A mode 7 message in pieces of `size` bytes, one telegram each: its length and counter first, its code last."""
+    length = _mode_7_bytes(records).to_bytes(2, "little")
+    message, mac, sent_counter = _mode_7(address, records, access_number, key, counter, 0, length)
+    pieces = [message[at : at + size] for at in range(0, len(message), size)]
+    sent = []
+    for number, piece in enumerate(pieces, 1):
+        flags, fields = number, b""
+        if number == 1:
+            flags, fields = flags | AFL_CONTROL | AFL_COUNTER | AFL_LENGTH, MAC_CONTROL + sent_counter + length
+        if number == len(pieces):
+            # the fields' order is the standard's: control, counter, code, length
+            flags, fields = flags | AFL_MAC, fields[:5] + mac + fields[5:]
+        else:
+            flags |= AFL_MORE
+        ell = b"\x8c\x20" + bytes((access_number + number - 1 & 0xFF,))
+        sent.append(_linked(address, ell + _afl(flags, fields) + piece))
+    return tuple(sent)
+
+
+def telegram_mode_10(
+    address: Address, records: bytes, access_number: int, *, key: bytes, counter: int, radio: Address | None = None
+) -> bytes:
+    """A telegram of OMS security profile D: AES-CCM, the message counter in the header, the tag behind the records."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+
     meter = identity(address)
     sent_counter = counter.to_bytes(4, "little")
-    plain = _padded(records)
-    configuration = MODE_7 << 8 | len(plain) // BLOCK_BYTES << 4
-    content = _aes_cbc(derived_key(key, 0, sent_counter, meter), bytes(BLOCK_BYTES), plain)
-    signed = _header(meter, access_number, status, configuration, long=False) + b"\x10" + content
-    control = b"\x25"  # counter and code are in the message; code of type 5: 8 bytes of AES-CMAC
-    afl = Afl(fragmented=False, control=control, counter=sent_counter, mac=b"", length=b"")
-    mac = aes_cmac(derived_key(key, 1, sent_counter, meter), mac_input(afl, signed))[:MAC_BYTES]
-    fields = b"\x00\x2c" + control + sent_counter + mac
-    return _linked(address, b"\x8c\x20" + bytes((access_number, 0x90, len(fields))) + fields + signed)
+    configuration = COUNTER_4 | MODE_10 << 8 | ALL_BYTES
+    header = _header(meter, access_number, 0, configuration, radio is not None) + TAG_8_KDF_A.to_bytes(2, "little")
+    cipher = AESCCM(derived_key(key, 0, sent_counter, meter), tag_length=tag_bytes(TAG_8_KDF_A))
+    content = cipher.encrypt(ccm_nonce(meter, sent_counter), records, header)
+    return _linked(radio or address, b"\x8c\x20" + bytes((access_number,)) + header + sent_counter + content)
 
 
 def telegram_ell(
@@ -66,7 +122,7 @@ def telegram_ell(
     payload = crc(inner).to_bytes(2, "little") + inner
     if key is not None:
         start = identity(address).link_order + b"\x20" + sent_session + bytes(3)
-        payload = _aes_ctr(key, start, payload)
+        payload = aes_ctr(key, start, payload)
     return _linked(address, b"\x8d\x20" + bytes((access_number,)) + sent_session + payload)
 
 
@@ -100,10 +156,33 @@ def _header(meter: Identity, access_number: int, status: int, configuration: int
     return b"\x72" + meter.id + meter.manufacturer + bytes((meter.version, meter.device_type)) + tail
 
 
-def _padded(records: bytes) -> bytes:
+def _mode_7(
+    address: Address, records: bytes, access_number: int, key: bytes, counter: int, status: int, length: bytes
+) -> tuple[bytes, bytes, bytes]:
+    """The message from its TPL on, its code, and the counter as sent."""
+    meter = identity(address)
+    sent_counter = counter.to_bytes(4, "little")
+    plain = _padded(records)
+    configuration = MODE_7 << 8 | len(plain) // BLOCK_BYTES << 4
+    content = _aes_cbc(derived_key(key, 0, sent_counter, meter), bytes(BLOCK_BYTES), plain)
+    message = _header(meter, access_number, status, configuration, long=False) + b"\x10" + content
+    afl = Afl(fragment=0, more=False, control=MAC_CONTROL, counter=sent_counter, mac=b"", length=length)
+    mac = aes_cmac(derived_key(key, 1, sent_counter, meter), mac_input(afl, message))[:MAC_BYTES]
+    return message, mac, sent_counter
+
+
+def _mode_7_bytes(records: bytes) -> int:
+    return 6 + len(_padded(records))  # CI, access number, status, configuration and its extension before the content
+
+
+def _afl(flags: int, fields: bytes) -> bytes:
+    return bytes((0x90, 2 + len(fields))) + flags.to_bytes(2, "little") + fields
+
+
+def _padded(records: bytes, block_bytes: int = BLOCK_BYTES) -> bytes:
     """Two check bytes before, idle fillers behind, to whole blocks."""
     plain = CHECK + records
-    plain += b"\x2f" * (-len(plain) % BLOCK_BYTES)
+    plain += b"\x2f" * (-len(plain) % block_bytes)
     assert len(plain) <= 15 * BLOCK_BYTES, len(plain)
     return plain
 
@@ -112,11 +191,4 @@ def _aes_cbc(key: bytes, iv: bytes, data: bytes) -> bytes:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-    return encryptor.update(data) + encryptor.finalize()
-
-
-def _aes_ctr(key: bytes, start: bytes, data: bytes) -> bytes:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-    encryptor = Cipher(algorithms.AES(key), modes.CTR(start)).encryptor()
     return encryptor.update(data) + encryptor.finalize()

@@ -13,11 +13,13 @@ from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
 from drivers.wmbus import history, link, makers, records, security
 from drivers.wmbus import layers as layering
 from drivers.wmbus.compact import Formats
+from drivers.wmbus.fragments import Fragments
 from drivers.wmbus.layers import Layers
 from drivers.wmbus.makers import Said
+from drivers.wmbus.replay import Replay
 from drivers.wmbus.security import Opened, Shut
 
-__all__ = ["Formats", "Header", "decode", "header"]
+__all__ = ["Formats", "Fragments", "Header", "Replay", "decode", "header"]
 
 READINGS_PER_FAULT_MIN = 4  # measured: random bytes of 2 to 5 blocks have more faults, real telegrams fewer
 
@@ -39,24 +41,35 @@ def header(frame: Frame) -> Header:
     return Header(address, medium, layers.announced, layers.access_number)
 
 
-def decode(frame: Frame, key: bytes | None = None, formats: Formats | None = None) -> Telegram:
+def decode(
+    frame: Frame,
+    key: bytes | None = None,
+    formats: Formats | None = None,
+    fragments: Fragments | None = None,
+    replay: Replay | None = None,
+) -> Telegram:
     """What a meter said. DecodeError when not even an address can be read; everything else is a state of the telegram.
 
     `formats` learns from full frames and reads compact ones; without it a compact frame is waiting for its format.
+    `fragments` puts messages together that come in several telegrams. With `replay` no telegram is read twice.
     A telegram that comes in clear from a meter with a key is read: `encrypted` is then False.
     """
     data = frame.data
     parsed = link.parse(data)
     if cut := link.length_error(data):
         return _refused(Layers(parsed.identity), Shut(State.INVALID, str(cut)))
-    bounded = data[: data[0] + 1]
-    telegram = _decode(link.parse(bounded) if data[0] + 1 >= link.HEADER_BYTES else parsed, key, formats)
-    if len(bounded) < len(data) and (telegram.state is State.INVALID or telegram.faults):
-        return _decode(parsed, key, formats)  # some meters count L too short: then a record is cut in its middle
+    whole, size = parsed, data[0] + 1
+    if link.HEADER_BYTES <= size < len(data):
+        parsed = link.parse(data[:size])
+    telegram = _decode(parsed, key, formats, fragments)
+    if parsed is not whole and (telegram.state is State.INVALID or telegram.faults):
+        telegram = _decode(whole, key, formats, None)  # some meters count L too short: a record is cut in its middle
+    if replay is not None and telegram.state is State.DECODED and (reason := replay.judge(telegram)):
+        return replace(telegram, state=State.REPEATED, readings=(), status=(), error=reason)
     return telegram
 
 
-def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None) -> Telegram:
+def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None, fragments: Fragments | None) -> Telegram:
     layers = Layers(parsed.identity)
     sure, encrypted = True, False
     try:
@@ -67,6 +80,11 @@ def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None) -> Te
                 return _refused(layers, opened)
             sure, encrypted = opened.sure, opened.encrypted
             layers = layering.peel_inner(layers, opened.content)
+        if layers.afl and layers.afl.fragmented:
+            joined = fragments.join(layers) if fragments else f"fragment {layers.afl.fragment} of a message"
+            if isinstance(joined, str):
+                return _refused(layers, Shut(State.WAITING_FRAGMENT, joined), encrypted)
+            layers = joined
         layers = makers.headed(layers)
         content = makers.payload(parsed, layers, key, _meter(layers)[1])
         if isinstance(content, Said):
@@ -85,8 +103,6 @@ def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None) -> Te
 
 def _unread(layers: Layers) -> Shut | None:
     """Telegrams whose content nobody can read, whatever the key."""
-    if layers.afl and layers.afl.fragmented:
-        return Shut(State.UNSUPPORTED, "a message in several fragments")
     if layers.foreign_ci is not None:
         whose = " (the manufacturer's own coding)" if layers.foreign_ci in layering.CI_MANUFACTURER else ""
         return Shut(State.UNSUPPORTED, f"CI {layers.foreign_ci:02x}{whose}")
@@ -122,22 +138,23 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
         return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
     if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
         formats.learn(content)
-    own = makers.tail(read, model)
-    readings = records.main(history.dated(read.readings, model) + own.readings, medium)
+    read = makers.tail(replace(read, readings=history.dated(read.readings, model)), model)
+    readings = records.main(read.readings, medium)
     telegram = Telegram(
         address,
         State.DECODED,
         medium,
         readings,
-        tuple(dict.fromkeys(records.status_words(layers.tpl.status, model) + read.status + own.status)),
-        read.faults + own.faults,
+        tuple(dict.fromkeys(records.status_words(layers.tpl.status, model) + read.status)),
+        read.faults,
         access_number=layers.access_number,
         encrypted=opened.encrypted,
+        message_counter=opened.counter,
     )
-    if readings or telegram.status:
+    if readings or read.status:
         return telegram
-    if telegram.faults:
-        return replace(telegram, state=State.INVALID, error=str(telegram.faults[0]))
+    if read.faults:
+        return replace(telegram, state=State.INVALID, error=str(read.faults[0]))
     if not content.strip(b"\x2f"):
         return replace(telegram, state=State.NO_DATA, error="only idle fillers")
     return replace(telegram, state=State.UNSUPPORTED, error="only the manufacturer's own records")

@@ -1,6 +1,6 @@
 """The layers between link and records, told apart by their CI fields: ELL, NWL, AFL, TPL (EN 13757-4, -5, -7)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from drivers.model import DecodeError
 from drivers.wmbus.link import Identity, Link
@@ -10,8 +10,11 @@ CI_FRAGMENT = 0x90
 CI_LONG = frozenset({0x72, 0x73})
 CI_SHORT = frozenset({0x7A, 0x7B})
 CI_BARE = frozenset({0x78, 0x79})
+CI_HEADERS = CI_LONG | CI_SHORT | CI_BARE
 CI_COMPACT = frozenset({0x73, 0x79, 0x7B})
 CI_MANUFACTURER = range(0xA0, 0xB8)
+
+EXTENSION_KEY_VERSION = 0x40  # of mode 10: one more byte says which of the meter's keys
 
 _ELL_BYTES = {0x8C: 2, 0x8D: 8, 0x8E: 10, 0x8F: 16}
 
@@ -32,18 +35,29 @@ class Ell:
 
 @dataclass(frozen=True, slots=True)
 class Afl:
-    """Authentication and fragmentation layer (EN 13757-7). Fields that were not sent are empty."""
+    """Authentication and fragmentation layer (EN 13757-7). Fields that were not sent are empty.
 
-    fragmented: bool
+    `fragment` counts from 1; 0 is a message in one piece. `more` says that the next one follows.
+    """
+
+    fragment: int
+    more: bool
     control: bytes
     counter: bytes
     mac: bytes
     length: bytes
 
+    @property
+    def fragmented(self) -> bool:
+        return self.more or self.fragment > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Tpl:
-    """Transport layer header (EN 13757-7): none (78, 79), short (7A, 7B) or long with the meter's own address (72, 73)."""
+    """Transport layer header (EN 13757-7): none (78, 79), short (7A, 7B) or long with the meter's own address (72, 73).
+
+    `extension` and `counter` are what modes 7 and 10 add to the configuration field.
+    """
 
     ci: int
     identity: Identity | None = None
@@ -51,6 +65,7 @@ class Tpl:
     status: int = 0
     configuration: int = 0
     extension: int = 0
+    counter: bytes = b""
 
     @property
     def mode(self) -> int:
@@ -58,8 +73,13 @@ class Tpl:
 
     @property
     def blocks(self) -> int:
-        """Encrypted blocks of 16 bytes, in the modes that count them."""
+        """Encrypted blocks of 16 bytes, in modes 5 and 7."""
         return self.configuration >> 4 & 0x0F
+
+    @property
+    def encrypted_bytes(self) -> int:
+        """Encrypted bytes, in the modes that count them one by one."""
+        return self.configuration & 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +87,8 @@ class Layers:
     """What was peeled off. `payload` is what the innermost layer carries, encrypted or not.
 
     While the extended link layer is still encrypted, `tpl` is None and `payload` starts with its encrypted CRC.
-    `signed` is what an AFL code covers: from the TPL's CI field to the end.
+    Of a message in fragments, `payload` is this fragment's piece. `signed` is what an AFL code covers: from the TPL's
+    CI field to the end.
     """
 
     identity: Identity
@@ -85,8 +106,13 @@ class Layers:
 
     @property
     def announced(self) -> bool:
-        """Whether a header announces encryption; the content may still come in clear."""
-        return bool(self.ell and self.ell.encryption) or bool(self.tpl and self.tpl.mode)
+        """Whether a header announces encryption; the content may still come in clear.
+
+        A fragment cannot say it, but only authenticated messages are sent in fragments.
+        """
+        if self.tpl is not None and self.tpl.mode:
+            return True
+        return bool(self.ell and self.ell.encryption) or bool(self.afl and self.afl.fragmented)
 
     @property
     def access_number(self) -> int | None:
@@ -97,32 +123,44 @@ class Layers:
 
 def peel(link: Link) -> Layers:
     """Peel the layers off a telegram until its records, or until bytes that need a key. DecodeError where one is cut."""
-    layers = Layers(link.identity)
     body = link.body
-    if body and body[0] in _ELL_BYTES:
-        ell, body = _ell(body)
-        layers = replace(layers, ell=ell)
-        if ell.session:
-            return replace(layers, payload=body)
-    return peel_inner(layers, body)
+    if not body or body[0] not in _ELL_BYTES:
+        return _peel(link.identity, None, body)
+    ell, body = _ell(body)
+    if ell.session:
+        return Layers(link.identity, ell, payload=body)
+    return _peel(link.identity, ell, body)
 
 
 def peel_inner(layers: Layers, body: bytes) -> Layers:
     """The layers above the extended link layer: NWL, AFL, TPL, in this order."""
+    return _peel(layers.identity, layers.ell, body)
+
+
+def peel_message(layers: Layers, afl: Afl, message: bytes) -> Layers:
+    """The transport layer of a message that came in fragments."""
+    return _message(layers.identity, layers.ell, afl, message)
+
+
+def _peel(identity: Identity, ell: Ell | None, body: bytes) -> Layers:
     if body and body[0] == CI_NETWORK:
         _need(body, 2, "network layer")
         body = body[2:]
+    afl = None
     if body and body[0] == CI_FRAGMENT:
         afl, body = _afl(body)
-        layers = replace(layers, afl=afl)
         if afl.fragmented:
-            return replace(layers, payload=body)
+            return Layers(identity, ell, afl, payload=body)
+    return _message(identity, ell, afl, body)
+
+
+def _message(identity: Identity, ell: Ell | None, afl: Afl | None, body: bytes) -> Layers:
     if not body:
-        return layers
-    if body[0] not in CI_LONG | CI_SHORT | CI_BARE:
-        return replace(layers, foreign_ci=body[0], payload=body[1:])
+        return Layers(identity, ell, afl)
+    if body[0] not in CI_HEADERS:
+        return Layers(identity, ell, afl, foreign_ci=body[0], payload=body[1:])
     tpl, payload = _tpl(body)
-    return replace(layers, tpl=tpl, signed=body, payload=payload)
+    return Layers(identity, ell, afl, tpl, None, body, payload)
 
 
 def _ell(body: bytes) -> tuple[Ell, bytes]:
@@ -162,27 +200,37 @@ def _afl(body: bytes) -> tuple[Afl, bytes]:
     counter = take(0x0800, 4)
     mac = take(0x0400, max(0, end - at - (2 if flags & 0x1000 else 0)))
     length = take(0x1000, 2)
-    fragmented = bool(flags & 0x4000) or flags & 0xFF > 1  # more to come, or not the first
-    return Afl(fragmented, control, counter, mac, length), body[end:]
+    return Afl(flags & 0xFF, bool(flags & 0x4000), control, counter, mac, length), body[end:]
 
 
 def _tpl(body: bytes) -> tuple[Tpl, bytes]:
     # 72 ID ID ID ID MM MM VV TT AN SS CF CF     EN 13757-7, long header
     # 7A                         AN SS CF CF     short header
-    # AN: access number   SS: status   CF: configuration; mode 7 has one more byte
+    # AN: access number   SS: status   CF: configuration
+    # mode 7:  ... XX                            X: extension
+    # mode 10: ... XX XX [KV] NN NN NN NN        KV: key version, where the extension says so   N: message counter
     ci = body[0]
     if ci in CI_BARE:
         return Tpl(ci), body[1:]
     at = 9 if ci in CI_LONG else 1
     _need(body, at + 4, "transport layer")
-    identity = Identity(body[5:7], body[1:5], body[7], body[8]) if ci in CI_LONG else None
-    configuration = int.from_bytes(body[at + 2 : at + 4], "little")
-    tpl = Tpl(ci, identity, body[at], body[at + 1], configuration)
+    identity = Identity(body[5:7], body[1:5], body[7], body[8]) if at == 9 else None
+    access_number, status, configuration = body[at], body[at + 1], body[at + 2] | body[at + 3] << 8
+    extension, counter = 0, b""
+    mode = configuration >> 8 & 0x1F
     at += 4
-    if tpl.mode == 7:
+    if mode == 7:
         _need(body, at + 1, "transport layer")
-        return replace(tpl, extension=body[at]), body[at + 1 :]
-    return tpl, body[at:]
+        extension = body[at]
+        at += 1
+    elif mode == 10:
+        _need(body, at + 2, "transport layer")
+        extension = int.from_bytes(body[at : at + 2], "little")
+        at += 3 if extension & EXTENSION_KEY_VERSION else 2
+        _need(body, at + 4, "transport layer")
+        counter = body[at : at + 4]
+        at += 4
+    return Tpl(ci, identity, access_number, status, configuration, extension, counter), body[at:]
 
 
 def _need(body: bytes, size: int, where: str) -> None:

@@ -54,7 +54,9 @@ def test_what_is_behind_a_session_number_waits_for_its_key(ell: str) -> None:
 
 def test_network_and_fragment_layers_are_peeled_in_their_order() -> None:
     peeled = peel("8C 20 55 81 00 90 0F 002C 25 01000000 1122334455667788 7A 55 00 2007 10 AA")
-    assert peeled.afl == layers.Afl(False, b"\x25", bytes.fromhex("01000000"), bytes.fromhex("1122334455667788"), b"")
+    assert peeled.afl == layers.Afl(
+        0, False, b"\x25", bytes.fromhex("01000000"), bytes.fromhex("1122334455667788"), b""
+    )
     assert peeled.tpl is not None
     assert (peeled.tpl.mode, peeled.tpl.extension) == (7, 0x10)
     assert peeled.payload == b"\xaa"
@@ -63,7 +65,7 @@ def test_network_and_fragment_layers_are_peeled_in_their_order() -> None:
 def test_every_optional_field_of_the_fragment_layer_is_found() -> None:
     peeled = peel("90 13 003E 25 0102 01000000 1122334455667788 3412 7A 55 00 0000 AA")
     assert peeled.afl == layers.Afl(
-        False, b"\x25", bytes.fromhex("01000000"), bytes.fromhex("1122334455667788"), bytes.fromhex("3412")
+        0, False, b"\x25", bytes.fromhex("01000000"), bytes.fromhex("1122334455667788"), bytes.fromhex("3412")
     )
     assert peeled.payload == b"\xaa"
 
@@ -74,6 +76,14 @@ def test_a_message_in_fragments_is_not_taken_for_a_whole_one(flags: str) -> None
     assert peeled.afl is not None
     assert peeled.afl.fragmented
     assert peeled.tpl is None
+
+
+def test_mode_10_brings_its_counter_and_perhaps_a_key_version() -> None:
+    for version in ("", "99"):
+        peeled = peel(f"7A 2A 00 FF2A {'50' if version else '10'}01 {version} 11223344 AABB")
+        assert peeled.tpl is not None
+        assert (peeled.tpl.mode, peeled.tpl.counter) == (10, bytes.fromhex("11223344"))
+        assert peeled.payload == bytes.fromhex("AABB")
 
 
 def test_a_makers_own_coding_is_named_by_its_ci() -> None:
@@ -92,6 +102,9 @@ def test_a_makers_own_coding_is_named_by_its_ci() -> None:
         "72 01000099 A511 02",
         "7A 2A",
         "7A 2A 00 0007",
+        "7A 2A 00 FF2A 10",
+        "7A 2A 00 FF2A 1001 112233",
+        "7A 2A 00 FF2A 5001 11223344",
     ],
 )
 def test_a_header_that_is_cut_is_a_decode_error(body: str) -> None:

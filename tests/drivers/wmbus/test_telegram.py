@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers import wmbus
-from drivers.encode.wmbus import telegram, telegram_ell, telegram_mode_7
+from drivers.encode.wmbus import telegram, telegram_ell, telegram_mode_7, telegram_mode_10
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
 
 OMS_GAS = bytes.fromhex(
@@ -45,6 +45,8 @@ def ways(key: bytes) -> dict[str, bytes]:
         "mode 5": telegram(WATER, RECORDS, 0x2A, key=key),
         "mode 5, long header": telegram(WATER, RECORDS, 0x2A, key=key, radio=MODULE),
         "mode 7": telegram_mode_7(WATER, RECORDS, 0x2A, key=key, counter=17),
+        "mode 10": telegram_mode_10(WATER, RECORDS, 0x2A, key=key, counter=17),
+        "mode 10, long header": telegram_mode_10(WATER, RECORDS, 0x2A, key=key, counter=17, radio=MODULE),
         "ELL": telegram_ell(WATER, b"\x78" + RECORDS, 0x2A, session=4711, key=key),
     }
 
@@ -100,14 +102,6 @@ def test_a_mode_7_telegram_with_a_changed_byte_is_refused() -> None:
     sent = bytearray(telegram_mode_7(WATER, RECORDS, 0x2A, key=KEY, counter=17))
     sent[-1] ^= 1  # in the padding, where nobody would see it
     assert decode(bytes(sent), KEY).state is State.WRONG_KEY
-
-
-@pytest.mark.parametrize("mode", [2, 3, 4, 8, 9, 10, 13, 31])
-def test_another_mode_is_named(mode: int) -> None:
-    sent = bytearray(telegram(WATER, RECORDS, 0x2A))
-    sent[14] = mode
-    heard = decode(bytes(sent), KEY)
-    assert (heard.state, heard.error) == (State.UNSUPPORTED, f"security mode {mode}")
 
 
 def test_a_makers_own_coding_is_unsupported_and_not_guessed() -> None:
@@ -191,7 +185,9 @@ def test_a_damaged_telegram_gives_a_telegram_or_a_decode_error(sent: bytes, data
 
 @given(
     st.binary(max_size=260),
-    st.sampled_from(["", "7A2A000000", "7A2A000005", "7A2A00000710", "78", "79", "8C2055", "90"]),
+    st.sampled_from(
+        ["", "7A2A000000", "7A2A000005", "7A2A00000710", "7A2A000002", "7A2A00FF2A1001", "78", "79", "8C2055", "90"]
+    ),
 )
 def test_any_bytes_give_a_telegram_or_a_decode_error(content: bytes, head: str) -> None:
     body = telegram(WATER, b"", 0)[1:10] + bytes.fromhex(head) + content if head else content
