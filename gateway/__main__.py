@@ -16,6 +16,8 @@ from gateway.trouble import Trouble
 if TYPE_CHECKING:
     from gateway.config import Config
 
+# What a shell calls a program that Ctrl-C ended before it had anything to put away.
+INTERRUPTED = 130
 CONFIG = Path("/etc/releve/releve.toml")
 
 
@@ -29,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Trouble as trouble:
         sys.stderr.write(f"releve: {trouble}\n")
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         # Who read our output went away (`| head`): nothing more to say, and nothing to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

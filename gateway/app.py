@@ -29,10 +29,16 @@ WATCH_S = 5.0
 SHUTDOWN_S_MAX = 2.0
 
 
+class StoppedError(Exception):
+    """Told to stop before the work was done."""
+
+
 class Furnished(Protocol):
     """A demo: fills the store with a past, and plays meters into the ports."""
 
-    def furnish(self, house: House) -> None: ...
+    def furnish(self, house: House, go_on: Callable[[], None]) -> None:
+        """Runs in a thread of its own, and calls `go_on` now and then, which raises StoppedError to end it."""
+
     async def play(self) -> None: ...
 
 
@@ -54,10 +60,10 @@ async def run(
     with contextlib.ExitStack() as opened:
         house, ledger = _open(config, clock, opened)
         if demo is not None:
-            await _unless(stop, asyncio.to_thread(demo.furnish, house))
-        if stop.is_set():
-            return
-        await _serve(config, house, ledger, running, demo, stop)
+            with contextlib.suppress(StoppedError):
+                await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
+        if not stop.is_set():
+            await _serve(config, house, ledger, running, demo, stop)
 
 
 def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
@@ -158,13 +164,9 @@ async def _watch(house: House) -> None:
         house.watch_states()
 
 
-async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Do the work, or give it up when the stop comes first."""
-    working = asyncio.ensure_future(work)
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    await working
+def _go_on(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        raise StoppedError
 
 
 @contextlib.asynccontextmanager

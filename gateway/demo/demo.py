@@ -96,20 +96,28 @@ class Demo:
             f"A key to enter: {meters.HEAT.address}, {meters.HEAT.name}; its key is {_hex(meters.HEAT)}",
         )
 
-    def furnish(self, house: House) -> None:
-        """Bring the past in, the way any house brings its own; nothing where it is there already."""
+    def furnish(self, house: House, go_on: Callable[[], None] = lambda: None) -> None:
+        """Bring the past in, the way any house brings its own; nothing where it is there already.
+
+        `go_on` is called now and then; what it raises ends the work, and what is in the store by then stays.
+        """
+
+        def progress(share: float) -> None:
+            go_on()
+            self._progress("history", share)
+
         now = self._now()
         self.life.live_until(now)  # here and not in the event loop: it takes a second
         if house.store.series():
             return
         path = self.directory / "history.csv.gz"
-        history.write(path, self.life, now, lambda share: self._progress("history", share * WRITING_SHARE))
+        history.write(path, self.life, now, lambda share: progress(share * WRITING_SHARE))
         self.report = import_file(
             path,
             house.store,
             house.catalog,
             lambda: int(now),
-            lambda share: self._progress("history", WRITING_SHARE + share * (1 - WRITING_SHARE)),
+            lambda share: progress(WRITING_SHARE + share * (1 - WRITING_SHARE)),
         )
         assert not self.report.refused, self.report.refusals
 

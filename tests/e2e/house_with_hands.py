@@ -5,6 +5,7 @@ import dataclasses
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway import app
@@ -19,7 +20,7 @@ class Hands:
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
 
-    def furnish(self, house: House) -> None:
+    def furnish(self, house: House, go_on: Callable[[], None]) -> None:
         """An empty house is enough here, and starts sooner."""
 
     async def play(self) -> None:
