@@ -179,16 +179,12 @@ def water_frame(address: Address, litres: int, key: bytes | None = None) -> Fram
 
 
 @asynccontextmanager
-async def open_home(
-    folder: Path, *, password: bool = False, furnished: bool = True, toml: str = TOML
-) -> AsyncIterator[Home]:
+async def open_home(folder: Path, *, password: bool = False) -> AsyncIterator[Home]:
+    """The home whose files are in `folder`, its lines open, behind a server on loopback."""
     clock = Clock(NOW)
-    with house(folder, toml, clock) as home:
+    with house(folder, TOML, clock) as home:
         for port in home.collect.ports:
             home.collect.opened(port)
-        if furnished:
-            furnish(home)
-            speak(home, clock)
         ledger = Ledger.open(folder / "ledger.db")
         access = Access(home, ledger)
         app = make_app(home, access, host_names=("releve.local",), password=password)

@@ -121,10 +121,10 @@ def test_patience_is_bounded_in_time_and_in_memory() -> None:
 
 
 async def test_the_password_stays_after_a_restart_and_is_not_in_the_file(tmp_path: Path) -> None:
-    async with open_home(tmp_path, password=True, furnished=False) as home:
+    async with open_home(tmp_path, password=True) as home:
         await set_up(home)
     assert PASSWORD.encode() not in (tmp_path / "ledger.db").read_bytes()
-    async with open_home(tmp_path, password=True, furnished=False) as home:
+    async with open_home(tmp_path, password=True) as home:
         assert home.access.setup_code is None
         assert await log_in(home, PASSWORD) == 200
 

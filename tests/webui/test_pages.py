@@ -74,7 +74,7 @@ async def test_names_are_shown_as_they_were_typed_and_never_as_markup(home: Home
 
 
 async def test_a_gap_is_a_frame_with_its_total_and_no_bar(tmp_path: Path) -> None:
-    async with open_home(tmp_path, furnished=False) as home:
+    async with open_home(tmp_path) as home:
         furnish(home.house, gap=(at(2026, 10, 14, 10), at(2026, 10, 16, 15)))
         page = await home.text("/history/maison?by=month&at=2026-10-01")
         text = read(page).text
@@ -110,7 +110,7 @@ async def test_an_unknown_page_is_said_in_a_sentence(home: Home) -> None:
 
 
 async def test_an_empty_box_says_what_will_come(tmp_path: Path) -> None:
-    async with open_home(tmp_path, furnished=False) as home:
+    async with open_home(tmp_path) as home:
         assert "Aucun compteur n’a encore été entendu." in read(await home.text("/")).text
         for path in ("/history", "/meters", "/data", "/box", "/settings"):
             read(await home.text(path))
