@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from drivers import mbus_fixed
+from drivers import mbus_fixed, meters
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
+from drivers.wmbus import history, makers, records, security
 from drivers.wmbus import layers as layering
-from drivers.wmbus import records, security
 from drivers.wmbus.layers import Layers
 from drivers.wmbus.link import Identity
 from drivers.wmbus.security import Shut
@@ -153,10 +153,13 @@ def _broken(data: bytes) -> str | None:
 def _records(layers: Layers, primary: Address, key: bytes | None) -> Telegram:
     tpl = layers.tpl
     assert tpl is not None, "the CI field is one of the transport layer"
-    medium = records.medium(tpl.identity.device_type) if tpl.identity else Medium.OTHER
-    address = replace(tpl.identity.address, protocol="mbus") if tpl.identity else primary
+    address, medium, model = primary, Medium.OTHER, None
+    if tpl.identity:
+        address = replace(tpl.identity.address, protocol="mbus")
+        model = meters.model(address.manufacturer, tpl.identity.version, tpl.identity.device_type)
+        medium = (model and model.medium) or records.medium(tpl.identity.device_type)
     telegram = Telegram(
-        address, State.DECODED, medium, status=records.status_words(tpl.status), access_number=tpl.access_number
+        address, State.DECODED, medium, status=records.status_words(tpl.status, model), access_number=tpl.access_number
     )
     content, sure = layers.payload, True
     if tpl.mode in (5, 7):
@@ -167,11 +170,12 @@ def _records(layers: Layers, primary: Address, key: bytes | None) -> Telegram:
         telegram = replace(telegram, encrypted=opened.encrypted)
     elif tpl.mode:
         sure = False  # this field was no security word before 2005, and older meters fill it as they like
-    read = records.decode(content)
+    read = records.decode(content, model)
     if not sure and read.faults:
         return replace(telegram, state=State.UNSUPPORTED, error=f"security mode {tpl.mode}: {read.faults[0]}")
     if read.torn is not None:
         return replace(telegram, state=State.INVALID, faults=read.faults, error=str(read.torn))
+    read = makers.tail(replace(read, readings=history.dated(read.readings, model)), model)
     telegram = replace(
         telegram,
         readings=records.main(read.readings, medium),

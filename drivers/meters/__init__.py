@@ -20,23 +20,24 @@ _ANY = "*"
 _PLAIN = "_words.toml"
 _MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "status", "history"}
 _REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "as_tariff"}
-_STATUS_KEYS = {"from", "kind", "bytes", "mask", "codes"}
+_STATUS_KEYS = {"from", "kind", "bytes", "mask", "quiet", "codes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A maker's own VIF: value in the quantity's unit = data * factor. `tariff` None: whatever tariff it has.
+    """What a register that the standard leaves open is in a model. None: as the standard has it.
 
-    `data_type` is signed, unsigned, flags or text, in the standard's sense. With `as_tariff` the maker used the tariff to
-    count something else (phases), and the name says it.
+    Value in the quantity's unit = data * factor. `data_type` is a word of the standard's: signed, unsigned, flags, text,
+    bytes. The rule holds for `tariff`; with `as_tariff` the maker used the tariff to count something else (phases), and
+    the name says it.
     """
 
     name: str
-    quantity: Quantity
-    factor: Decimal
-    data_type: str
-    tariff: int | None
-    as_tariff: int | None
+    quantity: Quantity | None = None
+    factor: Decimal | None = None
+    data_type: str | None = None
+    tariff: int | None = None
+    as_tariff: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,22 @@ class Flags:
 
     kind bits: each mask that is set gives its code. value: the number under `mask` is one of the values.
     decimal-sum: decimal codes added up, the field is BCD though its DIF says binary.
-    `data_bytes` None: whatever length the number was sent in.
+    `data_bytes` None: whatever length the number was sent in. Of a `quiet` table the numbers that it does not list are
+    in order; elsewhere they are said as a number, never dropped.
     """
 
     source: str
     kind: str
     data_bytes: int | None
     mask: int
+    quiet: bool
     codes: tuple[tuple[int, str], ...]
 
     def words(self, number: int) -> tuple[str, ...]:
-        """Codes of what is set. What the table does not name is said as a number, never dropped."""
+        """Codes of what is set."""
         match self.kind:
             case "bits":
+                number &= self.mask
                 found = [code for mask, code in self.codes if number & mask]
                 rest = number
                 for mask, _ in self.codes:
@@ -73,8 +77,8 @@ class Flags:
                     if digits.isdecimal() and value <= rest:
                         found.append(code)
                         rest -= value
-        if rest and self.source != HEADER:
-            found.append(f"{self.source.replace('_', ' ')} {rest:#x}")
+        if rest and not self.quiet and self.source != HEADER:
+            found.append(f"error flags {rest:#x}")
         return tuple(code for code in found if code)
 
 
@@ -105,12 +109,9 @@ class Model:
                 return rule
         return None
 
-    def status(self, source: str, data_bytes: int) -> Flags | None:
+    def status(self, source: str, data_bytes: int) -> tuple[Flags, ...]:
         """How this model's bits in `source` are to be read."""
-        for flags in self.flags:
-            if flags.source == source and flags.data_bytes in (None, data_bytes):
-                return flags
-        return None
+        return tuple(f for f in self.flags if f.source == source and f.data_bytes in (None, data_bytes))
 
 
 @lru_cache(maxsize=MODELS_MAX)
@@ -200,14 +201,24 @@ def read(name: str) -> tuple[tuple[str, ...], Model, tuple[bytes, ...]]:
 
 def _rule(where: str, row: dict[str, Any]) -> Rule:
     _known(where, row, _REGISTER_KEYS)
-    word, unit = row["quantity"], row.get("unit")
-    quantity = next((q for q in Quantity if q.word == word and unit in (None, q.unit)), None)
-    if quantity is None:
-        raise ValueError(f"{where}: no quantity {word!r} in {unit!r}")
-    data_type = row.get("type", "signed")
     return Rule(
-        row["name"], quantity, Decimal(row.get("factor", "1")), data_type, row.get("tariff"), row.get("as_tariff")
+        row["name"],
+        _quantity(where, row),
+        Decimal(row["factor"]) if "factor" in row else None,
+        row.get("type"),
+        row.get("tariff"),
+        row.get("as_tariff"),
     )
+
+
+def _quantity(where: str, row: dict[str, Any]) -> Quantity | None:
+    word, unit = row.get("quantity"), row.get("unit")
+    if word is None:
+        return None
+    for quantity in Quantity:
+        if quantity.word == word and unit in (None, quantity.unit):
+            return quantity
+    raise ValueError(f"{where}: no quantity {word!r} in {unit!r}")
 
 
 def _flags(where: str, row: dict[str, Any]) -> Flags:
@@ -215,7 +226,8 @@ def _flags(where: str, row: dict[str, Any]) -> Flags:
     kind = row.get("kind", "bits")
     base = 10 if kind == "decimal-sum" else 0
     rows = tuple((int(number, base), str(code)) for number, code in row["codes"].items())
-    return Flags(row["from"], kind, row.get("bytes"), int(row.get("mask", "0xffffffff"), 0), rows)
+    mask = int(row.get("mask", "0xffffffffffffffff"), 0)
+    return Flags(row["from"], kind, row.get("bytes"), mask, row.get("quiet", False), rows)
 
 
 def _known(where: str, row: dict[str, Any], keys: set[str]) -> None:

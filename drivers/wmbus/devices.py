@@ -68,7 +68,7 @@ def status_words(status: int, model: Model | None = None) -> tuple[str, ...]:
     Bits that the model gives a sense of its own have that one only.
     """
     words: list[str] = []
-    if status and model is not None and (flags := model.status(HEADER, 1)) is not None:
+    for flags in model.status(HEADER, 1) if status and model is not None else ():
         words += flags.words(status)
         for bit, _ in flags.codes:
             status &= ~bit
@@ -92,10 +92,11 @@ def main(readings: Iterable[Reading], medium: Medium) -> tuple[Reading, ...]:
         if register is not None:
             tariffs = {r.tariff for r in present if r.register == register}
             chosen |= {(register, tariff) for tariff in ({0} if 0 in tariffs else tariffs)}
-    return tuple(
-        replace(r, main=True) if r in present and (r.register, r.tariff) in chosen and _is_number(r) else r
-        for r in readings
-    )
+    stands = [r for r in present if (r.register, r.tariff) in chosen and _is_number(r)]
+    if not stands:
+        return readings
+    marked = {id(r): replace(r, main=True) for r in stands}
+    return tuple(marked.get(id(r), r) for r in readings)
 
 
 def _index_registers(registers: set[str], medium: Medium) -> tuple[str, ...]:

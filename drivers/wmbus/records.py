@@ -142,23 +142,23 @@ class _Decoder:
         if meaning.profile:
             self._profiles.append((meaning, head, data.raw))
             return
-        flags = None
+        flags: tuple[Flags, ...] = ()
         if self._model is not None:
             flags = self._model.status(meaning.register, len(data.raw))
-            meaning, head = _own(self._model, meaning, head, flags is not None)
+            meaning, head = _own(self._model, meaning, head, bool(flags))
         value, quantity = _value(meaning, data)
         if value is None:
             return
         self._flagged(meaning.register, value, head, flags)
         yield self._reading(meaning.register, quantity, value, head)
 
-    def _flagged(self, register: str, value: Decimal | str | date, head: _Head, flags: Flags | None) -> None:
+    def _flagged(self, register: str, value: Decimal | str | date, head: _Head, flags: tuple[Flags, ...]) -> None:
         """What error flags say is wrong now; a bit in a table of the maker's may also be marked as "while in error"."""
         if not isinstance(value, Decimal) or head.storage or head.function not in _NOW:
             return
-        if flags is not None:
-            self._status += flags.words(int(value))
-        elif register == "error_flags" and value and head.function is Function.INSTANTANEOUS:
+        for table in flags:
+            self._status += table.words(int(value))
+        if not flags and register == "error_flags" and value and head.function is Function.INSTANTANEOUS:
             self._status.append(f"error flags {int(value):#x}")
 
     def _head(self, dif: int) -> _Head:
@@ -281,7 +281,13 @@ def _own(model: Model, meaning: Meaning, head: _Head, flags: bool) -> tuple[Mean
     """A maker's own VIF as this model means it; a number that is flags has no pattern that means "invalid"."""
     rule = model.rule(meaning.register, head.tariff)
     if rule is not None:
-        meaning = Meaning(rule.name, rule.quantity, rule.factor, DataType[rule.data_type.upper()])
+        meaning = replace(
+            meaning,
+            register=rule.name,
+            quantity=rule.quantity or meaning.quantity,
+            factor=meaning.factor if rule.factor is None else rule.factor,
+            type=meaning.type if rule.data_type is None else DataType[rule.data_type.upper()],
+        )
         head = head if rule.as_tariff is None else replace(head, tariff=rule.as_tariff)
     return replace(meaning, type=DataType.FLAGS) if flags else meaning, head
 

@@ -4,12 +4,13 @@ Where a check fails or a layout is not known, the telegram is UNSUPPORTED with t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from drivers.meters import Model
 from drivers.model import DecodeError, State
 from drivers.wmbus.layers import CI_MANUFACTURER, Layers
 from drivers.wmbus.link import Identity, Link
-from drivers.wmbus.makers import diehl
+from drivers.wmbus.makers import apator, bmeters, bmp, brunata, diehl, gwf, qundis, techem, zenner
 from drivers.wmbus.makers.parts import Heard, Said
 from drivers.wmbus.records import Records
 from drivers.wmbus.security import Opened, Shut
@@ -19,13 +20,34 @@ __all__ = ["Said", "content", "headed", "identity", "payload", "tail"]
 MODE_OWN = 16  # security modes from here on are the maker's
 
 # A whole payload behind a CI field of the maker's, or in a security mode of the maker's.
-PAYLOADS: dict[str, Callable[[Heard], Said]] = {}
+PAYLOADS: dict[str, Callable[[Heard], Said]] = {
+    "apator_08": apator.at_08,
+    "apator_e_itn": apator.e_itn,
+    "apator_na_1": apator.na_1,
+    "bmeters_rfm_tx1": bmeters.rfm_tx1,
+    "techem_compact_5": techem.compact_5,
+    "techem_fhkv_3": techem.fhkv_3,
+    "techem_mk_radio_3": techem.mk_radio_3,
+    "techem_mk_radio_3a": techem.mk_radio_3a,
+    "techem_mk_radio_4": techem.mk_radio_4,
+    "techem_smoke": techem.smoke,
+    "techem_vario_451": techem.vario_451,
+}
 
 # Opened content in place of records. None: it is in records after all.
-CONTENTS: dict[str, Callable[[bytes], Said | None]] = {}
+CONTENTS: dict[str, Callable[[bytes], Said | None]] = {
+    "apator_162": apator.at_162,
+    "brunata_radio_240": brunata.radio_240,
+    "zenner_0b": zenner.module_0b,
+}
 
 # What stands behind the records (DIF 0F), or in one of them, in addition to them.
-TAILS: dict[str, Callable[[Records], Said]] = {}
+TAILS: dict[str, Callable[[Records], Said]] = {
+    "bmeters_hydrodigit": bmeters.hydrodigit,
+    "bmp_hydroclima": bmp.hydroclima,
+    "gwf_rcm": gwf.rcm,
+    "qundis_walk_by": qundis.walk_by,
+}
 
 
 def headed(layers: Layers) -> Layers:
@@ -67,15 +89,17 @@ def content(opened: bytes, model: Model | None) -> Said | Shut | None:
         return _shut(model, fault)
 
 
-def tail(read: Records, model: Model | None) -> Said:
-    """What a maker's own bytes beside good records say; where they are not understood, the records stay."""
+def tail(read: Records, model: Model | None) -> Records:
+    """The records with what a maker's own bytes beside them say; where they are not understood, the records stay."""
     decode = TAILS.get(model.coding) if model else None
     if model is None or decode is None:
-        return Said(())
+        return read
     try:
-        return decode(read)
+        said = decode(read)
     except DecodeError as fault:
-        return Said((), faults=(DecodeError(f"{model.name}: {fault}", fault.data),))
+        return replace(read, faults=(*read.faults, DecodeError(f"{model.name}: {fault}", fault.data)))
+    kept = tuple(r for r in read.readings if not said.readings or r.register != qundis.REGISTER)
+    return replace(read, readings=said.readings + kept, status=read.status + said.status)
 
 
 def _shut(model: Model, fault: DecodeError) -> Shut:

@@ -1,0 +1,128 @@
+"""B Meters: the old RFM-TX1 module's masked volume, and what Hydrodigit sends behind its records."""
+
+from datetime import date
+from decimal import Decimal
+
+from drivers.model import DecodeError, Quantity, Reading
+from drivers.wmbus.makers.parts import Heard, Said, bcd, day, little, month_end, need, volume
+from drivers.wmbus.records import Records
+
+RFM_TX1_BYTES = 61  # from CI on
+LITRES = 10  # one unit of the month ends
+NONE = 0xFFFFFF
+
+# What the four bytes of the volume are XORed with, beside the access number; the row is its low half.
+MASK = tuple(
+    zip(
+        (122, 112, 185, 121, 7, 50, 156, 180, 10, 240, 22, 12, 74, 119, 189, 57),
+        (16, 19, 11, 7, 154, 161, 126, 196, 206, 5, 152, 201, 72, 46, 120, 111),
+        (26, 34, 142, 74, 203, 57, 96, 128, 25, 165, 17, 125, 228, 138, 87, 40),
+        (10, 19, 153, 22, 105, 14, 153, 163, 3, 134, 94, 162, 31, 232, 140, 5),
+        strict=True,
+    )
+)
+
+_BATTERY_V = ("1.9", "2.1", "2.2", "2.3", "2.4", "2.5", "2.65", "2.8", "2.9", "3.05", "3.2", "3.35", "3.5")
+_BATTERY_FULL_V = "3.7"
+_FRAUD = {0x80: "magnetic field", 0x40: "tamper (sensor)", 0x20: "removed"}
+
+
+# 7A NN .. .. .. .. .. VV VV VV VV .. .. .. .. .. .. .. SS MM HH DD MM YY HH HH HH ...     rfm_tx1
+# N: access number   V: volume in litres, BCD under the mask   then the time in BCD, and 12 volumes at the ends of months
+def rfm_tx1(heard: Heard) -> Said:
+    body = heard.body
+    need(body, 24, "RFM-TX1")
+    access = body[1]
+    digits = bytes(byte ^ access ^ mask for byte, mask in zip(body[7:11], MASK[access & 0x0F], strict=True))
+    total = bcd(digits, "volume")
+    second, minute, hour, number, month, year = (bcd(body[at : at + 1], "time") for at in range(18, 24))
+    if second > 59 or minute > 59 or hour > 23:
+        raise DecodeError(f"{hour}:{minute}:{second} is no time", body)
+    try:
+        now = date(2000 + year, month, number)
+    except ValueError:
+        raise DecodeError(f"{number}.{month}.{year} is no date", body) from None
+    readings = [volume(total, main=True), *day(now)]
+    if len(body) >= RFM_TX1_BYTES - 1:
+        readings += _months(body[24:60], now, total)
+    return Said(tuple(readings))
+
+
+# 0F BB [vv] [tt yy mm dd] [yy mm dd] [RR RR RR RR] [HH HH HH] * 12     hydrodigit, each part if its bit in B is set
+# 01: battery   02: kind and date of a fraud   80: date of a leak   04: volume backwards, litres
+# 10: volumes at the ends of January .. December, ten litres
+def hydrodigit(read: Records) -> Said:
+    tail = read.manufacturer_data
+    if not tail:
+        return Said(())
+    rest, status = tail[1:], []
+    readings: list[Reading] = []
+
+    def take(size: int) -> bytes:
+        nonlocal rest
+        need(rest, size, "data behind DIF 0F")
+        taken, rest = rest[:size], rest[size:]
+        return taken
+
+    if tail[0] & 0x01:
+        readings.append(Reading("battery_voltage", Quantity.VOLTAGE, _battery_v(take(1)[0] & 0x0F)))
+    if tail[0] & 0x02:
+        kind = take(1)[0]
+        status += [code for bit, code in _FRAUD.items() if kind & bit]
+        readings += _dated("tamper_date", take(3))
+    if tail[0] & 0x80:
+        leak = _dated("leak_date", take(3))
+        status += ["leak (earlier)"] if leak else []
+        readings += leak
+    if tail[0] & 0x04:
+        readings.append(Reading("volume_backward", Quantity.VOLUME, Decimal(little(take(4), 0, 4))))
+    if tail[0] & 0x10:
+        now, total = _now(read), _total(read)
+        if now is None or total is None:
+            raise DecodeError("month ends without the meter's clock or volume", tail)
+        readings += _months(take(36), now, total)
+    return Said(tuple(readings), tuple(status))
+
+
+def _battery_v(code: int) -> Decimal:
+    return Decimal(_BATTERY_V[code - 1] if 1 <= code <= len(_BATTERY_V) else _BATTERY_FULL_V)
+
+
+def _dated(register: str, sent: bytes) -> list[Reading]:
+    """Year, month, day in BCD; nothing where they are no date."""
+    try:
+        at = date(2000 + bcd(sent[:1], "year"), bcd(sent[1:2], "month"), bcd(sent[2:], "day"))
+    except (ValueError, DecodeError):
+        return []
+    return [Reading(register, Quantity.DATE, at)]
+
+
+def _months(sent: bytes, now: date, total: Decimal | int) -> list[Reading]:
+    """Volumes at month ends, the newest as storage 1. A month that has not ended yet is last year's."""
+    readings: list[Reading] = []
+    newer = int(total)
+    for back in range(1, 13):
+        end = month_end(now.year, now.month, back)
+        raw = little(sent, 3 * (end.month - 1), 3)
+        if raw == NONE:
+            continue
+        litres = raw * LITRES
+        if litres > newer:
+            raise DecodeError("the volumes at month ends do not rise to the present one", sent)
+        newer = litres
+        readings += [volume(litres, back), *day(end, back)]
+    return readings
+
+
+def _now(read: Records) -> date | None:
+    for reading in read.readings:
+        if reading.register == "date_time" and not reading.storage and isinstance(reading.value, date):
+            return reading.value
+    return None
+
+
+def _total(read: Records) -> Decimal | None:
+    for reading in read.readings:
+        if reading.register == "volume" and not reading.storage and isinstance(reading.value, Decimal):
+            return reading.value
+    return None

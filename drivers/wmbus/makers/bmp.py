@@ -1,0 +1,63 @@
+"""Hydroclima heat cost allocators (BMP): temperatures and past consumption behind the records."""
+
+from decimal import Decimal
+
+from drivers.model import DecodeError, Function, Quantity, Reading
+from drivers.wmbus.makers.parts import Said, little, need, temperature
+from drivers.wmbus.records import Records
+
+NONE = -0x8000
+KIND_10, KIND_11 = 0x10, 0x11
+KIND_10_BYTES, KIND_11_BYTES = 24, 47
+
+ROOM, RADIATOR = "room_temperature", "radiator_temperature"
+
+
+# 0F 10 SS SS tt tt dd dd AA AA MM MM .. .. .. .. LL LL RR RR UU UU TT TT TT
+# 0F 11 SS SS tt tt dd dd .. .. RR RR AA AA MM MM .. .. RR RR AA AA U1 U1 .. U4 U4 A1 A1 .. A3 A3 9 bytes TT TT TT
+# S: status   t, d: time, date   A: room's average, M: its maximum, R: radiator's average, hundredths of a degree
+# L and the second R, A: of the last period   U: units of the last periods   T: all units
+def hydroclima(read: Records) -> Said:
+    t = read.manufacturer_data
+    if not t:
+        return Said(())
+    if t[0] == KIND_10:
+        need(t, KIND_10_BYTES, "data behind DIF 0F")
+        readings = [
+            *_degrees(ROOM, t, 7),
+            *_degrees(ROOM, t, 9, 0, Function.MAXIMUM),
+            *_degrees(ROOM, t, 15, 1),
+            *_degrees(RADIATOR, t, 17, 1),
+            _all_units(t, 21),
+        ]
+    elif t[0] == KIND_11:
+        need(t, KIND_11_BYTES, "data behind DIF 0F")
+        readings = [
+            *_degrees(RADIATOR, t, 9),
+            *_degrees(ROOM, t, 11),
+            *_degrees(ROOM, t, 13, 0, Function.MAXIMUM),
+            *_degrees(RADIATOR, t, 17, 1),
+            *_degrees(ROOM, t, 19, 1),
+            *(_of_period(little(t, 19 + 2 * n, 2), n) for n in range(1, 5)),
+            *(reading for n in range(1, 4) for reading in _degrees(f"{ROOM}_of_period", t, 27 + 2 * n, n)),
+            _all_units(t, 44),
+        ]
+    else:
+        raise DecodeError(f"data behind DIF 0F: kind {t[0]:02x} is not known", t)
+    status = little(t, 1, 2)
+    return Said(tuple(readings), (f"maker status {status:#x}",) if status else ())
+
+
+def _degrees(
+    register: str, t: bytes, at: int, storage: int = 0, function: Function = Function.INSTANTANEOUS
+) -> tuple[Reading, ...]:
+    raw = int.from_bytes(t[at : at + 2], "little", signed=True)
+    return () if raw == NONE else (temperature(register, Decimal(raw).scaleb(-2), storage, function),)
+
+
+def _of_period(units: int, storage: int) -> Reading:
+    return Reading("heat_cost_of_period", Quantity.HEAT_COST, Decimal(units), storage=storage)
+
+
+def _all_units(t: bytes, at: int) -> Reading:
+    return Reading("heat_cost_total", Quantity.HEAT_COST, Decimal(little(t, at, 3)))
