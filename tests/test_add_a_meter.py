@@ -37,7 +37,7 @@ def test_a_meter_is_added_in_two_files_and_the_suite_refuses_one_without_the_oth
     vectors.parent.mkdir(parents=True)
     shutil.copy(ROOT / VECTORS, vectors)
     lines = ten_lines()
-    assert len(lines.splitlines()) == 10
+    assert len((lines + "\n" + VECTOR).splitlines()) == 10
     (tmp_path / "drivers" / "modbus" / "meters" / "nobody_n1.toml").write_text(lines)
     alone = suite_on(tmp_path)
     assert alone.returncode == 1
