@@ -133,6 +133,7 @@ async def ports(request: web.Request) -> web.Response:
             "heard_at": port.heard_at,
             "counts": port.counts,
             "last_fault": port.last_fault,
+            "receiver": port.receiver,
         }
         for port in request.app[HOUSE].ports()
     ]

@@ -30,9 +30,9 @@ HEADERS = {
     # Not no-referrer: with it browsers send `Origin: null` from our own forms (Fetch, "append a request Origin
     # header"), and over plain http that is all there is to tell our forms from another site's.
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NO_STORE = "no-store"
 
 
@@ -83,8 +83,10 @@ def guard(host_names: tuple[str, ...]) -> Middleware:
     return check
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer, errors too; what nobody marked as lasting is not kept by any cache."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.secure or request.url.host in LOOPBACK:  # elsewhere over http a browser ignores it, and complains
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", NO_STORE)

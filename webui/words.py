@@ -47,7 +47,7 @@ def _french(text: str) -> str:
     text = re.sub(r" :", NO_BREAK + ":", text)
     text = text.replace("« ", "«" + THIN)
     text = re.sub(r"(\d) (?=(h|min|s|kWh|W|L|m³|mois|jours?|heures?|caractères)\b)", r"\1" + NO_BREAK, text)
-    return text.replace("n° ", "n°" + NO_BREAK)
+    return text.replace("n° ", "n°" + NO_BREAK).replace("il y a ", f"il{NO_BREAK}y{NO_BREAK}a{NO_BREAK}")
 
 
 def _english(text: str) -> str:

@@ -50,7 +50,7 @@ def test_a_translation_has_the_same_places_and_tags_as_its_source() -> None:
         ("Qui a quoi ?", "Qui a quoi\u202f?"),
         ("l'eau : 3 L", "l’eau\u00a0: 3\u00a0L"),
         ("« Maison »", "«\u202fMaison\u202f»"),
-        ("il y a %(n)s min", "il y a %(n)s\u00a0min"),
+        ("il y a %(n)s min", "il\u00a0y\u00a0a\u00a0%(n)s\u00a0min"),
         ("<a href='x ?'>Quoi ?</a>", "<a href='x ?'>Quoi\u202f?</a>"),
         ("%(amount)s : bien", "%(amount)s\u00a0: bien"),
         ("", ""),
@@ -91,7 +91,7 @@ def test_numbers_and_times_are_each_language_s_own() -> None:
     assert FRENCH.day(FRENCH.local(moment).date()) == "dimanche 1<sup>er</sup>\u00a0novembre"
     assert ENGLISH.day(ENGLISH.local(moment).date(), year=True) == "Sunday 1\u00a0November 2026"
     assert [FRENCH.age(s) for s in (0, 2, 840, 11_400, 200_000)] == [
-        "à l’instant", "il y a 2\u00a0s", "il y a 14\u00a0min", "il y a 3\u00a0h", "il y a 2\u00a0j"
+        "à l’instant", "il\u00a0y\u00a0a\u00a02\u00a0s", "il\u00a0y\u00a0a\u00a014\u00a0min", "il\u00a0y\u00a0a\u00a03\u00a0h", "il\u00a0y\u00a0a\u00a02\u00a0j"
     ]  # fmt: skip
 
 
