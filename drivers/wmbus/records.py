@@ -1,6 +1,5 @@
 """Records of an M-Bus telegram, wired or wireless: DIF, VIF and data become readings (EN 13757-3, variable data)."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,24 +7,20 @@ from decimal import Context, Decimal, Inexact
 
 from drivers.meters import Flags, Model
 from drivers.model import DecodeError, Function, Quantity, Reading
-from drivers.wmbus import profile, vife
+from drivers.wmbus import profile
+from drivers.wmbus.blocks import DATES, TARGET_DATE, Head, TornError, block
 from drivers.wmbus.devices import main as main
 from drivers.wmbus.devices import medium as medium
 from drivers.wmbus.devices import status_words as status_words
 from drivers.wmbus.values import FIELD_LVAR, FIELDS, Coding, Data, lvar, manufacturer, moment, number, text
-from drivers.wmbus.vif import FB, FD, FD_FD, PLAIN, PRIMARY, DataType, Meaning
+from drivers.wmbus.vif import DataType, Meaning
 
 DIF_IDLE = 0x2F
 DIF_MANUFACTURER = 0x0F
 DIF_MANUFACTURER_MORE = 0x1F
-EXTENSIONS_MAX = 10  # DIFEs after a DIF, and VIFEs after a VIF, that the standard allows
-
-TARGET_DATE = "target_date"
-DATES = ("date", "date_time", TARGET_DATE, "target_date_time")  # what a storage was kept at; `target_` if not now
 
 _EXACT = Context(prec=100, traps=[Inexact])
 _NOW = (Function.INSTANTANEOUS, Function.ERROR)
-_FUNCTIONS = (Function.INSTANTANEOUS, Function.MAXIMUM, Function.MINIMUM, Function.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +39,36 @@ class Records:
     torn: DecodeError | None = None
 
 
-def decode(data: bytes, model: Model | None = None) -> Records:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One record's place in the bytes and what came of it; neither reading nor fault where it has no value to show."""
+
+    start: int
+    end: int
+    reading: Reading | None
+    fault: DecodeError | None
+
+
+def decode(data: bytes, model: Model | None = None, spans: list[Span] | None = None) -> Records:
     """The records of a full telegram, from the first DIF to the end of the user data.
 
-    `model` says what the standard leaves open: the maker's own VIFs and the bits of error flags.
+    `model` says what the standard leaves open: the maker's own VIFs and the bits of error flags. Each record's place is
+    added to `spans`.
     """
-    return _Decoder(_Cursor(data), model).run()
-
-
-class _TornError(DecodeError):
-    """The bytes cannot be followed any further: what comes after is not read."""
-
-
-class _Cursor:
-    """Reads bytes in order."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-
-    def take(self, count: int) -> bytes:
-        if self.at + count > len(self.data):
-            missing = self.at + count - len(self.data)
-            raise _TornError(f"byte {self.at}: {missing} bytes are missing", self.data[self.at :])
-        self.at += count
-        return self.data[self.at - count : self.at]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def rest(self) -> bytes:
-        return self.take(len(self.data) - self.at)
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """DIF and DIFEs: what kind of data, and which of the meter's values it is."""
-
-    field: int
-    function: Function
-    storage: int
-    tariff: int
-    subunit: int
+    return _Decoder(data, model, spans).run()
 
 
 class _Decoder:
     """One pass over the records."""
 
-    def __init__(self, cursor: _Cursor, model: Model | None) -> None:
-        self._cursor = cursor
+    def __init__(self, data: bytes, model: Model | None, spans: list[Span] | None) -> None:
+        self._bytes = data
+        self._at = 0
         self._model = model
+        self._spans = spans
         self._status: list[str] = []
-        self._seen: Counter[tuple[str, int, int, int, Function]] = Counter()
-        self._profiles: list[tuple[Meaning, _Head, bytes]] = []
+        self._seen: dict[tuple[str, int, int, int, Function], int] = {}
+        self._profiles: list[tuple[Meaning, Head, bytes]] = []
 
     def run(self) -> Records:
         readings: list[Reading] = []
@@ -105,24 +77,32 @@ class _Decoder:
         torn: DecodeError | None = None
         manufacturer_data = b""
         count = 0
-        while self._cursor.at < len(self._cursor.data):
-            dif = self._cursor.byte()
+        while self._at < len(self._bytes):
+            start = self._at
+            dif = self._bytes[start]
             if dif == DIF_IDLE:
+                self._at += 1
                 continue
             count += 1
-            at = self._cursor.at - 1
+            reading: Reading | None = None
+            fault: DecodeError | None = None
             if dif in (DIF_MANUFACTURER, DIF_MANUFACTURER_MORE):
                 more = dif == DIF_MANUFACTURER_MORE
-                manufacturer_data = self._cursor.rest()
-                break
-            try:
-                readings += self._record(dif)
-            except _TornError as error:
-                torn = DecodeError(f"record {count} at byte {at}: {error}", error.data)
-                faults.append(torn)
-                break
-            except DecodeError as error:
-                faults.append(DecodeError(f"record {count} at byte {at}: {error}", error.data))
+                manufacturer_data = self._bytes[start + 1 :]
+                self._at = len(self._bytes)
+            else:
+                try:
+                    reading = self._record()
+                    if reading is not None:
+                        readings.append(reading)
+                except DecodeError as error:
+                    fault = DecodeError(f"record {count} at byte {start}: {error}", error.data)
+                    faults.append(fault)
+                    if isinstance(error, TornError):
+                        torn = fault
+                        self._at = len(self._bytes)
+            if self._spans is not None:
+                self._spans.append(Span(start, self._at, reading, fault))
         for meaning, head, raw in self._profiles:
             try:
                 readings += list(self._profile(meaning, head, raw, readings))
@@ -130,134 +110,67 @@ class _Decoder:
                 faults.append(error)
         return Records(tuple(readings), tuple(faults), tuple(self._status), more, manufacturer_data, torn)
 
-    def _record(self, dif: int) -> Iterator[Reading]:
-        head = self._head(dif)
-        meaning, fault = self._meaning(head.storage > 0)
+    def _record(self) -> Reading | None:
+        known = block(self._bytes, self._at)
+        self._at += known.size
+        head, meaning = known.head, known.meaning
         data = self._data(head.field)
-        if fault is not None:
-            raise DecodeError(fault, data.raw)
+        if known.fault is not None:
+            raise DecodeError(known.fault, data.raw)
         assert meaning is not None, "a VIF has a meaning or a fault"
         if meaning.absent or data.coding is Coding.NOTHING:
-            return
+            return None
         if meaning.profile:
             self._profiles.append((meaning, head, data.raw))
-            return
+            return None
         flags: tuple[Flags, ...] = ()
         if self._model is not None:
             flags = self._model.status(meaning.register, len(data.raw))
             meaning, head = _own(self._model, meaning, head, bool(flags))
         value, quantity = _value(meaning, data)
         if value is None:
-            return
+            return None
         self._flagged(meaning.register, value, head, flags)
-        yield self._reading(meaning.register, quantity, value, head)
+        return self._reading(meaning.register, quantity, value, head)
 
-    def _flagged(self, register: str, value: Decimal | str | date, head: _Head, flags: tuple[Flags, ...]) -> None:
+    def _flagged(self, register: str, value: Decimal | str | date, head: Head, flags: tuple[Flags, ...]) -> None:
         """What error flags say is wrong now; a bit in a table of the maker's may also be marked as "while in error"."""
+        if not flags and register != "error_flags":
+            return
         if not isinstance(value, Decimal) or head.storage or head.function not in _NOW:
             return
-        for table in flags:
-            self._status += table.words(int(value))
-        if not flags and register == "error_flags" and value and head.function is Function.INSTANTANEOUS:
+        for each in flags:
+            self._status += each.words(int(value))
+        if not flags and value and head.function is Function.INSTANTANEOUS:
             self._status.append(f"error flags {int(value):#x}")
-
-    def _head(self, dif: int) -> _Head:
-        if dif & 0x0F == 0x0F:
-            raise _TornError(f"DIF {dif:02X} is reserved")
-        storage, tariff, subunit = dif >> 6 & 1, 0, 0
-        byte, count = dif, 0
-        while byte & 0x80:
-            if count == EXTENSIONS_MAX:
-                raise _TornError(f"more than {EXTENSIONS_MAX} DIFEs")
-            byte = self._cursor.byte()
-            storage |= (byte & 0x0F) << 1 + 4 * count
-            tariff |= (byte >> 4 & 3) << 2 * count
-            subunit |= (byte >> 6 & 1) << count
-            count += 1
-        return _Head(dif & 0x0F, _FUNCTIONS[dif >> 4 & 3], storage, tariff, subunit)
-
-    def _meaning(self, stored: bool) -> tuple[Meaning | None, str | None]:
-        """VIF and VIFEs: what they mean, or why they cannot be used. All their bytes are read in either case."""
-        vif = self._cursor.byte()
-        code, more = vif & 0x7F, bool(vif & 0x80)
-        meaning: Meaning | None
-        name = f"{vif:02X}"
-        count = 0
-        if code == 0x7F:
-            return self._manufacturer_meaning(Meaning("manufacturer", Quantity.NUMBER), vif), None
-        if code == 0x7C:
-            meaning = _plain(self._cursor.take(self._cursor.byte()))
-        elif code in (0x7B, 0x7D) and more:
-            table = FB if code == 0x7B else FD
-            vif = self._cursor.byte()
-            name += f" {vif:02X}"
-            if table is FD and vif == 0xFD:
-                table = FD_FD
-                vif = self._cursor.byte()
-                name += f" {vif:02X}"
-            meaning, more = table.get(vif & 0x7F), bool(vif & 0x80)
-        else:
-            meaning = PRIMARY.get(code)
-            if stored and meaning and meaning.register in DATES:
-                meaning = replace(meaning, register=f"target_{meaning.register}")
-        fault = None if meaning else f"VIF {name} is reserved"
-        while more:
-            if count == EXTENSIONS_MAX:
-                raise _TornError(f"more than {EXTENSIONS_MAX} VIFEs")
-            byte = self._cursor.byte()
-            count += 1
-            code, more, extended = byte & 0x7F, bool(byte & 0x80), False
-            if code == vife.MANUFACTURER:
-                base = meaning or Meaning("reserved", Quantity.NUMBER)
-                return self._manufacturer_meaning(base, byte), fault
-            if code == vife.EXTENSION and more:
-                byte = self._cursor.byte()
-                code, more, extended = byte & 0x7F, bool(byte & 0x80), True
-            if meaning is None:
-                continue
-            combined = vife.combine(meaning, code, extended)
-            if combined is None and fault is None:
-                fault = _vife_fault(meaning, code, extended)
-            meaning = combined or meaning
-        return meaning, fault
-
-    def _manufacturer_meaning(self, base: Meaning, byte: int) -> Meaning:
-        """After VIF or VIFE 7F the VIFEs are the maker's own: the register's name holds their bytes.
-
-        A VIF before it still says the unit, as makers use it; but for one that stands for no physical unit.
-        """
-        code = ""
-        count = 0
-        while byte & 0x80:
-            if count == EXTENSIONS_MAX:
-                raise _TornError(f"more than {EXTENSIONS_MAX} VIFEs")
-            byte = self._cursor.byte()
-            count += 1
-            code += f"_{byte:02x}"
-        if base.register == "manufacturer":
-            return replace(base, register=f"manufacturer{code}")
-        quantity = Quantity.NUMBER if base.quantity is Quantity.HEAT_COST else base.quantity
-        return replace(base, register=f"{base.register}_manufacturer{code}", quantity=quantity)
 
     def _data(self, field: int) -> Data:
         if field != FIELD_LVAR:
             coding, size = FIELDS[field]
-            return Data(coding, self._cursor.take(size))
-        length = self._cursor.byte()
+            return Data(coding, self._take(size))
+        length = self._take(1)[0]
         known = lvar(length)
         if known is None:
-            raise _TornError(f"LVAR {length:02X} is reserved")
+            raise TornError(f"LVAR {length:02X} is reserved")
         coding, size = known
-        return Data(coding, self._cursor.take(size))
+        return Data(coding, self._take(size))
 
-    def _reading(self, register: str, quantity: Quantity, value: Decimal | str | date, head: _Head) -> Reading:
+    def _take(self, count: int) -> bytes:
+        start = self._at
+        end = start + count
+        if end > len(self._bytes):
+            raise TornError(f"{end - len(self._bytes)} bytes are missing", self._bytes[start:])
+        self._at = end
+        return self._bytes[start:end]
+
+    def _reading(self, register: str, quantity: Quantity, value: Decimal | str | date, head: Head) -> Reading:
         alike = (register, head.storage, head.tariff, head.subunit, head.function)
-        self._seen[alike] += 1
-        if self._seen[alike] > 1:
-            register = f"{register}_{self._seen[alike]}"
+        count = self._seen[alike] = self._seen.get(alike, 0) + 1
+        if count > 1:
+            register = f"{register}_{count}"
         return Reading(register, quantity, value, head.tariff, head.storage, head.subunit, head.function)
 
-    def _profile(self, meaning: Meaning, head: _Head, raw: bytes, readings: list[Reading]) -> Iterator[Reading]:
+    def _profile(self, meaning: Meaning, head: Head, raw: bytes, readings: list[Reading]) -> Iterator[Reading]:
         """The elements as values of the storages that follow the base value's, each with its date where it is known."""
         base: Decimal | None = None
         base_moment: date | None = None
@@ -277,7 +190,7 @@ class _Decoder:
             yield self._reading(meaning.register, meaning.quantity, value, replace(head, storage=storage))
 
 
-def _own(model: Model, meaning: Meaning, head: _Head, flags: bool) -> tuple[Meaning, _Head]:
+def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meaning, Head]:
     """A maker's own VIF as this model means it; a number that is flags has no pattern that means "invalid"."""
     rule = model.rule(meaning.register, head.tariff)
     if rule is not None:
@@ -295,6 +208,11 @@ def _own(model: Model, meaning: Meaning, head: _Head, flags: bool) -> tuple[Mean
 def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Quantity]:
     quantity = meaning.quantity
     match meaning.type:
+        case DataType.SIGNED | DataType.UNSIGNED | DataType.FLAGS:
+            if quantity is Quantity.NUMBER and (data.coding is Coding.TEXT or data.coding is Coding.WIDE):
+                return text(data), Quantity.TEXT
+            exact = number(data, meaning.type is DataType.SIGNED, meaning.type is DataType.FLAGS)
+            return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
         case DataType.MOMENT:
             value = moment(data)
             return value, Quantity.TEXT if isinstance(value, str) else Quantity.DATE
@@ -306,25 +224,3 @@ def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Q
             return data.raw.hex() or None, quantity
         case DataType.SECRET:
             raise DecodeError("an access code is not kept")
-        case DataType.SIGNED | DataType.UNSIGNED | DataType.FLAGS:
-            unitless = quantity is Quantity.NUMBER
-            if unitless and (data.coding is Coding.TEXT or data.coding is Coding.WIDE):
-                return text(data), Quantity.TEXT
-            exact = number(data, meaning.type is DataType.SIGNED, meaning.type is DataType.FLAGS)
-            return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
-
-
-def _plain(letters: bytes) -> Meaning:
-    """Plain-text VIF: a unit in ISO 8859-1, the last character first. An unknown word names the register."""
-    words = letters[::-1].decode("latin-1").strip("\0 ").lower()
-    known = PLAIN.get(words.replace(" ", "").replace("³", "3"))
-    if known:
-        return known
-    slug = "_".join("".join(c if c.isascii() and c.isalnum() else " " for c in words).split())
-    return Meaning(f"plain_{slug}" if slug else "plain", Quantity.NUMBER)
-
-
-def _vife_fault(meaning: Meaning, code: int, extended: bool) -> str:
-    if not extended and code in vife.ERRORS:
-        return f"{meaning.register}: the meter says {vife.ERRORS[code]}"
-    return f"{meaning.register}: VIFE {'FC ' if extended else ''}{code:02X} is not understood"

@@ -2,10 +2,10 @@
 
 import math
 import struct
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, auto
+from typing import NamedTuple
 
 from drivers.model import DecodeError
 
@@ -25,8 +25,7 @@ class Coding(Enum):
     WIDE = auto()  # binary by LVAR: may be a number or a container
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     coding: Coding
     raw: bytes
 
