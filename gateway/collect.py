@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, Reading, State, Telegram
+from drivers.talk import Identity
 from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Verdict
 
@@ -95,6 +96,7 @@ class PortLog:
     since: int
     open_: bool = False
     reason: str | None = None
+    receiver: str | None = None  # what the dongle there answered
     heard_at: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     last_fault: str | None = None
@@ -143,7 +145,10 @@ class Collect:
     # -- Sink ---------------------------------------------------------------------------------------------------------
     def opened(self, port: str) -> None:
         state = self.ports[port]
-        state.open_, state.since, state.reason = True, self._now(), None
+        state.open_, state.since, state.reason, state.receiver = True, self._now(), None, None
+
+    def identified(self, port: str, identity: Identity) -> None:
+        self.ports[port].receiver = str(identity)
 
     def lost(self, port: str, reason: str) -> None:
         state = self.ports[port]

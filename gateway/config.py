@@ -8,12 +8,12 @@ import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from drivers.model import Medium
 
 Protocol = Literal["tic", "wmbus", "mbus", "modbus"]
-Receiver = Literal["im871a", "hexlines"]
+Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
 Mode = Literal["standard", "historique"]
 Parity = Literal["N", "E", "O"]
 Language = Literal["fr", "en"]
@@ -201,7 +201,7 @@ def _port(table: "_Table") -> Port:
     tcp = table.checked("tcp", None, _host_and_port)
     if ("device" in table.met) == ("tcp" in table.met):
         table.fault("", "one of device and tcp is needed" + (", not both" if "tcp" in table.met else ""))
-    receiver: Receiver | None = table.word("receiver", "im871a", ("im871a", "hexlines"))
+    receiver: Receiver | None = table.word("receiver", "auto", get_args(Receiver))
     mode: Mode | None = table.word("mode", "standard", ("standard", "historique"))
     if protocol != "wmbus":
         receiver = None

@@ -113,7 +113,10 @@ class HeardMeter:
 
 @dataclass(frozen=True, slots=True)
 class PortView:
-    """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings..."""
+    """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings...
+
+    `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to.
+    """
 
     name: str
     protocol: str
@@ -123,6 +126,7 @@ class PortView:
     heard_at: int | None
     counts: dict[str, int]
     last_fault: str | None
+    receiver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +238,7 @@ class House:
                 log.heard_at,
                 dict(log.counts),
                 log.last_fault,
+                log.receiver,
             )
             for name, log in self.collect.ports.items()
         )

@@ -41,35 +41,44 @@ def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
     """The port a configuration names, not running yet."""
     if port.protocol == "modbus":
         return _modbus(port, meters, sink)
-    framer, baud, start = _framer(port)
-    line: SerialLine | TcpLine
+    if port.protocol == "wmbus":
+        return _radio(port, sink)
+    framer, baud = _framer(port)
+    return StreamPort(port.name, _line(port, baud), framer, sink)
+
+
+def _line(port: PortConfig, baud: int) -> SerialLine | TcpLine:
     if port.device is not None:
         # TIC is a 7E1 line read as 8N1: neither pyserial nor the kernel would check the parity, our framer does.
         parity = "N" if port.protocol == "tic" else port.parity
-        line = SerialLine(port.device, port.baud or baud, parity, port.stopbits)
-    else:
-        assert port.tcp is not None
-        line = TcpLine(*port.tcp)
-    return StreamPort(port.name, line, framer, sink, start)
+        return SerialLine(port.device, port.baud or baud, parity, port.stopbits)
+    assert port.tcp is not None
+    return TcpLine(*port.tcp)
 
 
-def _framer(port: PortConfig) -> tuple[Callable[[], Framer], int, bytes]:
-    """What cuts this port's bytes, the line's own rate, and what to write when it opens."""
-    match port.protocol:
-        case "tic":
-            from drivers import tic
+def _framer(port: PortConfig) -> tuple[Callable[[], Framer], int]:
+    """What cuts this port's bytes, and the line's own rate."""
+    if port.protocol == "tic":
+        from drivers import tic
 
-            raw = port.device is not None or port.parity == "N"
-            return lambda: tic.Framer(parity=raw), 9600, b""
-        case "mbus":
-            from drivers import mbus
+        raw = port.device is not None or port.parity == "N"
+        return lambda: tic.Framer(parity=raw), 9600
+    from drivers import mbus
 
-            return mbus.Framer, 2400, b""
-        case _:
-            from drivers.receivers import RECEIVERS
+    return mbus.Framer, 2400
 
-            receiver = RECEIVERS[port.receiver or "im871a"]
-            return receiver.framer, receiver.baud, receiver.start
+
+def _radio(port: PortConfig, sink: Sink) -> Port:
+    from drivers.receivers import RECEIVERS
+
+    if port.receiver == "auto":
+        from gateway.ports.auto import AutoPort
+
+        first = next(iter(RECEIVERS.values()))
+        return AutoPort(port.name, _line(port, first.baud), RECEIVERS, sink, every_rate=port.baud is None)
+    assert port.receiver is not None
+    receiver = RECEIVERS[port.receiver]
+    return StreamPort(port.name, _line(port, receiver.baud), receiver.framer, sink, receiver.start)
 
 
 def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:

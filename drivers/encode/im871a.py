@@ -15,9 +15,9 @@ from drivers.receivers.im871a import (
 PING, DEVICE_INFO, SET_CONFIGURATION, GET_CONFIGURATION = 0x01, 0x0F, 0x03, 0x05
 
 # module 33, mode 00, firmware 14, HCI 17, number 00000001: a made-up stick that knows link mode C and T
-_DEVICE_INFO = bytes.fromhex("3300141701000000")
-_CONFIGURATION = bytes.fromhex("00020A300100")
-_ANSWERS = {PING: b"", DEVICE_INFO: _DEVICE_INFO, SET_CONFIGURATION: b"", GET_CONFIGURATION: _CONFIGURATION}
+DEVICE_868 = bytes.fromhex("3300141701000000")
+DEVICE_868_OLD = bytes.fromhex("3300131701000000")
+DEVICE_169 = bytes.fromhex("3600141701000000")
 
 
 def heard(telegram: bytes, rssi_dbm: int) -> bytes:
@@ -26,16 +26,23 @@ def heard(telegram: bytes, rssi_dbm: int) -> bytes:
     return _frame(ENDPOINT_RADIO, MESSAGE_TELEGRAM, telegram[1:], bytes((raw,)))
 
 
-def answers(request: bytes) -> Iterator[bytes]:
+def answers(request: bytes, device: bytes = DEVICE_868) -> Iterator[bytes]:
     """What the stick writes back to whole requests of the host: ping, device info, set and get configuration."""
+    said = {
+        PING: b"",
+        DEVICE_INFO: device,
+        SET_CONFIGURATION: b"",
+        # link mode 3 for a stick that knows no common one, else 10; RSSI, no time stamp
+        GET_CONFIGURATION: b"\x02\x03\x30\x01\x00" if device == DEVICE_868_OLD else b"\x02\x0a\x30\x01\x00",
+    }
     at = 0
     while at + 4 <= len(request):
         if request[at] != SOF:
             at += 1
             continue
         message = request[at + 2]
-        if request[at + 1] & 0x0F == ENDPOINT_DEVICE and message in _ANSWERS:
-            yield _frame(ENDPOINT_DEVICE, message + 1, _ANSWERS[message])
+        if request[at + 1] & 0x0F == ENDPOINT_DEVICE and message in said:
+            yield _frame(ENDPOINT_DEVICE, message + 1, said[message])
         at += 4 + request[at + 3]
 
 

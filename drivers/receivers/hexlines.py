@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from drivers.model import DecodeError, Frame
+from drivers.receivers.lines import Lines
 from drivers.wmbus import link
 
 BAUD = 115200
@@ -19,42 +20,27 @@ _RTL_FIELDS_BEFORE = 7
 
 
 class Framer:
-    """One line, one telegram or more. A line that is too long is given up until its end; any other text is a fault."""
+    """One line, one telegram or more. Any other text is a fault."""
 
     def __init__(self) -> None:
-        self._line = bytearray()
-        self._overlong = False
+        self._lines = Lines("hex lines", LINE_BYTES_MAX)
 
     def feed(self, data: bytes) -> Iterator[Frame | DecodeError]:
-        *whole, rest = data.replace(b"\r", b"\n").split(b"\n")
-        for piece in whole:
-            self._keep(piece)
-            line, overlong = bytes(self._line), self._overlong
-            self._line.clear()
-            self._overlong = False
-            if overlong:
-                yield DecodeError(f"hex lines: a line longer than {LINE_BYTES_MAX} bytes", line)
+        for line in self._lines.feed(data):
+            if isinstance(line, DecodeError):
+                yield line
             else:
                 yield from _telegrams(line)
-        self._keep(rest)
-
-    def _keep(self, piece: bytes) -> None:
-        room = LINE_BYTES_MAX - len(self._line)
-        self._overlong = self._overlong or len(piece) > room
-        self._line += piece[:room]
 
 
-def _telegrams(line: bytes) -> Iterator[Frame | DecodeError]:
-    text = line.decode("ascii", "replace").strip()
-    if not text:
-        return
+def _telegrams(text: str) -> Iterator[Frame | DecodeError]:
     fields = text.split(";")
     if len(fields) > 1:
-        yield from _rtl_wmbus(fields, line)
+        yield from _rtl_wmbus(fields, text.encode())
     elif match := _HEX.fullmatch(text.replace(" ", "")):
         yield _plain(bytes.fromhex(match[1]))
     else:
-        yield DecodeError("hex lines: neither hex digits in pairs nor rtl_wmbus", line)
+        yield DecodeError("hex lines: neither hex digits in pairs nor rtl_wmbus", text.encode())
 
 
 def _rtl_wmbus(fields: list[str], line: bytes) -> Iterator[Frame | DecodeError]:

@@ -1,15 +1,25 @@
-"""IMST iM871A radio stick: WiMOD HCI frames in, wireless M-Bus telegrams out."""
+"""IMST iM871A and iM170A radio sticks: WiMOD HCI frames in, wireless M-Bus telegrams out."""
 
 from collections.abc import Iterator
 
 from drivers.model import DecodeError, Frame
+from drivers.talk import Identity, Request, Said
 from drivers.wmbus.link import C_FROM_METER, C_RELAYED, HEADER_BYTES
 
 BAUD = 57600
+START = bytes.fromhex("A5010F00")  # what are you?
 
 # A5 01 03 06 | 00 02 0A 30 01 00     set the configuration until the next power cut:
 # 02 0A: link mode C and T together   30 01 00: RSSI with each telegram, no time stamp
-START = bytes.fromhex("A501030600020A300100")
+SET_C_AND_T = bytes.fromhex("A501030600020A300100")
+SET_T = bytes.fromhex("A5010306000203300100")  # for firmware that knows no common mode
+SET_RSSI = bytes.fromhex("A50103050000300100")  # the link mode stays: 169 MHz has six, and the operator chose one
+GET_CONFIGURATION = bytes.fromhex("A5010500")
+
+FIRMWARE_C_AND_T = 0x14
+MODULES = {0x33: "iM871A", 0x36: "iM170A"}
+MODULE_169_MHZ = 0x36
+LINK_MODES = ("S1", "S1-m", "S2", "T1", "T2", "R2", "C1 A", "C1 B", "C2 A", "C2 B", "C1+T1")  # of the 868 MHz stick
 
 FRAME_BYTES_MAX = 4 + 255 + 4 + 1 + 2
 NOISE_BYTES_MAX = 64  # noise is handed on in pieces of this size
@@ -20,6 +30,7 @@ ENDPOINT_DEVICE = 1
 ENDPOINT_RADIO = 2
 ENDPOINTS = range(1, 5)
 MESSAGE_TELEGRAM = 3
+ANSWER_DEVICE_INFO, ANSWER_SET, ANSWER_CONFIGURATION = 0x10, 0x04, 0x06
 FLAG_RESERVED, FLAG_TIME, FLAG_RSSI, FLAG_CRC = 1, 2, 4, 8
 _HEADER_BYTES = 4
 
@@ -35,18 +46,20 @@ def crc(data: bytes) -> int:
 
 
 class Framer:
-    """Cuts the stick's frames. Its answers to START and to a ping are read over; a wrong byte costs itself alone."""
+    """Cuts the stick's frames. A wrong byte costs itself alone."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._noise = bytearray()
+        self._module = 0
+        self._firmware = 0
 
-    def feed(self, data: bytes) -> Iterator[Frame | DecodeError]:
+    def feed(self, data: bytes) -> Iterator[Said]:
         for at in range(0, len(data), FRAME_BYTES_MAX):
             self._held += data[at : at + FRAME_BYTES_MAX]
             yield from self._cut()
 
-    def _cut(self) -> Iterator[Frame | DecodeError]:
+    def _cut(self) -> Iterator[Said]:
         while self._held:
             size = _frame_bytes(self._held)
             if size is None or len(self._held) < size:
@@ -58,6 +71,8 @@ class Framer:
                 del self._held[:size]
                 if raw[1] & 0x0F == ENDPOINT_RADIO and raw[2] == MESSAGE_TELEGRAM:
                     yield _telegram(raw)
+                elif raw[1] & 0x0F == ENDPOINT_DEVICE:
+                    yield from self._answered(raw[2], raw[_HEADER_BYTES : _HEADER_BYTES + raw[3]])
                 continue
             if fault is not None:
                 yield from self._noise_until_here()
@@ -65,6 +80,32 @@ class Framer:
             self._noise.append(self._held.pop(0))
             if len(self._noise) == NOISE_BYTES_MAX:
                 yield from self._noise_until_here()
+
+    def _answered(self, message: int, payload: bytes) -> Iterator[Said]:
+        """What are you? -> set the configuration -> read it back -> Identity."""
+        if message == ANSWER_DEVICE_INFO and len(payload) >= 3:
+            # MM xx FF HH UU UU UU UU     M: module   F: firmware, two digits   H: version of the HCI   U: number
+            self._module, self._firmware = payload[0], payload[2]
+            if self._module == MODULE_169_MHZ:
+                yield Request(SET_RSSI)
+            else:
+                yield Request(SET_C_AND_T if self._firmware >= FIRMWARE_C_AND_T else SET_T)
+        elif message == ANSWER_SET:
+            yield Request(GET_CONFIGURATION)
+        elif message == ANSWER_CONFIGURATION and self._module:
+            name = MODULES.get(self._module, f"WiMOD module {self._module:02x}")
+            firmware = f"{self._firmware >> 4:x}.{self._firmware & 0x0F:x}"
+            yield Identity(name, firmware, self._listens(payload))
+
+    def _listens(self, payload: bytes) -> str:
+        # II [DD] [MM] ...     I: which fields follow, from bit 0 on   D: device mode (bit 0)   M: link mode (bit 1)
+        at = 1 + (payload[0] & 1) if payload else 0
+        if not payload or not payload[0] & 2 or len(payload) <= at:
+            return ""
+        mode = payload[at]
+        if self._module == MODULE_169_MHZ or mode >= len(LINK_MODES):
+            return f"mode {mode}"
+        return LINK_MODES[mode]
 
     def _noise_until_here(self) -> Iterator[DecodeError]:
         if self._noise:

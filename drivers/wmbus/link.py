@@ -77,6 +77,11 @@ def letters(manufacturer: bytes) -> str:
     return f"{code:04x}"
 
 
+def is_maker(manufacturer: bytes) -> bool:
+    """Whether two bytes are three letters: what a receiver without checksum has to recognise a telegram by."""
+    return letters(manufacturer).isalpha() and letters(manufacturer).isupper()
+
+
 def parse(data: bytes) -> Link:
     """Link layer of a telegram without CRCs: C field, whose it is, and what follows from the CI field on."""
     # LL CC MM MM ID ID ID ID VV TT ...     EN 13757-4, first block
@@ -104,7 +109,7 @@ def without_crcs(data: bytes) -> bytes:
     """
     if not data:
         raise DecodeError("link layer: no bytes")
-    if len(data) == _length_a(data[0]):
+    if len(data) == length_a(data[0]):
         return strip_a(data)
     return strip_b(data)
 
@@ -115,12 +120,12 @@ def has_crcs(data: bytes) -> bool:
         return False
     if len(data) == data[0] + 1:
         return _part_b(data) is not None
-    return len(data) == _length_a(data[0])
+    return len(data) == length_a(data[0])
 
 
 def strip_a(data: bytes) -> bytes:
     """Format A: 10 bytes and a CRC, then blocks of 16 bytes and a CRC, the last one shorter. L counts no CRC."""
-    if not data or data[0] < HEADER_BYTES - 1 or len(data) != _length_a(data[0]):
+    if not data or data[0] < HEADER_BYTES - 1 or len(data) != length_a(data[0]):
         raise DecodeError("format A: the length does not agree with the L field", data)
     plain = b""
     at, size = 0, HEADER_BYTES
@@ -152,7 +157,7 @@ def _part_b(data: bytes) -> bytes | None:
     return b"".join(part[:-2] for part in parts)
 
 
-def _length_a(length_field: int) -> int:
+def length_a(length_field: int) -> int:
     """Bytes of a format A frame on the air, L itself and all CRCs counted."""
     rest = max(0, length_field + 1 - HEADER_BYTES)
     return length_field + 1 + 2 * (1 + -(-rest // BLOCK_BYTES))

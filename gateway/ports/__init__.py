@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from drivers.model import DecodeError, Frame, Telegram
+from drivers.talk import Identity
 
 
 class Sink(Protocol):
@@ -10,6 +11,9 @@ class Sink(Protocol):
 
     def opened(self, port: str) -> None:
         """The line is open; nothing need have been heard yet."""
+
+    def identified(self, port: str, identity: Identity) -> None:
+        """The receiver on this line said who it is."""
 
     def frame(self, port: str, frame: Frame) -> None:
         """A frame was cut; it is not decoded yet."""

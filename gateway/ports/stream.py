@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from drivers.model import DecodeError, Frame, Framer
+from drivers.model import DecodeError, Frame
+from drivers.talk import Dongle, Identity, Request
 from gateway.ports import Sink
 
 READ_BYTES_MAX = 4096
 # A byte takes 1.04 ms at 9600 baud: gathering what comes within this pause costs no one a second and saves wake-ups.
 GATHER_S = 0.2
 TCP_CONNECT_S_MAX = 5.0
+# A stick that sleeps, or that starts anew when its line is opened, misses the first request or the first two.
+STARTS_MAX = 4
+ANSWER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +48,83 @@ class Connection(Protocol):
     def write(self, data: bytes) -> None:
         """Write at once what the line takes."""
 
+    def set_baud(self, baud: int) -> None:
+        """Go on at another rate, where the line has one; what came at the old one and was not read is lost."""
+
     def close(self) -> None:
         """Give the line back."""
 
 
 class StreamPort:
-    """One listening line: opens it, writes what the receiver needs first, and cuts what comes into frames."""
+    """One listening line: opens it, talks with the receiver that is there, and cuts what comes into frames.
+
+    `start` is written when the line opens, and again while no receiver said who it is; then what comes is read all
+    the same, since a line may carry one direction only. `known` is what is known of it before it said so.
+    """
 
     def __init__(
-        self, name: str, line: SerialLine | TcpLine, framer: Callable[[], Framer], sink: Sink, start: bytes = b""
+        self,
+        name: str,
+        line: SerialLine | TcpLine,
+        framer: Callable[[], Dongle],
+        sink: Sink,
+        start: bytes = b"",
+        *,
+        known: Identity | None = None,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self.name = name
         self._line = line
         self._framer = framer
         self._sink = sink
         self._start = start
+        self._known = known
+        self._answer_s = answer_s
 
     async def run(self) -> None:
-        connection = await _open(self._line)
+        loop = asyncio.get_running_loop()
+        connection = await open_line(self._line)
         try:
-            if self._start:
-                connection.write(self._start)
             self._sink.opened(self.name)
+            if self._known is not None:
+                self._sink.identified(self.name, self._known)
             framer = self._framer()
+            starts_left = STARTS_MAX if self._start else 0
+            due: float | None = loop.time() if self._start else None
             while True:
-                for item in framer.feed(await connection.read()):
+                if due is not None and loop.time() >= due:
+                    if not starts_left:
+                        self._sink.fault(self.name, DecodeError("the receiver did not answer; what it sends is read"))
+                        due = None
+                        continue
+                    connection.write(self._start)
+                    starts_left -= 1
+                    due = loop.time() + self._answer_s
+                data = await read_until(connection, due)
+                for item in framer.feed(data):
                     match item:
                         case Frame():
                             self._sink.frame(self.name, item)
                         case DecodeError():
                             self._sink.fault(self.name, item)
+                        case Request():
+                            connection.write(item.data)
+                            if due is not None:
+                                due = loop.time() + self._answer_s
+                        case Identity():
+                            self._sink.identified(self.name, item)
+                            due = None
         finally:
             connection.close()
+
+
+async def read_until(connection: Connection, due: float | None) -> bytes:
+    """What comes next; nothing when it is `due` on the loop's clock and nothing came."""
+    try:
+        async with asyncio.timeout_at(due):
+            return await connection.read()
+    except TimeoutError:
+        return b""
 
 
 def probe(line: SerialLine) -> None:
@@ -83,7 +132,7 @@ def probe(line: SerialLine) -> None:
     _Serial(line).close()
 
 
-async def _open(line: SerialLine | TcpLine) -> Connection:
+async def open_line(line: SerialLine | TcpLine) -> Connection:
     match line:
         case SerialLine():
             return _Serial(line)
@@ -133,6 +182,10 @@ class _Serial:
     def write(self, data: bytes) -> None:
         os.write(self._serial.fileno(), data)
 
+    def set_baud(self, baud: int) -> None:
+        self._serial.baudrate = baud
+        self._serial.reset_input_buffer()
+
     def close(self) -> None:
         self._serial.close()
 
@@ -156,6 +209,9 @@ class _Tcp:
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
+
+    def set_baud(self, baud: int) -> None:
+        pass
 
     def close(self) -> None:
         self._writer.close()

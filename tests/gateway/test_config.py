@@ -78,7 +78,7 @@ def test_every_word_of_a_full_file_is_heard() -> None:
         Web("::", 80, ("meters.lan", "releve.local"), "en", mdns=False),
         (
             Port("linky", "tic", device="/dev/ttyUSB0", mode="historique", baud=1200, parity="E"),
-            Port("radio", "wmbus", device="/dev/ttyUSB1", receiver="im871a"),
+            Port("radio", "wmbus", device="/dev/ttyUSB1", receiver="auto"),
             Port("bus", "modbus", tcp=("192.0.2.7", 502)),
         ),
         (

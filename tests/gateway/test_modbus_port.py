@@ -16,6 +16,7 @@ from drivers.modbus import MeterMap, load
 from drivers.modbus.maps import parse
 from drivers.modbus.rtu import crc
 from drivers.model import DecodeError, Frame, State, Telegram
+from drivers.talk import Identity
 from gateway.ports.modbus import ModbusPort, SerialLine, TcpLine, Unit
 
 TIMEOUT_S = 0.08
@@ -49,6 +50,9 @@ class Sink:
     def opened(self, port: str) -> None:
         assert port == "bus"
         self.opens += 1
+
+    def identified(self, port: str, identity: Identity) -> None:
+        raise AssertionError(identity)
 
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError("a Modbus port tells telegrams")

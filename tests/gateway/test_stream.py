@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivers.model import DecodeError, Frame, Telegram
+from drivers.talk import Identity
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine, probe
 
 
@@ -31,6 +32,9 @@ class Sink:
 
     def opened(self, port: str) -> None:
         self._note(f"{port} open")
+
+    def identified(self, port: str, identity: Identity) -> None:
+        self._note(identity)
 
     def frame(self, port: str, frame: Frame) -> None:
         self._note(frame.data)

@@ -18,6 +18,7 @@ import pytest
 from drivers.encode.modbus import Slave, encode
 from drivers.modbus import load
 from drivers.model import DecodeError, Frame, State, Telegram
+from drivers.talk import Identity
 from gateway import lines
 from gateway.config import parse
 
@@ -66,6 +67,9 @@ class Heard:
         self.faults: list[DecodeError] = []
 
     def opened(self, port: str) -> None: ...
+
+    def identified(self, port: str, identity: Identity) -> None:
+        raise AssertionError(identity)
 
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError(frame)

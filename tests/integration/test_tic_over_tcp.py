@@ -12,6 +12,7 @@ import pytest
 from drivers import tic
 from drivers.encode.tic import Linky, Stamped, historique_frame, standard_frame, with_parity
 from drivers.model import DecodeError, Frame, State, Telegram
+from drivers.talk import Identity
 from gateway import lines
 from gateway.config import parse
 
@@ -44,6 +45,9 @@ class Heard:
 
     def opened(self, port: str) -> None:
         self.open.set()
+
+    def identified(self, port: str, identity: Identity) -> None:
+        raise AssertionError(identity)
 
     def frame(self, port: str, frame: Frame) -> None:
         if not self.first.done():

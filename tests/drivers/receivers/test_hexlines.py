@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from drivers.encode.wmbus import format_a, format_b, telegram
 from drivers.model import Address, DecodeError, Frame
-from drivers.receivers import RECEIVERS
 from drivers.receivers.hexlines import LINE_BYTES_MAX, Framer
 
 TELEGRAM = telegram(Address("wmbus", "12345678", "REL", 1, 7), bytes.fromhex("041383580900"), 0x2A)
@@ -104,10 +103,3 @@ def test_whole_equals_byte_by_byte(data: bytes) -> None:
     single = [got for at in range(len(data)) for got in framer.feed(data[at : at + 1])]
     assert feed(data) == single
     assert all(isinstance(got, Frame | DecodeError) for got in single)
-
-
-@pytest.mark.parametrize("name", RECEIVERS)
-def test_every_receiver_makes_a_framer_of_its_own(name: str) -> None:
-    receiver = RECEIVERS[name]
-    assert receiver.framer() is not receiver.framer()
-    assert receiver.baud > 0

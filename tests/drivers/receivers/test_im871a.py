@@ -7,13 +7,24 @@ from hypothesis import strategies as st
 from drivers.encode.im871a import answers, heard
 from drivers.encode.wmbus import telegram
 from drivers.model import Address, DecodeError, Frame
-from drivers.receivers.im871a import FRAME_BYTES_MAX, NOISE_BYTES_MAX, START, Framer, crc
+from drivers.receivers.im871a import (
+    FRAME_BYTES_MAX,
+    GET_CONFIGURATION,
+    NOISE_BYTES_MAX,
+    SET_C_AND_T,
+    SET_RSSI,
+    SET_T,
+    START,
+    Framer,
+    crc,
+)
+from drivers.talk import Said
 
 TELEGRAM = telegram(Address("wmbus", "12345678", "REL", 1, 7), bytes.fromhex("0413A5A50900"), 0x2A)
 PING = bytes.fromhex("A5010100")
 
 
-def feed(data: bytes) -> list[Frame | DecodeError]:
+def feed(data: bytes) -> list[Said]:
     return list(Framer().feed(data))
 
 
@@ -73,40 +84,22 @@ def test_noise_is_told_and_never_kept_for_long() -> None:
     assert all(isinstance(one, DecodeError) for one in got)
 
 
-def test_the_sticks_answers_are_no_telegrams_and_no_faults() -> None:
-    said = b"".join(answers(PING + START + bytes.fromhex("A5010F00") + bytes.fromhex("A5010500")))
-    assert said
-    assert feed(said + heard(TELEGRAM, -60)) == [Frame(TELEGRAM, -60)]
+def test_what_the_stick_answers_is_no_telegram_and_no_fault() -> None:
+    said = b"".join(answers(PING + START + SET_C_AND_T + GET_CONFIGURATION))
+    assert [one for one in feed(said + heard(TELEGRAM, -60)) if isinstance(one, Frame | DecodeError)] == [
+        Frame(TELEGRAM, -60)
+    ]
 
 
 def test_the_stick_answers_each_request_with_the_next_message_number() -> None:
     (said,) = answers(PING)
     assert said[:4] == bytes.fromhex("A5810200")
     (said,) = answers(b"\x00" + START)
-    assert said[2] == 4
+    assert said[2] == 0x10
     assert list(answers(bytes.fromhex("A5017700"))) == []
 
 
-def test_the_start_is_one_whole_request_for_both_modes_of_the_air() -> None:
-    assert START[:3] == bytes.fromhex("A50103")
-    assert len(START) == 4 + START[3]
-    assert START[6] == 10
-
-
-pieces = st.lists(
-    st.one_of(
-        st.binary(max_size=30),
-        st.just(heard(TELEGRAM, -60)),
-        st.just(b"".join(answers(PING))),
-        st.binary(max_size=8).map(lambda tail: b"\xa5\x02\x03" + tail),
-    ),
-    max_size=8,
-).map(b"".join)
-
-
-@given(pieces)
-def test_whole_equals_byte_by_byte(data: bytes) -> None:
-    framer = Framer()
-    single = [got for at in range(len(data)) for got in framer.feed(data[at : at + 1])]
-    assert feed(data) == single
-    assert all(isinstance(got, Frame | DecodeError) for got in single)
+@pytest.mark.parametrize("request_", [START, SET_C_AND_T, SET_T, SET_RSSI, GET_CONFIGURATION])
+def test_every_request_is_whole(request_: bytes) -> None:
+    assert request_[:2] == bytes.fromhex("A501")
+    assert len(request_) == 4 + request_[3]

@@ -96,3 +96,16 @@ def test_a_repeater_in_between_changes_nothing() -> None:
 def test_a_telegram_shorter_than_it_says_is_told() -> None:
     assert link.length_error(GAS) is None
     assert "46 came" in str(link.length_error(GAS[:-1]))
+
+
+def test_an_address_that_is_not_unique_worldwide_names_the_same_meter() -> None:
+    flagged = GAS[:3] + bytes((GAS[3] | 0x80,)) + GAS[4:]
+    assert str(link.parse(flagged).identity.address) == str(link.parse(GAS).identity.address)
+    # The initialisation vectors want the bytes as they were sent.
+    assert link.parse(flagged).identity.link_order[1] == GAS[3] | 0x80
+
+
+def test_only_three_letters_are_a_maker() -> None:
+    assert link.is_maker(GAS[2:4])
+    assert not link.is_maker(b"\x00\x00")
+    assert not link.is_maker(b"\xff\xff")

@@ -13,8 +13,9 @@ import pytest
 
 from drivers import modbus, tic, wmbus
 from drivers.modbus.rtu import Transaction
-from drivers.model import Address, DecodeError, Frame, Framer, Medium, State, Telegram
+from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
 from drivers.receivers import im871a
+from drivers.talk import Dongle
 from gateway import lines
 from gateway.config import parse
 from gateway.demo import Demo, meters, players
@@ -22,7 +23,7 @@ from gateway.demo.demo import SEED
 from gateway.demo.life import DAY_S, HISTORY_DAYS, Life
 from gateway.demo.players import ON_THE_AIR, telegram_of
 from gateway.house import House, PointState
-from gateway.ports.stream import Connection, SerialLine, TcpLine, _open
+from gateway.ports.stream import Connection, SerialLine, TcpLine, open_line
 from tests.house import Clock, house
 
 NOW = int(datetime(2026, 11, 20, 19, 37, 11, tzinfo=UTC).timestamp())
@@ -56,16 +57,17 @@ async def playing(demo: Demo) -> AsyncIterator[None]:
 
 
 async def heard(
-    line: SerialLine | TcpLine, framer: Framer, count: int, start: bytes = b""
+    line: SerialLine | TcpLine, framer: Dongle, count: int, start: bytes = b""
 ) -> list[Frame | DecodeError]:
     """What comes through our own port's connection; the first item may be what was cut by opening in mid-frame."""
-    connection = await _open(line)
+    connection = await open_line(line)
     items: list[Frame | DecodeError] = []
     try:
         async with asyncio.timeout(WAIT_S_MAX):
             connection.write(start)
             while len([item for item in items if isinstance(item, Frame)]) < count:
-                items += framer.feed(await connection.read())
+                said = framer.feed(await connection.read())
+                items += [item for item in said if isinstance(item, Frame | DecodeError)]
     finally:
         connection.close()
     return items
@@ -132,8 +134,8 @@ async def test_the_stick_answers_its_start_and_hands_on_every_meter_with_its_str
 
 async def test_the_stick_says_that_it_took_the_configuration(demo: Demo) -> None:
     async with playing(demo):
-        connection = await _open(SerialLine(str(demo.directory / "dev/radio"), im871a.BAUD))
-        connection.write(im871a.START)
+        connection = await open_line(SerialLine(str(demo.directory / "dev/radio"), im871a.BAUD))
+        connection.write(im871a.SET_C_AND_T)
         await answered(connection)
         connection.close()
 
@@ -142,7 +144,7 @@ async def test_the_heat_pump_s_meter_answers_every_block_of_its_map(demo: Demo) 
     model = modbus.load(players.HEAT_PUMP_MODEL)
     registers: dict[int, int] = {}
     async with playing(demo):
-        connection = await _open(SerialLine(str(demo.directory / "dev/rs485"), 9600))
+        connection = await open_line(SerialLine(str(demo.directory / "dev/rs485"), 9600))
         for block in modbus.plan(model):
             transaction = Transaction(players.HEAT_PUMP_UNIT, model.function_code, block.address, block.count)
             connection.write(transaction.request)
@@ -238,7 +240,7 @@ async def test_a_cable_is_pulled_and_put_back_behind_the_same_path(demo: Demo) -
     path = demo.directory / "dev/linky"
     line = SerialLine(str(path), 9600)
     async with playing(demo):
-        connection = await _open(line)
+        connection = await open_line(line)
         demo.unplug("linky")
         assert await lost(connection)
         connection.close()
@@ -256,8 +258,8 @@ async def test_a_stick_that_was_pulled_answers_again(demo: Demo) -> None:
         demo.unplug("radio")
         demo.replug("radio")
         demo.replug("radio")
-        connection = await _open(line)
-        connection.write(im871a.START)
+        connection = await open_line(line)
+        connection.write(im871a.SET_C_AND_T)
         await answered(connection)
         connection.close()
 
@@ -267,12 +269,12 @@ async def test_a_socket_is_closed_and_listens_again_at_the_same_port(demo: Demo)
     line = TcpLine("127.0.0.1", port)
     async with playing(demo):
         await heard(line, tic.Framer(), 1)
-        connection = await _open(line)
+        connection = await open_line(line)
         demo.unplug("atelier")
         assert await lost(connection)
         connection.close()
         with pytest.raises(OSError):  # noqa: PT011 - refused
-            await _open(line)
+            await open_line(line)
         demo.replug("atelier")
         await asyncio.sleep(0.05)
         await heard(line, tic.Framer(), 1)
