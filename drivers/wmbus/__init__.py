@@ -15,12 +15,14 @@ from drivers.wmbus import layers as layering
 from drivers.wmbus.compact import Formats
 from drivers.wmbus.fragments import Fragments
 from drivers.wmbus.layers import Layers
+from drivers.wmbus.link import Identity
 from drivers.wmbus.makers import Said
 from drivers.wmbus.replay import Replay
 from drivers.wmbus.security import Opened, Shut
 
 __all__ = ["Formats", "Fragments", "Header", "Replay", "decode", "header"]
 
+METERS_MAX = 2048  # kept with what is known of their models; a tower block has fewer
 READINGS_PER_FAULT_MIN = 4  # measured: random bytes of 2 to 5 blocks have more faults, real telegrams fewer
 
 
@@ -63,7 +65,8 @@ def decode(
         parsed = link.parse(data[:size])
     telegram = _decode(parsed, key, formats, fragments)
     if parsed is not whole and (telegram.state is State.INVALID or telegram.faults):
-        telegram = _decode(whole, key, formats, None)  # some meters count L too short: a record is cut in its middle
+        again = _decode(whole, key, formats, None)  # some meters count L too short: then a record is cut in its middle
+        telegram = again if again.state is State.DECODED else telegram
     if replay is not None and telegram.state is State.DECODED and (reason := replay.judge(telegram)):
         return replace(telegram, state=State.REPEATED, readings=(), status=(), error=reason)
     return telegram
@@ -86,7 +89,7 @@ def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None, fragm
                 return _refused(layers, Shut(State.WAITING_FRAGMENT, joined), encrypted)
             layers = joined
         layers = makers.headed(layers)
-        content = makers.payload(parsed, layers, key, _meter(layers)[1])
+        content = makers.payload(parsed, layers, key, _meter(layers)[1]) if makers.speaks(layers) else None
         if isinstance(content, Said):
             return _said(layers, content, encrypted)
         if content is None and (unread := _unread(layers)) is not None:
@@ -95,8 +98,9 @@ def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None, fragm
             content = security.open_content(layers, key)
         if isinstance(content, Shut):
             return _refused(layers, content)
-        opened = replace(content, encrypted=encrypted or content.encrypted, sure=sure and content.sure)
-        return _read(layers, opened, key, formats)
+        if encrypted or not sure:
+            content = replace(content, encrypted=encrypted or content.encrypted, sure=sure and content.sure)
+        return _read(layers, content, key, formats)
     except DecodeError as fault:
         return _refused(layers, Shut(State.INVALID, str(fault)), encrypted)
 
@@ -162,7 +166,11 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
 
 def _meter(layers: Layers) -> tuple[Address, Model | None, Medium]:
     """Whose reading it is, what is known of the model beside the standard, and what flows through it."""
-    identity = makers.identity(layers)
+    return _known(makers.identity(layers))
+
+
+@lru_cache(maxsize=METERS_MAX)
+def _known(identity: Identity) -> tuple[Address, Model | None, Medium]:
     address = identity.address
     model = meters.model(address.manufacturer, identity.version, identity.device_type)
     return address, model, (model and model.medium) or records.medium(identity.device_type)

@@ -15,7 +15,7 @@ from drivers.wmbus.makers.parts import Heard, Said
 from drivers.wmbus.records import Records
 from drivers.wmbus.security import Opened, Shut
 
-__all__ = ["Said", "content", "headed", "identity", "payload", "tail"]
+__all__ = ["Said", "content", "headed", "identity", "payload", "speaks", "tail"]
 
 MODE_OWN = 16  # security modes from here on are the maker's
 
@@ -60,20 +60,25 @@ def identity(layers: Layers) -> Identity:
     return diehl.identity(layers) or layers.meter
 
 
+def speaks(layers: Layers) -> bool:
+    """Whether a CI field or a security mode is the maker's own."""
+    if layers.tpl is not None:
+        return layers.tpl.mode >= MODE_OWN or layers.tpl.ci == diehl.CI_REAL_DATA
+    return layers.foreign_ci is not None and layers.foreign_ci in CI_MANUFACTURER
+
+
 def payload(link: Link, layers: Layers, key: bytes | None, model: Model | None) -> Said | Opened | Shut | None:
-    """What a maker's own payload says, or the records in it. None: it is none, the standard's rules hold."""
+    """What a maker's own payload says, or the records in it. None: nothing here knows it."""
     heard = Heard(link.identity, link.body, key)
     if diehl.speaks(layers):
         return diehl.payload(heard, layers)
-    if layers.foreign_ci is not None and layers.foreign_ci in CI_MANUFACTURER:
-        heard = Heard(link.identity, bytes((layers.foreign_ci,)) + layers.payload, key)
-    elif layers.tpl is None or layers.tpl.mode < MODE_OWN:
+    decode = PAYLOADS.get(model.coding) if model else None
+    if model is None or decode is None:
         return None
-    if model is None:
-        return None
-    decode = PAYLOADS.get(model.coding)
+    if layers.foreign_ci is not None:
+        heard = replace(heard, body=bytes((layers.foreign_ci,)) + layers.payload)
     try:
-        return decode(heard) if decode else None
+        return decode(heard)
     except DecodeError as fault:
         return _shut(model, fault)
 

@@ -52,18 +52,20 @@ def headed(layers: Layers) -> Layers:
 
 def speaks(layers: Layers) -> bool:
     """Whether the payload is in one of the two codings here."""
-    if letters(layers.identity.manufacturer) not in MAKERS or layers.ell or layers.afl:
+    if not (layers.foreign_ci in CI_PRIOS or _real_data(layers)) or layers.ell or layers.afl:
         return False
-    return layers.foreign_ci in CI_PRIOS or _real_data(layers)
+    return letters(layers.identity.manufacturer) in MAKERS
 
 
 def identity(layers: Layers) -> Identity | None:
     """Whose reading it is where the address stands in the order of these codings; None elsewhere."""
     # MM MM VV TT ID ID ID ID     in place of M M ID ID ID ID V T
     # MM MM ID ID ID ID .. ..     Sappel's PRIOS: no version and no type, the last bytes are letters of the serial number
+    if not (layers.foreign_ci in CI_PRIOS_ADDRESS or _real_data(layers)):
+        return None
     sent = layers.identity
     maker = letters(sent.manufacturer)
-    if maker not in MAKERS or not (layers.foreign_ci in CI_PRIOS_ADDRESS or _real_data(layers)):
+    if maker not in MAKERS:
         return None
     if maker == "SAP" and layers.foreign_ci in CI_PRIOS:
         return replace(sent, version=0x00, device_type=0x07)
