@@ -1,0 +1,142 @@
+"""What a model's data adds to the records of the standard. The telegrams are made here."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from drivers import mbus, wmbus
+from drivers.encode import mbus as encode_mbus
+from drivers.encode.wmbus import identity, telegram
+from drivers.model import Address, Frame, Quantity, State, Telegram
+from drivers.wmbus.link import crc
+
+HEAT = Address("wmbus", "12345678", "KAM", 0x34, 0x04)
+FORMAT = bytes.fromhex("0406041404FF0704FF080259025D023B02FF22026C44064414426C")
+DATA = (
+    "A5000000",
+    "21020000",
+    "2B010000",
+    "9C000000",
+    "D014",
+    "0009",
+    "1200",
+    "4000",
+    "3534",
+    "0A000000",
+    "14000000",
+    "2134",
+)
+
+
+def hear(meter: Address, content: str, key: bytes | None = None) -> Telegram:
+    return wmbus.decode(Frame(telegram(meter, bytes.fromhex(content), 1, key=key)), key)
+
+
+def values(heard: Telegram) -> dict[tuple[str, int, int], object]:
+    assert heard.state is State.DECODED, heard.error
+    return {(r.register, r.storage, r.tariff): r.value for r in heard.readings}
+
+
+def full_frame() -> bytes:
+    heads = ("0406", "0414", "04FF07", "04FF08", "0259", "025D", "023B", "02FF22", "026C", "4406", "4414", "426C")
+    return b"".join(bytes.fromhex(head + data) for head, data in zip(heads, DATA, strict=True))
+
+
+def test_a_compact_frame_of_a_known_format_is_read_without_waiting_for_a_full_one() -> None:
+    compact = crc(FORMAT).to_bytes(2, "little") + crc(full_frame()).to_bytes(2, "little") + bytes.fromhex("".join(DATA))
+    data = b"\x44" + identity(HEAT).link_order + b"\x79" + compact
+    heard = wmbus.decode(Frame(bytes((len(data),)) + data))
+    assert values(heard)["energy", 0, 0] == Decimal(165_000)
+    assert values(heard)["volume_times_flow_temperature", 0, 0] == Decimal(299)
+    assert heard.status == ("under range (return)",)
+
+
+def test_a_known_format_never_reads_a_frame_whose_crc_disagrees() -> None:
+    compact = crc(FORMAT).to_bytes(2, "little") + bytes(2) + bytes.fromhex("".join(DATA))
+    data = b"\x44" + identity(HEAT).link_order + b"\x79" + compact
+    heard = wmbus.decode(Frame(bytes((len(data),)) + data))
+    assert (heard.state, heard.readings) == (State.INVALID, ())
+
+
+def test_an_alarm_in_the_highest_bit_is_no_missing_value() -> None:
+    assert hear(HEAT, "0406 A5000000 04FF22 00000080").status == ("leak (water coming in)",)
+    assert hear(HEAT, "0406 A5000000 44FF22 01000000").status == ()  # of a past date
+
+
+def test_the_same_vif_of_two_lengths_has_two_tables() -> None:
+    assert hear(HEAT, "04FF22 04000000").status == ("sensor error",)
+    assert hear(HEAT, "02FF22 0400").status == ()
+
+
+@pytest.mark.parametrize(("level", "status"), [(0x1B, ()), (0x1C, ("dirty",)), (0x1F, ("dirty",))])
+def test_a_level_of_dust_is_a_status_from_its_limit_on(level: int, status: tuple[str, ...]) -> None:
+    smoke = Address("wmbus", "12345678", "EIE", 0x0C, 0x1A)
+    assert hear(smoke, f"8440FF2C {level:02x}0F1100").status == status
+
+
+def test_bits_above_a_makers_mask_are_no_alarm() -> None:
+    water = Address("wmbus", "12345678", "KAM", 0x1B, 0x16)
+    assert hear(water, "02FF20 7400").status == ("leak",)
+    assert hear(water, "02FF20 7000").status == ()
+
+
+def test_a_makers_unit_replaces_the_standards() -> None:
+    (reading,) = hear(Address("wmbus", "12345678", "AXI", 0x01, 0x07), "01FD74 5A").readings
+    assert (reading.register, reading.quantity, reading.value) == ("battery_remaining", Quantity.RATIO, 90)
+
+
+def test_tariffs_that_count_phases_become_names_on_a_wired_bus_too() -> None:
+    sent = identity(Address("mbus", "12345678", "IME", 0x66, 0x02))
+    meter = sent.id + sent.manufacturer + bytes((sent.version, sent.device_type))
+    records = bytes.fromhex(
+        "848020FF842B 39300000  849020FF842B 01000000  849010FF80843B 362A0C00  8410FF80843B FE180C00"
+    )
+    heard = mbus.decode(Frame(encode_mbus.answer(meter, records)))
+    assert values(heard) == {
+        ("power_l1", 0, 0): Decimal(12345),
+        ("power_l2", 0, 0): Decimal(1),
+        ("energy_forward", 0, 0): Decimal(7_972_380),
+        ("energy_forward", 0, 1): Decimal(7_928_300),
+    }
+    assert [(r.register, r.tariff) for r in heard.readings if r.main] == [("energy_forward", 0)]
+
+
+# history: 20 L now, clock 23.9.2022; the set date's value is 10 L on 31.12.2021
+CLOCK, SET_DATE = "046D 3B2ED729", "426C BF2C 4413 0A000000"
+
+
+def storage(number: int, litres: int) -> str:
+    return f"{0x84 | (number & 1) << 6:02x}{number >> 1:02x}13" + litres.to_bytes(4, "little").hex()
+
+
+def dates(heard: Telegram) -> dict[int, object]:
+    return {r.storage: r.value for r in heard.readings if r.register == "target_date"}
+
+
+def test_month_ends_count_back_from_the_clock_where_the_set_date_agrees() -> None:
+    meter = Address("wmbus", "12345678", "DWZ", 0x02, 0x07)
+    history = "".join(storage(n, 20 - n) for n in range(2, 10)) + storage(10, 10)
+    found = dates(hear(meter, CLOCK + "0413 14000000" + SET_DATE + history))
+    assert (found[1], found[2], found[10]) == (date(2021, 12, 31), date(2022, 8, 31), date(2021, 12, 31))
+
+
+def test_month_ends_that_contradict_the_set_date_are_not_dated() -> None:
+    meter = Address("wmbus", "12345678", "DWZ", 0x02, 0x07)
+    history = "".join(storage(n, 20 - n) for n in range(2, 10)) + storage(10, 9)
+    assert set(dates(hear(meter, CLOCK + "0413 14000000" + SET_DATE + history))) == {1}
+
+
+ANY = Address("wmbus", "12345678", "REL", 0x01, 0x07)
+BASE = "8104FD28 01 82046C BF2C 8404 13 0A000000"  # storage 8: one month apart, 31.12.2021, 10 L
+
+
+@pytest.mark.parametrize(
+    ("values_l", "first"),
+    [((5, 2), date(2021, 11, 30)), ((12, 15), date(2022, 1, 31)), ((10, 10), None), ((12, 5), None)],
+)
+def test_an_interval_dates_what_follows_the_way_an_index_can_only_go(
+    values_l: tuple[int, int], first: date | None
+) -> None:
+    heard = hear(ANY, BASE + storage(9, values_l[0]) + storage(10, values_l[1]))
+    assert dates(heard).get(9) == first
