@@ -10,13 +10,13 @@ from gateway.house import House, Live
 from webui import shown
 from webui.api import value_of
 from webui.guard import same_site
-from webui.page import HOUSE, PAGES
+from webui.page import ACCESS, HOUSE, PAGES, PASSWORD, SESSION_COOKIE
 from webui.words import LANGUAGES, Words
 
 PING_S = 15.0
 # A household's tabs and a few programs; each holds a connection and a queue.
 LISTENERS_MAX = 20
-LISTENERS = web.AppKey("listeners", list[None])
+LISTENERS = web.AppKey("listeners", set[asyncio.Task[object]])
 
 
 async def live(request: web.Request) -> web.StreamResponse:
@@ -34,13 +34,19 @@ async def live(request: web.Request) -> web.StreamResponse:
     words = request.app[PAGES].words[language] if language in LANGUAGES else None
     media = {view.point.id: view.point.medium for view in house.points()}
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    listeners.append(None)
+    listener = asyncio.current_task()
+    assert listener is not None
+    listeners.add(listener)
     try:
         async with house.subscribe() as queue:
             await response.prepare(request)
             await response.write(b": open\n\n")
-            count = 0
+            count, checked = 0, house.now()
             while True:
+                if house.now() - checked >= PING_S:
+                    checked = house.now()
+                    if not await still_allowed(request):
+                        return response
                 try:
                     event = await asyncio.wait_for(queue.get(), PING_S)
                 except TimeoutError:
@@ -51,7 +57,13 @@ async def live(request: web.Request) -> web.StreamResponse:
     except ConnectionResetError:
         return response  # the browser left
     finally:
-        listeners.pop()
+        listeners.discard(listener)
+
+
+async def still_allowed(request: web.Request) -> bool:
+    """Whether this listener is still logged in: a lost phone that was logged out must not go on listening."""
+    token = request.cookies.get(SESSION_COOKIE)
+    return not request.app[PASSWORD] or await request.app[ACCESS].session(token) is not None
 
 
 def _event(count: int, house: House, event: Live, words: Words | None, media: dict[str, Medium]) -> bytes:

@@ -92,7 +92,9 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
         {
             "path": request.path,
             "other_language": other,
-            "other_link": request.rel_url.update_query(lang=other) if request.method == "GET" else f"/?lang={other}",
+            "other_link": request.rel_url.update_query(lang=other)
+            if request.method == "GET" and status == 200
+            else f"/?lang={other}",
             "now": house.now(),
             "saved_to": house.saved_to,
             "trouble": house.store_trouble,

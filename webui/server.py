@@ -95,7 +95,7 @@ def make_app(house: House, access: Access, *, host_names: tuple[str, ...], passw
     app = web.Application(middlewares=[_problems, guard(host_names), _language, _roles], client_max_size=FORM_BYTES_MAX)
     app[HOUSE], app[ACCESS], app[PASSWORD] = house, access, password
     app[PAGES] = Pages(house, assets)
-    app[live.LISTENERS] = []
+    app[live.LISTENERS] = set()
     app[ROLES] = {}
     for route in routes(assets):
         app.router.add_route(route.method, route.path, route.handler)

@@ -1,11 +1,13 @@
 """Who may read a box: names, other sites, forms, password, sessions."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.webui.home import Home, open_home, read
+from webui import live
 from webui.assets import Assets
 from webui.auth import ADDRESSES_MAX, TRIES_FREE, WAIT_S_MAX, Patience
 from webui.guard import host_allowed
@@ -168,6 +170,17 @@ async def test_a_lost_phone_is_logged_out_from_another_browser(new_box: Home) ->
         assert answer.status == 200
     assert [session.agent for session in await new_box.access.sessions()] != ["the lost phone"]
     assert len(await new_box.access.sessions()) == 1
+
+
+async def test_a_logged_out_listener_hears_no_more(new_box: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PING_S", 0.02)
+    await set_up(new_box)
+    async with new_box.client.get("/api/v1/live") as answer:
+        await answer.content.readuntil(b"\n\n")
+        for session in await new_box.access.sessions():
+            await new_box.access.end_session(session.id)
+        new_box.clock.at += 1
+        assert await asyncio.wait_for(answer.content.read(), 5) is not None  # the stream has an end
 
 
 async def test_a_new_password_logs_everybody_else_out(new_box: Home) -> None:

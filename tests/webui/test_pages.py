@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from tests.webui.home import CLEAR, KEY, LOCKED, Home, at, furnish, open_home, read, water_frame
 
@@ -107,6 +108,16 @@ async def test_a_period_that_cannot_be_is_not_found(home: Home, query: str) -> N
 
 async def test_an_unknown_page_is_said_in_a_sentence(home: Home) -> None:
     assert "Ce boîtier n’a pas cette page." in read(await home.text("/nowhere", status=404)).text
+
+
+async def test_no_link_of_a_page_leads_out_of_the_box(home: Home) -> None:
+    for path, status in (("/", 200), ("/meters", 200), ("/data", 200), ("//evil.example/x", 404)):
+        url = URL(f"http://{home.client.host}:{home.client.port}{path}", encoded=True)
+        async with home.client.session.get(url) as answer:
+            assert answer.status == status
+            page = await answer.text()
+        for link in re.findall(r'(?:href|src|action)="([^"]+)"', page):
+            assert re.match(r"/(?!/)|#", link), (path, link)
 
 
 async def test_an_empty_box_says_what_will_come(tmp_path: Path) -> None:

@@ -11,11 +11,16 @@ const ages = JSON.parse(document.body.dataset.ages ?? "[]");
 const justNow = document.body.dataset.justNow ?? "";
 const language = document.documentElement.lang;
 /** The box's clock minus this browser's, so that a tablet with a wrong clock shows right ages. */
-let ahead = 0;
+let ahead = boxAhead(document);
 /** @type {EventSource | null} */
 let source = null;
 /** @type {number | undefined} */
 let refreshing;
+
+/** @param {Document} page A page that has just come. @returns {number} */
+function boxAhead(page) {
+  return Number(page.body.dataset.now) - Date.now() / 1000;
+}
 
 /** @param {number} seconds @returns {string} */
 function age(seconds) {
@@ -45,7 +50,7 @@ function onValue(event) {
     if (element.nextElementSibling) write(element.nextElementSibling, value.unit_shown);
   }
   for (const element of document.querySelectorAll(`[data-point="${CSS.escape(value.point)}"] [data-age]`)) {
-    element.setAttribute("data-age", String(value.at));
+    element.setAttribute("data-age", String(value.now));
   }
 }
 
@@ -54,6 +59,7 @@ async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  ahead = boxAhead(fresh);
   for (const element of document.querySelectorAll("[data-fresh]")) {
     const name = CSS.escape(element.getAttribute("data-fresh") ?? "");
     const found = fresh.querySelector(`[data-fresh="${name}"]`);
