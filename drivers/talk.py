@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from drivers.model import DecodeError, Frame
 
@@ -37,3 +37,13 @@ class Dongle(Protocol):
     """
 
     def feed(self, data: bytes) -> Iterator[Said]: ...
+
+
+@runtime_checkable
+class Unprotected(Protocol):
+    """A framer of a dongle whose telegrams carry no checksum: one cut short would be filled up with the next one.
+
+    Whoever holds the line says when nothing came for longer than a telegram can stand still.
+    """
+
+    def pause(self) -> Iterator[DecodeError]: ...

@@ -58,6 +58,13 @@ class Framer:
             self._held += data[at : at + FRAME_BYTES_MAX]
             yield from self._cut()
 
+    def pause(self) -> Iterator[DecodeError]:
+        """What is held is the beginning of nothing: a telegram comes in one piece."""
+        yield from self._noise_until_here()
+        if self._held:
+            yield DecodeError(f"amb8465: {len(self._held)} bytes of a frame cut short", bytes(self._held))
+            self._held.clear()
+
     def _cut(self) -> Iterator[Said]:
         while self._held:
             size = self._frame_bytes()

@@ -35,13 +35,24 @@ FLAG_RESERVED, FLAG_TIME, FLAG_RSSI, FLAG_CRC = 1, 2, 4, 8
 _HEADER_BYTES = 4
 
 
+def _crc_table() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = value >> 1 ^ 0x8408 if value & 1 else value >> 1
+        table.append(value)
+    return tuple(table)
+
+
+_TABLE = _crc_table()
+
+
 def crc(data: bytes) -> int:
     """CRC of WiMOD HCI, over all after A5: CCITT reflected (8408), start FFFF, complemented; sent low byte first."""
     value = 0xFFFF
     for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ 0x8408 if value & 1 else value >> 1
+        value = value >> 8 ^ _TABLE[value & 0xFF ^ byte]
     return value ^ 0xFFFF
 
 

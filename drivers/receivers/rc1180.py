@@ -47,6 +47,15 @@ class Framer:
             self._held += data[at : at + FRAME_BYTES_MAX]
             yield from self._cut()
 
+    def pause(self) -> Iterator[DecodeError]:
+        """What is held is the beginning of nothing: a telegram comes in one piece."""
+        yield from self._noise_until_here()
+        if self._held:
+            yield DecodeError(f"rc1180: {len(self._held)} bytes of a telegram cut short", bytes(self._held))
+            self._held.clear()
+        if self._step is _Step.LISTING:
+            self._step = _Step.ASKED
+
     def _cut(self) -> Iterator[Said]:
         while self._held:
             if self._step is not _Step.LISTENING and self._held[0] == PROMPT:

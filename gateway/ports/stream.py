@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from drivers.model import DecodeError, Frame
-from drivers.talk import Dongle, Identity, Request
+from drivers.talk import Dongle, Identity, Request, Unprotected
 from gateway.ports import Sink
 
 READ_BYTES_MAX = 4096
@@ -19,6 +19,8 @@ TCP_CONNECT_S_MAX = 5.0
 # A stick that sleeps, or that starts anew when its line is opened, misses the first request or the first two.
 STARTS_MAX = 4
 ANSWER_S = 1.0
+# The longest telegram takes 0.3 s at 9600 baud. What stopped in its middle for longer will not go on.
+PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class StreamPort:
         *,
         known: Identity | None = None,
         answer_s: float = ANSWER_S,
+        pause_s: float = PAUSE_S,
     ) -> None:
         self.name = name
         self._line = line
@@ -80,6 +83,7 @@ class StreamPort:
         self._start = start
         self._known = known
         self._answer_s = answer_s
+        self._pause_s = pause_s
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -91,6 +95,7 @@ class StreamPort:
             framer = self._framer()
             starts_left = STARTS_MAX if self._start else 0
             due: float | None = loop.time() if self._start else None
+            heard = loop.time()
             while True:
                 if due is not None and loop.time() >= due:
                     if not starts_left:
@@ -101,6 +106,10 @@ class StreamPort:
                     starts_left -= 1
                     due = loop.time() + self._answer_s
                 data = await read_until(connection, due)
+                if data and isinstance(framer, Unprotected) and loop.time() - heard > self._pause_s:
+                    for fault in framer.pause():
+                        self._sink.fault(self.name, fault)
+                heard = loop.time() if data else heard
                 for item in framer.feed(data):
                     match item:
                         case Frame():

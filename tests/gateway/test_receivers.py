@@ -194,6 +194,23 @@ async def test_a_dongle_that_never_answers_is_told_once_and_read_all_the_same() 
     stick.unplug()
 
 
+async def test_a_telegram_that_stops_in_its_middle_does_not_swallow_the_next_one() -> None:
+    stick, sink = Stick(silent, RECEIVERS["rc1180"].baud), Sink()
+    line = SerialLine(stick.path, RECEIVERS["rc1180"].baud)
+    async with running(StreamPort("radio", line, RECEIVERS["rc1180"].framer, sink, pause_s=0.05)):
+        await sink.wait_for("open")
+        stick.write(TELEGRAM[:-3])
+        await asyncio.sleep(0.1)
+        stick.write(TELEGRAM)
+        await sink.wait_for(Frame(TELEGRAM))
+    assert sink.said == [
+        "open",
+        DecodeError("rc1180: 18 bytes of a telegram cut short", TELEGRAM[:-3]),
+        Frame(TELEGRAM),
+    ]
+    stick.unplug()
+
+
 def auto(stick: Stick, sink: Sink) -> AutoPort:
     return on(SerialLine(stick.path, 9600), sink)
 

@@ -169,3 +169,20 @@ def test_no_receiver_takes_a_relayed_telegram_for_noise() -> None:
     assert list(amber.feed(amb.heard(relayed, -64, commands=False))) == [Frame(relayed, -64)]
     assert list(rc1180.Framer().feed(relayed)) == [Frame(relayed)]
     assert list(im871a.Framer().feed(wimod.heard(relayed, -64))) == [Frame(relayed, -64)]
+
+
+def test_a_telegram_cut_short_is_not_filled_up_with_the_next_one() -> None:
+    amber = amb8465.Framer()
+    list(amber.feed(b"".join(amb.answers(amb8465.START, commands=False, rssi=False))))
+    for framer in (amber, rc1180.Framer()):
+        assert list(framer.feed(TELEGRAM[:-3])) == []
+        (fault,) = framer.pause()
+        assert "cut short" in str(fault)
+        assert list(framer.feed(TELEGRAM)) == [Frame(TELEGRAM)]
+
+
+def test_an_rc1180_whose_memory_did_not_come_is_asked_again() -> None:
+    framer = rc1180.Framer()
+    assert list(framer.feed(b">")) == [Request(rc1180.LIST_MEMORY)]
+    list(framer.pause())
+    assert list(framer.feed(b">")) == [Request(rc1180.LIST_MEMORY)]

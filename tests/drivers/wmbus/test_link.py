@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.encode.wmbus import format_a, format_b
-from drivers.model import DecodeError
+from drivers import wmbus
+from drivers.encode.wmbus import format_a, format_b, telegram
+from drivers.model import Address, DecodeError, Frame, State
 from drivers.wmbus import link
 
 GAS_A = bytes.fromhex(
@@ -30,24 +31,23 @@ def test_the_worked_example_of_oms_loses_its_crcs_and_nothing_else() -> None:
 
 
 @given(telegrams)
-def test_both_formats_give_back_the_telegram_they_were_made_of(telegram: bytes) -> None:
-    assert link.without_crcs(format_a(telegram)) == telegram
-    assert link.without_crcs(format_b(telegram)) == telegram
+def test_both_formats_give_back_the_telegram_they_were_made_of(content: bytes) -> None:
+    assert link.without_crcs(format_a(content)) == content
+    assert link.without_crcs(format_b(content)) == content
 
 
 @pytest.mark.parametrize("body", [120, 150])
 def test_the_rewritten_l_field_counts_what_is_left(body: int) -> None:
-    telegram = bytes((body,)) + bytes(body)
-    framed = format_b(telegram)
+    framed = format_b(bytes((body,)) + bytes(body))
     assert framed[0] == len(framed) - 1
     assert link.strip_b(framed)[0] == body
 
 
 @given(telegrams, st.sampled_from([format_a, format_b]), st.integers(0), st.integers(1, 255))
 def test_one_wrong_byte_never_passes_its_crc(
-    telegram: bytes, framing: Callable[[bytes], bytes], place: int, flip: int
+    content: bytes, framing: Callable[[bytes], bytes], place: int, flip: int
 ) -> None:
-    framed = bytearray(framing(telegram))
+    framed = bytearray(framing(content))
     framed[place % len(framed)] ^= flip
     with pytest.raises(DecodeError):
         link.without_crcs(bytes(framed))
@@ -109,3 +109,19 @@ def test_only_three_letters_are_a_maker() -> None:
     assert link.is_maker(GAS[2:4])
     assert not link.is_maker(b"\x00\x00")
     assert not link.is_maker(b"\xff\xff")
+
+
+def test_a_relayed_telegram_gives_the_same_readings() -> None:
+    plain = telegram(Address("wmbus", "deadbeef", "REL", 1, 7), bytes.fromhex("041383580900"), 0x2A)
+    relayed = bytes((plain[0], plain[1] | link.C_RELAYED)) + plain[2:]
+    assert wmbus.decode(Frame(relayed)) == wmbus.decode(Frame(plain))
+    assert str(wmbus.decode(Frame(plain)).address) == "wmbus:REL-deadbeef-01-07"
+
+
+def test_a_key_fits_where_the_address_is_not_unique_worldwide() -> None:
+    key = bytes(range(16))
+    flagged = Address("wmbus", "12345678", "rEL", 1, 7)  # r is 32 above R, which is bit 15 of the M field
+    sent = telegram(flagged, bytes.fromhex("041383580900"), 0x2A, key=key)
+    assert sent[3] & 0x80
+    got = wmbus.decode(Frame(sent), key)
+    assert (got.state, str(got.address)) == (State.DECODED, "wmbus:REL-12345678-01-07")
