@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 
 from drivers.meters import HEADER, Model
-from drivers.model import Function, Medium, Quantity, Reading
+from drivers.model import Function, Medium, Reading
 
 # Device type -> medium (EN 13757-7, device types); the others are OTHER.
 _MEDIA = {
@@ -54,6 +55,7 @@ _LEVELS = {
     Medium.COOLING: ("power", "power_joule"),
     Medium.HEAT_COST: (),
 }
+_INSTANTANEOUS = Function.INSTANTANEOUS
 _OTHER_INDEXES = {"energy", "energy_joule", "volume", "heat_cost"}
 
 
@@ -84,19 +86,19 @@ def main(readings: Iterable[Reading], medium: Medium) -> tuple[Reading, ...]:
     The index is the register of tariff 0 where the meter says it, else all its tariffs.
     """
     readings = tuple(readings)
-    present = [r for r in readings if r.storage == 0 and r.subunit == 0 and r.function is Function.INSTANTANEOUS]
-    registers = {r.register for r in present}
-    chosen = set()
-    for words in (_index_registers(registers, medium), _LEVELS.get(medium, ())):
-        register = next((word for word in words if word in registers), None)
+    present: dict[str, list[int]] = {}  # where each register stands
+    for at, r in enumerate(readings):
+        if not (r.storage or r.subunit) and r.function is _INSTANTANEOUS:
+            present.setdefault(r.register, []).append(at)
+    marked = list(readings)
+    for words in (_index_registers(set(present), medium), _LEVELS.get(medium, ())):
+        register = next((word for word in words if word in present), None)
         if register is not None:
-            tariffs = {r.tariff for r in present if r.register == register}
-            chosen |= {(register, tariff) for tariff in ({0} if 0 in tariffs else tariffs)}
-    stands = [r for r in present if (r.register, r.tariff) in chosen and _is_number(r)]
-    if not stands:
-        return readings
-    marked = {id(r): replace(r, main=True) for r in stands}
-    return tuple(marked.get(id(r), r) for r in readings)
+            places = present[register]
+            for at in [at for at in places if readings[at].tariff == 0] or places:
+                if _is_number(readings[at]):
+                    marked[at] = replace(readings[at], main=True)
+    return tuple(marked)
 
 
 def _index_registers(registers: set[str], medium: Medium) -> tuple[str, ...]:
@@ -107,4 +109,4 @@ def _index_registers(registers: set[str], medium: Medium) -> tuple[str, ...]:
 
 
 def _is_number(reading: Reading) -> bool:
-    return reading.quantity not in (Quantity.TEXT, Quantity.DATE)
+    return isinstance(reading.value, Decimal)

@@ -14,12 +14,14 @@ from drivers.wmbus.devices import medium as medium
 from drivers.wmbus.devices import status_words as status_words
 from drivers.wmbus.values import FIELD_LVAR, FIELDS, Coding, Data, lvar, manufacturer, moment, number, text
 from drivers.wmbus.vif import DataType, Meaning
+from drivers.wmbus.vife import NUMBERS
 
 DIF_IDLE = 0x2F
 DIF_MANUFACTURER = 0x0F
 DIF_MANUFACTURER_MORE = 0x1F
 
 _EXACT = Context(prec=100, traps=[Inexact])
+_NOTHING, _NUMBER, _SIGNED, _FLAGS = Coding.NOTHING, Quantity.NUMBER, DataType.SIGNED, DataType.FLAGS
 _NOW = (Function.INSTANTANEOUS, Function.ERROR)
 
 
@@ -118,7 +120,7 @@ class _Decoder:
         if known.fault is not None:
             raise DecodeError(known.fault, data.raw)
         assert meaning is not None, "a VIF has a meaning or a fault"
-        if meaning.absent or data.coding is Coding.NOTHING:
+        if meaning.absent or data.coding is _NOTHING:
             return None
         if meaning.profile:
             self._profiles.append((meaning, head, data.raw))
@@ -192,7 +194,7 @@ class _Decoder:
 
 def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meaning, Head]:
     """A maker's own VIF as this model means it; a number that is flags has no pattern that means "invalid"."""
-    rule = model.rule(meaning.register, head.tariff)
+    rule = model.rule(meaning.register, head.tariff, head.storage)
     if rule is not None:
         meaning = replace(
             meaning,
@@ -206,13 +208,13 @@ def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meani
 
 
 def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Quantity]:
-    quantity = meaning.quantity
-    match meaning.type:
-        case DataType.SIGNED | DataType.UNSIGNED | DataType.FLAGS:
-            if quantity is Quantity.NUMBER and (data.coding is Coding.TEXT or data.coding is Coding.WIDE):
-                return text(data), Quantity.TEXT
-            exact = number(data, meaning.type is DataType.SIGNED, meaning.type is DataType.FLAGS)
-            return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
+    quantity, type_ = meaning.quantity, meaning.type
+    if type_ in NUMBERS:
+        if quantity is _NUMBER and (data.coding is Coding.TEXT or data.coding is Coding.WIDE):
+            return text(data), Quantity.TEXT
+        exact = number(data, type_ is _SIGNED, type_ is _FLAGS)
+        return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
+    match type_:
         case DataType.MOMENT:
             value = moment(data)
             return value, Quantity.TEXT if isinstance(value, str) else Quantity.DATE
@@ -222,5 +224,5 @@ def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Q
             return manufacturer(data), quantity
         case DataType.BYTES:
             return data.raw.hex() or None, quantity
-        case DataType.SECRET:
+        case _:
             raise DecodeError("an access code is not kept")

@@ -25,6 +25,10 @@ class Coding(Enum):
     WIDE = auto()  # binary by LVAR: may be a number or a container
 
 
+# A member looked up in its Enum costs as much as decoding an integer (Python 3.11), and numbers are most of the data.
+_BINARY, _WIDE, _BCD, _BCD_NEGATIVE = Coding.BINARY, Coding.WIDE, Coding.BCD, Coding.BCD_NEGATIVE
+
+
 class Data(NamedTuple):
     coding: Coding
     raw: bytes
@@ -67,23 +71,21 @@ def lvar(length: int) -> tuple[Coding, int] | None:
 
 def number(data: Data, signed: bool = True, flags: bool = False) -> Decimal | None:
     """The number, or None where the data type's own "invalid" stands. DecodeError for what is no number."""
-    raw = data.raw
-    match data.coding:
-        case Coding.BINARY | Coding.WIDE:
-            if len(raw) > NUMBER_BYTES_MAX:
-                raise DecodeError(f"{len(raw)} bytes, a number has {NUMBER_BYTES_MAX} at most", raw)
-            value = int.from_bytes(raw, "little", signed=signed)
-            if not raw or (not flags and value == _invalid(len(raw), signed)):
-                return None
-            return Decimal(value)
-        case Coding.BCD | Coding.BCD_NEGATIVE:
-            return _bcd(raw, data.coding is Coding.BCD_NEGATIVE)
-        case Coding.REAL:
-            return _real(raw)
-        case Coding.TEXT:
-            raise DecodeError("text where a number was expected", raw)
-        case Coding.NOTHING:
+    coding, raw = data
+    if coding is _BINARY or coding is _WIDE:
+        if len(raw) > NUMBER_BYTES_MAX:
+            raise DecodeError(f"{len(raw)} bytes, a number has {NUMBER_BYTES_MAX} at most", raw)
+        value = int.from_bytes(raw, "little", signed=signed)
+        if not raw or (not flags and value == _invalid(len(raw), signed)):
             return None
+        return Decimal(value)
+    if coding is _BCD or coding is _BCD_NEGATIVE:
+        return _bcd(raw, coding is _BCD_NEGATIVE)
+    if coding is Coding.REAL:
+        return _real(raw)
+    if coding is Coding.TEXT:
+        raise DecodeError("text where a number was expected", raw)
+    return None
 
 
 def text(data: Data) -> str | None:
@@ -205,7 +207,7 @@ def _invalid(size: int, signed: bool) -> int:
 
 def _bcd(raw: bytes, negative: bool) -> Decimal | None:
     digits = raw[::-1].hex()
-    if not digits or set(digits) == {"f"}:
+    if not digits.strip("f"):
         return None
     if digits[0] == "f":
         digits, negative = digits[1:], not negative

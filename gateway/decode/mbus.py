@@ -5,18 +5,18 @@ from typing import TextIO
 
 from drivers import mbus
 from drivers.model import DecodeError, Frame
-from gateway.decode.readings import JsonObject, refusal_json, telegram_json
+from gateway.decode.readings import refusal_line, telegram_line
 
 
 def run(stdin: TextIO, stdout: TextIO) -> None:
     """Answer every line that is not blank, in order, never fewer."""
     for line in stdin:
         if line.strip():
-            stdout.write(json.dumps(_answer(line), ensure_ascii=False) + "\n")
+            stdout.write(_answer(line))
             stdout.flush()
 
 
-def _answer(line: str) -> JsonObject:
+def _answer(line: str) -> str:
     """What became of one request line: {"frame": hex, "key": hex or null, may be left out}."""
     try:
         request = json.loads(line)
@@ -24,9 +24,9 @@ def _answer(line: str) -> JsonObject:
             raise DecodeError("a JSON object is needed")
         key = request.get("key")
         frame = Frame(_hex(request.get("frame"), "frame"))
-        return telegram_json(mbus.decode(frame, _hex(key, "key") if key else None))
+        return telegram_line(mbus.decode(frame, _hex(key, "key") if key else None))
     except (DecodeError, ValueError) as fault:
-        return refusal_json(str(fault))
+        return refusal_line(str(fault))
 
 
 def _hex(text: object, what: str) -> bytes:
