@@ -19,7 +19,7 @@ HEADER = "header"  # the status byte of the transport layer's header, as a sourc
 _ANY = "*"
 _PLAIN = "_words.toml"
 _MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "status", "history"}
-_REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "as_tariff"}
+_REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "storages", "as_tariff"}
 _STATUS_KEYS = {"from", "kind", "bytes", "mask", "quiet", "codes"}
 
 
@@ -28,8 +28,8 @@ class Rule:
     """What a register that the standard leaves open is in a model. None: as the standard has it.
 
     Value in the quantity's unit = data * factor. `data_type` is a word of the standard's: signed, unsigned, flags, text,
-    bytes. The rule holds for `tariff`; with `as_tariff` the maker used the tariff to count something else (phases), and
-    the name says it.
+    bytes. The rule holds for `tariff` and from the first to the last of `storages`; with `as_tariff` the maker used the
+    tariff to count something else (phases), and the name says it.
     """
 
     name: str
@@ -37,7 +37,12 @@ class Rule:
     factor: Decimal | None = None
     data_type: str | None = None
     tariff: int | None = None
+    storages: tuple[int, int] | None = None
     as_tariff: int | None = None
+
+    def holds(self, tariff: int, storage: int) -> bool:
+        first, last = self.storages or (storage, storage)
+        return self.tariff in (None, tariff) and first <= storage <= last
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +107,10 @@ class Model:
     flags: tuple[Flags, ...] = ()
     history: History | None = None
 
-    def rule(self, register: str, tariff: int) -> Rule | None:
+    def rule(self, register: str, tariff: int, storage: int) -> Rule | None:
         """What the register of the standard's name means in this model."""
         for name, rule in self.rules:
-            if name == register and rule.tariff in (None, tariff):
+            if name == register and rule.holds(tariff, storage):
                 return rule
         return None
 
@@ -207,8 +212,18 @@ def _rule(where: str, row: dict[str, Any]) -> Rule:
         Decimal(row["factor"]) if "factor" in row else None,
         row.get("type"),
         row.get("tariff"),
+        _storages(where, row),
         row.get("as_tariff"),
     )
+
+
+def _storages(where: str, row: dict[str, Any]) -> tuple[int, int] | None:
+    if "storages" not in row:
+        return None
+    if len(row["storages"]) != 2:
+        raise ValueError(f"{where}: storages: the first and the last are needed, not {row['storages']}")
+    first, last = row["storages"]
+    return first, last
 
 
 def _quantity(where: str, row: dict[str, Any]) -> Quantity | None:

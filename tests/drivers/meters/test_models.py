@@ -83,7 +83,7 @@ def test_bits_above_a_makers_mask_are_no_alarm() -> None:
 
 def test_a_makers_unit_replaces_the_standards() -> None:
     (reading,) = hear(Address("wmbus", "12345678", "AXI", 0x01, 0x07), "01FD74 5A").readings
-    assert (reading.register, reading.quantity, reading.value) == ("battery_remaining", Quantity.RATIO, 90)
+    assert (reading.register, reading.quantity, reading.value) == ("battery_remaining", Quantity.RATIO, Decimal(90))
 
 
 def test_tariffs_that_count_phases_become_names_on_a_wired_bus_too() -> None:
@@ -100,6 +100,13 @@ def test_tariffs_that_count_phases_become_names_on_a_wired_bus_too() -> None:
         ("energy_forward", 0, 1): Decimal(7_928_300),
     }
     assert [(r.register, r.tariff) for r in heard.readings if r.main] == [("energy_forward", 0)]
+
+
+def test_a_rule_may_hold_for_some_storages_only() -> None:
+    meter = Address("wmbus", "12345678", "EFE", 0x31, 0x08)
+    said = values(hear(meter, "036E 010000  436E 020000  C2016E FDFF  82026E 0400"))
+    assert said["heat_cost", 1, 0] == 2
+    assert (said["heat_cost_of_half_month", 3, 0], said["heat_cost_of_half_month", 4, 0]) == (-3, 4)
 
 
 # history: 20 L now, clock 23.9.2022; the set date's value is 10 L on 31.12.2021
