@@ -21,6 +21,8 @@ STARTS_MAX = 4
 ANSWER_S = 1.0
 # The longest telegram takes 0.3 s at 9600 baud. What stopped in its middle for longer will not go on.
 PAUSE_S = 1.0
+# A stick that hangs, or lost its settings, is as silent as a house without meters: after this long it is asked again.
+SILENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class StreamPort:
     """One listening line: opens it, talks with the receiver that is there, and cuts what comes into frames.
 
     `start` is written when the line opens, and again while no receiver said who it is; then what comes is read all
-    the same, since a line may carry one direction only. `known` is what is known of it before it said so.
+    the same, since a line may carry one direction only. One that answered once and then no longer does is a lost line.
+    `known` is what is known of the receiver before it said so.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class StreamPort:
         known: Identity | None = None,
         answer_s: float = ANSWER_S,
         pause_s: float = PAUSE_S,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self.name = name
         self._line = line
@@ -84,6 +88,7 @@ class StreamPort:
         self._known = known
         self._answer_s = answer_s
         self._pause_s = pause_s
+        self._silence_s = silence_s
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -93,23 +98,30 @@ class StreamPort:
             if self._known is not None:
                 self._sink.identified(self.name, self._known)
             framer = self._framer()
-            starts_left = STARTS_MAX if self._start else 0
-            due: float | None = loop.time() if self._start else None
+            starts_left, answered = STARTS_MAX, False
+            due = loop.time() if self._start else None
             heard = loop.time()
             while True:
                 if due is not None and loop.time() >= due:
-                    if not starts_left:
+                    if starts_left:
+                        framer = framer if starts_left < STARTS_MAX else self._framer()
+                        connection.write(self._start)
+                        starts_left -= 1
+                        due = loop.time() + self._answer_s
+                    elif answered:
+                        raise OSError("the receiver no longer answers")
+                    else:
                         self._sink.fault(self.name, DecodeError("the receiver did not answer; what it sends is read"))
                         due = None
-                        continue
-                    connection.write(self._start)
-                    starts_left -= 1
-                    due = loop.time() + self._answer_s
                 data = await read_until(connection, due)
-                if data and isinstance(framer, Unprotected) and loop.time() - heard > self._pause_s:
+                now = loop.time()
+                if data and isinstance(framer, Unprotected) and now - heard > self._pause_s:
                     for fault in framer.pause():
                         self._sink.fault(self.name, fault)
-                heard = loop.time() if data else heard
+                if data:
+                    heard = now
+                    if answered and starts_left == STARTS_MAX:
+                        due = now + self._silence_s
                 for item in framer.feed(data):
                     match item:
                         case Frame():
@@ -119,10 +131,11 @@ class StreamPort:
                         case Request():
                             connection.write(item.data)
                             if due is not None:
-                                due = loop.time() + self._answer_s
+                                due = now + self._answer_s
                         case Identity():
                             self._sink.identified(self.name, item)
-                            due = None
+                            starts_left, answered = STARTS_MAX, True
+                            due = now + self._silence_s
         finally:
             connection.close()
 

@@ -87,15 +87,15 @@ class Stick:
         self.path = os.ttyname(self._slave)
         self._answers = answers
         self._speed = getattr(termios, f"B{baud}")
-        self._deaf = deaf
+        self.deaf = deaf
         asyncio.get_running_loop().add_reader(self._master, self._asked)
 
     def _asked(self) -> None:
         request = os.read(self._master, 4096)
         if termios.tcgetattr(self._slave)[4] != self._speed:
             return
-        if self._deaf:
-            self._deaf -= 1
+        if self.deaf:
+            self.deaf -= 1
             return
         for answer in self._answers(request):
             self.write(answer)
@@ -191,6 +191,35 @@ async def test_a_dongle_that_never_answers_is_told_once_and_read_all_the_same() 
         stick.write(im871a.heard(TELEGRAM, RSSI_DBM))
         await sink.wait_for(Frame(TELEGRAM, RSSI_DBM))
     assert sink.said == ["open", fault, Frame(TELEGRAM, RSSI_DBM)]
+    stick.unplug()
+
+
+@every_dongle
+async def test_a_dongle_that_was_silent_for_long_is_asked_again_and_goes_on(name: str) -> None:
+    answers, heard, identity = DONGLES[name]
+    stick, sink, receiver = Stick(answers, RECEIVERS[name].baud), Sink(), RECEIVERS[name]
+    line = SerialLine(stick.path, receiver.baud)
+    port = StreamPort("radio", line, receiver.framer, sink, receiver.start, answer_s=0.2, silence_s=0.1)
+    async with running(port):
+        await sink.wait_for(identity)
+        sink.said.clear()
+        await sink.wait_for(identity)
+        stick.write(heard)
+        await sink.wait_for(Frame(TELEGRAM, RSSI_DBM))
+    assert not [fault for fault in sink.said if isinstance(fault, DecodeError)]
+    stick.unplug()
+
+
+async def test_a_dongle_that_hangs_is_a_lost_line() -> None:
+    answers, _, identity = DONGLES["im871a"]
+    stick, sink, receiver = Stick(answers, RECEIVERS["im871a"].baud), Sink(), RECEIVERS["im871a"]
+    line = SerialLine(stick.path, receiver.baud)
+    port = StreamPort("radio", line, receiver.framer, sink, receiver.start, answer_s=0.1, silence_s=0.05)
+    task = asyncio.create_task(port.run())
+    await sink.wait_for(identity)
+    stick.deaf = 100
+    with pytest.raises(OSError, match="no longer answers"):
+        await task
     stick.unplug()
 
 
