@@ -18,7 +18,7 @@ from webui import charts, days, shown
 from webui.page import HOUSE, render, see, words_of
 from webui.shown import Scale
 from webui.taken import Taken, amounts, taken
-from webui.today import hour_edges
+from webui.today import cell, hour_edges
 from webui.words import Words, plain
 
 HALF_HOUR_S = 1800
@@ -337,7 +337,7 @@ def table(words: Words, view: PointView, period: Period, found: Taken, before: T
         rows.append(
             TableRow(
                 label,
-                None if value is None else scale.number(words, value),
+                None if value is None else cell(words, found, slot, scale.number(words, value)),
                 None if earlier is None else scale.number(words, earlier),
                 link if value is not None else None,
             )

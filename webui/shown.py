@@ -105,7 +105,7 @@ def maker(address: str) -> str:
     return parts[0] if len(parts) == 4 else ""
 
 
-WIRED, NO_SIGNAL = mark("by wire"), mark("no signal measured")
+WIRED, NO_SIGNAL = mark("by wire"), mark("not measured")
 # dBm at the receiver; a wireless M-Bus stick loses telegrams below about -100
 _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fair")))
 

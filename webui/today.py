@@ -321,6 +321,13 @@ def captions(words: Words, today: Today) -> list[Markup]:
     return said
 
 
+def cell(words: Words, found: Taken, slot: int, number: str) -> str:
+    """A number of a table; of a slot that is not over, up to when it counts."""
+    if slot != found.running:
+        return number
+    return str(words.say("%(what)s (up to %(time)s)", what=number, time=words.clock(found.end)))
+
+
 @dataclass(frozen=True, slots=True)
 class HoursTable:
     """The drawings as figures: a column a metering point, a row an hour."""
@@ -341,7 +348,7 @@ def hours_table(words: Words, found: Sequence[Today]) -> HoursTable | None:
         cells = []
         for today, scale in zip(with_hours, scales, strict=True):
             value = today.day.values[slot]
-            cells.append(None if value is None else scale.number(words, value))
+            cells.append(None if value is None else cell(words, today.day, slot, scale.number(words, value)))
         span = f"{words.clock(bounds[slot])} – {words.clock(bounds[slot + 1])}"
         rows.append((span, cells))
     names = [

@@ -7,6 +7,7 @@ import pytest
 from yarl import URL
 
 from tests.webui.home import CLEAR, KEY, LOCKED, Home, at, furnish, open_home, read, water_frame
+from webui.assets import FOLDER
 
 PAGES = ("/", "/history/maison", "/history/maison?by=day", "/history/maison?by=year", "/history/chauffage?by=day",
          "/meters", "/data", "/box", "/settings")  # fmt: skip
@@ -61,6 +62,7 @@ async def test_a_silent_meter_says_since_when_and_its_day_stops_there(home: Home
     text = read(await home.text("/")).text
     assert "muet depuis 15\u00a0h\u00a030" in text
     assert "Jusqu’à 15\u00a0h\u00a030" in text
+    assert "0,5 (jusqu’à 15\u00a0h\u00a030)" in text  # the table does not pass off half an hour as a whole one
     page = await home.text("/")
     card = page[page.index('data-fresh="card-chauffage"') :]
     assert 'class="gap"' in card[: card.index("</article>")]
@@ -108,6 +110,21 @@ async def test_a_period_that_cannot_be_is_not_found(home: Home, query: str) -> N
 
 async def test_an_unknown_page_is_said_in_a_sentence(home: Home) -> None:
     assert "Ce boîtier n’a pas cette page." in read(await home.text("/nowhere", status=404)).text
+
+
+async def test_every_class_of_a_page_has_its_place_in_the_style(home: Home) -> None:
+    style = (FOLDER / "releve.css").read_text(encoding="utf-8")
+    depth = 0
+    for character in re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL):
+        depth += (character == "{") - (character == "}")
+        assert 0 <= depth <= 2  # a rule, at most inside one @media
+    assert depth == 0
+    home.house.collect.frame("radio", water_frame(LOCKED, 84_120, KEY))
+    styled = set(re.findall(r"\.([a-z][\w-]*)", style))
+    for path in (*PAGES, f"/meters/add?address={LOCKED}", "/nowhere"):
+        async with home.client.get(path) as answer:
+            used = {name for names in re.findall(r'class="([^"]*)"', await answer.text()) for name in names.split()}
+        assert used - styled == set(), path
 
 
 async def test_no_link_of_a_page_leads_out_of_the_box(home: Home) -> None:
