@@ -16,7 +16,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
-	@command -v chromium >/dev/null || tools/install chromium fonts-dejavu-core
+	@tools/install chromium libatomic1 # the second for Playwright's driver
 	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/integration $(ARGS)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
