@@ -142,7 +142,8 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
         return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
     if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
         formats.learn(content)
-    read = makers.tail(replace(read, readings=history.dated(read.readings, model)), model)
+    dated = history.dated(read.readings, model)
+    read = makers.tail(read if dated is read.readings else replace(read, readings=dated), model)
     readings = records.main(read.readings, medium)
     telegram = Telegram(
         address,

@@ -1,6 +1,7 @@
 """Dates of past values that come without one: month ends counted back from a date the meter does state."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -8,20 +9,24 @@ from itertools import pairwise
 from drivers.meters import History, Model
 from drivers.model import Function, Kind, Quantity, Reading
 from drivers.wmbus.makers.parts import TARGET_DATE, month_end
+from drivers.wmbus.records import Records
 
 MONTHS_MAX = 60
 CLOCKS = ("date_time", "date")
 INTERVAL = "storage_interval_months"
 
 
-def dated(readings: tuple[Reading, ...], model: Model | None) -> tuple[Reading, ...]:
-    """The readings, and a date for each past value whose moment is sure."""
-    for reading in readings:
-        if reading.register == INTERVAL and isinstance(reading.value, Decimal):
-            return readings + tuple(_by_interval(readings, reading.storage, int(reading.value)))
+def dated(read: Records, model: Model | None) -> Records:
+    """The records, and a date for each past value whose moment is sure."""
+    found: Iterable[Reading] = ()
     if model is not None and model.history is not None:
-        return readings + tuple(_by_clock(readings, model.history))
-    return readings
+        found = _by_clock(read.readings, model.history)
+    for reading in read.readings:
+        if reading.register == INTERVAL and isinstance(reading.value, Decimal):
+            found = _by_interval(read.readings, reading.storage, int(reading.value))
+            break
+    dates = tuple(found)
+    return replace(read, readings=read.readings + dates) if dates else read
 
 
 def _by_interval(readings: tuple[Reading, ...], base: int, months: int) -> Iterable[Reading]:
