@@ -175,7 +175,7 @@ def _records(layers: Layers, primary: Address, key: bytes | None) -> Telegram:
         return replace(telegram, state=State.UNSUPPORTED, error=f"security mode {tpl.mode}: {read.faults[0]}")
     if read.torn is not None:
         return replace(telegram, state=State.INVALID, faults=read.faults, error=str(read.torn))
-    read = makers.tail(replace(read, readings=history.dated(read.readings, model)), model)
+    read = makers.tail(history.dated(read, model), model)
     telegram = replace(
         telegram,
         readings=records.main(read.readings, medium),

@@ -142,8 +142,7 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
         return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
     if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
         formats.learn(content)
-    dated = history.dated(read.readings, model)
-    read = makers.tail(read if dated is read.readings else replace(read, readings=dated), model)
+    read = makers.tail(history.dated(read, model), model)
     readings = records.main(read.readings, medium)
     telegram = Telegram(
         address,
