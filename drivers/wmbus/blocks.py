@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from drivers.model import DecodeError, Function, Quantity
 from drivers.wmbus import vife
+from drivers.wmbus.values import FIELDS, Coding
 from drivers.wmbus.vif import FB, FD, FD_FD, PLAIN, PRIMARY, Meaning
 
 BLOCKS_MAX = 2048  # rows of bytes kept with their meaning; a meter has a dozen
@@ -37,12 +38,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`size` bytes before the data, and what they mean: `meaning`, or the `fault` that keeps it from being used."""
+    """`size` bytes before the data, and what they mean: `meaning`, or the `fault` that keeps it from being used.
+
+    The data have `data_bytes` in `coding`; None: their first byte, LVAR, says both.
+    """
 
     size: int
     head: Head
     meaning: Meaning | None
     fault: str | None
+    coding: Coding
+    data_bytes: int | None
 
 
 def block(data: bytes, at: int) -> Block:
@@ -96,7 +102,8 @@ class _Cursor:
 def _parse(cursor: _Cursor) -> Block:
     head = _head(cursor)
     meaning, fault = _meaning(cursor, head.storage > 0)
-    return Block(cursor.at, head, meaning, fault)
+    coding, data_bytes = FIELDS.get(head.field, (Coding.NOTHING, None))
+    return Block(cursor.at, head, meaning, fault, coding, data_bytes)
 
 
 def _head(cursor: _Cursor) -> Head:

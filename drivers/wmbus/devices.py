@@ -69,6 +69,8 @@ def status_words(status: int, model: Model | None = None) -> tuple[str, ...]:
 
     Bits that the model gives a sense of its own have that one only.
     """
+    if not status:
+        return ()
     words: list[str] = []
     for flags in model.status(HEADER, 1) if status and model is not None else ():
         words += flags.words(status)

@@ -12,7 +12,7 @@ from drivers.wmbus.blocks import DATES, TARGET_DATE, Head, TornError, block
 from drivers.wmbus.devices import main as main
 from drivers.wmbus.devices import medium as medium
 from drivers.wmbus.devices import status_words as status_words
-from drivers.wmbus.values import FIELD_LVAR, FIELDS, Coding, Data, lvar, manufacturer, moment, number, text
+from drivers.wmbus.values import Coding, Data, lvar, manufacturer, moment, number, text
 from drivers.wmbus.vif import DataType, Meaning
 from drivers.wmbus.vife import NUMBERS
 
@@ -79,9 +79,10 @@ class _Decoder:
         torn: DecodeError | None = None
         manufacturer_data = b""
         count = 0
-        while self._at < len(self._bytes):
+        data, end = self._bytes, len(self._bytes)
+        while self._at < end:
             start = self._at
-            dif = self._bytes[start]
+            dif = data[start]
             if dif == DIF_IDLE:
                 self._at += 1
                 continue
@@ -90,8 +91,8 @@ class _Decoder:
             fault: DecodeError | None = None
             if dif in (DIF_MANUFACTURER, DIF_MANUFACTURER_MORE):
                 more = dif == DIF_MANUFACTURER_MORE
-                manufacturer_data = self._bytes[start + 1 :]
-                self._at = len(self._bytes)
+                manufacturer_data = data[start + 1 :]
+                self._at = end
             else:
                 try:
                     reading = self._record()
@@ -102,7 +103,7 @@ class _Decoder:
                     faults.append(fault)
                     if isinstance(error, TornError):
                         torn = fault
-                        self._at = len(self._bytes)
+                        self._at = end
             if self._spans is not None:
                 self._spans.append(Span(start, self._at, reading, fault))
         for meaning, head, raw in self._profiles:
@@ -115,12 +116,16 @@ class _Decoder:
     def _record(self) -> Reading | None:
         known = block(self._bytes, self._at)
         self._at += known.size
-        head, meaning = known.head, known.meaning
-        data = self._data(head.field)
+        head, meaning, coding = known.head, known.meaning, known.coding
+        if known.data_bytes is None:
+            coding, data_bytes = self._lvar()
+            data = Data(coding, self._take(data_bytes))
+        else:
+            data = Data(coding, self._take(known.data_bytes))
         if known.fault is not None:
             raise DecodeError(known.fault, data.raw)
         assert meaning is not None, "a VIF has a meaning or a fault"
-        if meaning.absent or data.coding is _NOTHING:
+        if meaning.absent or coding is _NOTHING:
             return None
         if meaning.profile:
             self._profiles.append((meaning, head, data.raw))
@@ -146,16 +151,12 @@ class _Decoder:
         if not flags and value and head.function is Function.INSTANTANEOUS:
             self._status.append(f"error flags {int(value):#x}")
 
-    def _data(self, field: int) -> Data:
-        if field != FIELD_LVAR:
-            coding, size = FIELDS[field]
-            return Data(coding, self._take(size))
+    def _lvar(self) -> tuple[Coding, int]:
         length = self._take(1)[0]
         known = lvar(length)
         if known is None:
             raise TornError(f"LVAR {length:02X} is reserved")
-        coding, size = known
-        return Data(coding, self._take(size))
+        return known
 
     def _take(self, count: int) -> bytes:
         start = self._at

@@ -99,11 +99,11 @@ def open_content(layers: Layers, key: bytes | None) -> Opened | Shut:
         return Shut(State.UNSUPPORTED, f"security mode {tpl.mode}" + (f" ({name})" if name else ""))
     fault = mode.fault(layers)
     if fault is None:
-        for each in (key, *default_keys(layers.meter, tpl.mode)):
-            if each is not None and len(each) == mode.key_bytes:
-                opened = mode.open(layers, each)
-                if opened is not None:
-                    return opened
+        if key is not None and len(key) == mode.key_bytes and (opened := mode.open(layers, key)):
+            return opened
+        for default in default_keys(layers.meter, tpl.mode):
+            if opened := mode.open(layers, default):
+                return opened
     if mode.clear(layers):
         return Opened(layers.payload, sure=False)  # announced as encrypted, sent in clear
     return fault or _refused(key, mode.key_bytes, f"mode {tpl.mode}")

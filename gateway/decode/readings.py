@@ -22,7 +22,7 @@ def telegram_line(telegram: Telegram) -> str:
     status = _json(telegram.status) if telegram.status else "[]"
     error = "null" if telegram.error is None else _json(telegram.error)
     return (
-        f'{{"state": "{telegram.state.value}", "meter": {_meter(telegram.address, telegram.medium)}, '
+        f'{{"state": "{telegram.state}", "meter": {_meter(telegram.address, telegram.medium)}, '
         f'"readings": [{readings}], "status": {status}, "error": {error}}}\n'
     )
 
