@@ -153,6 +153,7 @@ async def measure(listen_s: float) -> None:
         wires = {port: PtyWire(folder / port) for port in ("linky", "radio", "bus")}
         playing = asyncio.create_task(play(wires))
         starts = []
+        rss = peak = 0.0
         for _ in range(STARTS):
             gateway = await asyncio.to_thread(Gateway, configuration(folder, wires, bus=False))
             starts.append(gateway.start_s)

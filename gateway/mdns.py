@@ -35,9 +35,9 @@ async def announce(port: int, dwelling_name: str) -> None:
 
 
 def _addresses(adapters: Iterable[object]) -> list[bytes]:
-    found = []
-    for adapter in adapters:
-        for ip in getattr(adapter, "ips", ()):
-            if isinstance(ip.ip, str) and not ip.ip.startswith(("127.", "169.254.")):
-                found.append(socket.inet_aton(ip.ip))
-    return found
+    return [
+        socket.inet_aton(ip.ip)
+        for adapter in adapters
+        for ip in getattr(adapter, "ips", ())
+        if isinstance(ip.ip, str) and not ip.ip.startswith(("127.", "169.254."))
+    ]

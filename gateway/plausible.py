@@ -1,6 +1,7 @@
 """Whether an index may be believed: one that runs backwards or leaps is held until the meter insists."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 
 from drivers.model import Quantity
@@ -77,5 +78,4 @@ class IndexWatch:
 
 
 def _less(value: int, exponent: int, other: int, other_exponent: int) -> bool:
-    low = min(exponent, other_exponent)
-    return value * 10 ** (exponent - low) < other * 10 ** (other_exponent - low)
+    return Decimal(value).scaleb(exponent) < Decimal(other).scaleb(other_exponent)
