@@ -12,6 +12,7 @@ from typing import Any
 
 from drivers.model import Medium, Quantity
 
+PATTERN_FIELDS = 3  # manufacturer, version, device type
 MODELS_MAX = 1024  # models kept as read; a stairwell has some dozens
 
 HEADER = "header"  # the status byte of the transport layer's header, as a source of status bits
@@ -121,13 +122,15 @@ class Model:
 
 @lru_cache(maxsize=MODELS_MAX)
 def model(manufacturer: str, version: int, device_type: int) -> Model | None:
-    """The model, or None where nothing is known beside the standard."""
-    for meters, found, _ in _family(manufacturer):
-        for pattern in meters:
+    """The model, or None where nothing is known beside the standard. A pattern that says more goes before one with `*`."""
+    best: Model | None = None
+    fewest = PATTERN_FIELDS
+    for patterns, found, _ in _family(manufacturer):
+        for pattern in patterns:
             maker, a, b = pattern.split("-")
-            if maker == manufacturer and _fits(a, version) and _fits(b, device_type):
-                return found
-    return None
+            if pattern.count(_ANY) < fewest and maker == manufacturer and _fits(a, version) and _fits(b, device_type):
+                best, fewest = found, pattern.count(_ANY)
+    return best
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ def with_coding() -> list[Address]:
     for name in meters.files():
         patterns, model, _ = meters.read(name)
         if model.coding:
-            maker, version, device_type = patterns[0].split("-")
+            maker, version, device_type = patterns[0].replace("*", "07").split("-")
             found.append(Address("wmbus", "12345678", maker, int(version, 16), int(device_type, 16)))
     return found
 

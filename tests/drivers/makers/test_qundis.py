@@ -66,6 +66,10 @@ def test_a_heat_meter_says_its_unit(vif: int, register: str, value: int) -> None
     assert said[register, 0] == Decimal(3 * value)
 
 
+def test_a_version_nobody_has_met_is_read_too() -> None:
+    assert values(hear(0x77, 0x07, block(0x13, 1991, 1791, 1791, [NONE] * 12)))["volume", 0] == 1991
+
+
 def test_an_encrypted_block_is_said_and_the_clock_is_still_read() -> None:
     sent = bytearray(block(0x6E, 97, 270, 97, [0] * 12))
     sent[4], sent[9] = 0x35, 0x99

@@ -62,9 +62,18 @@ def test_a_meter_is_found_by_its_maker_version_and_type() -> None:
     found = meters.model("KAM", 0x34, 0x0C)
     assert found is not None
     assert found.name == "Kamstrup MULTICAL, heat and cooling"
-    assert meters.model("KAM", 0xEE, 0x0C) is None
+    assert meters.model("KAM", 0xEE, 0x37) is None
     assert meters.model("KA", 0x34, 0x0C) is None
     assert meters.model("../", 0, 0) is None
+
+
+def test_an_unknown_version_gets_what_the_maker_does_in_all_its_meters_and_no_more() -> None:
+    known, other = meters.model("KAM", 0x34, 0x0C), meters.model("KAM", 0xEE, 0x0C)
+    assert known is not None
+    assert other is not None
+    assert other.status("manufacturer_22", 4) == known.status("manufacturer_22", 4)
+    assert known.status("error_flags", 2)
+    assert not other.status("error_flags", 2)
 
 
 def test_a_makers_formats_are_those_of_all_its_models() -> None:
