@@ -95,6 +95,7 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
             fetch = f"import urllib.request as r; print(r.urlopen('http://{BOX_IP}:8080/', timeout=10).status)"
             page, _ = within(LAN, sys.executable, "-c", fetch).communicate(timeout=30)
             assert page.strip() == "200"
+            learnt, _ = within(LAN, sys.executable, str(HERE / "find_box.py"), LAN_IP).communicate(timeout=60)
             time.sleep(WATCH_S)
             assert gateway.poll() is None
             sniffer.terminate()
@@ -103,6 +104,12 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
             for process in processes:
                 process.terminate()
                 process.communicate(timeout=10)
+    host, *services = sorted(learnt.splitlines(), key=lambda line: not line.startswith("releve.local"))
+    assert host == f"releve.local {BOX_IP}"
+    assert sorted(line.split("._", 1)[1] for line in services) == [
+        f"{service}._tcp.local. {BOX_IP}:8080 {{'path': '/', 'txtvers': '1'}}" for service in ("http", "releve")
+    ]
+    assert "12345678" not in learnt, "no meter is named to the whole LAN"
     assert any(line.startswith("udp") and line.endswith(" 5353") for line in packets), "mDNS was announced"
     assert any(line.startswith("tcp") and line.endswith(" 9000") for line in packets), "the radio was listened to"
     assert [line for line in packets if line.split()[1] != LAN_IP and not stays_home(line)] == []
