@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import tty
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import pytest
 
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
-from gateway.ports.stream import SerialLine, StreamPort, TcpLine, probe
+from gateway.ports.stream import SerialLine, StreamPort, TcpLine, explain, probe
 
 
 class Lines:
@@ -125,3 +126,10 @@ def test_a_file_that_is_no_serial_line_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(OSError, match=r"notes\.txt: "):
         probe(SerialLine(str(tmp_path / "notes.txt"), 9600))
+
+
+def test_a_device_without_permission_says_which_group_to_join() -> None:
+    said = explain("/dev/ttyNONE0", errno.EACCES, "denied")
+    assert said == (
+        "/dev/ttyNONE0: not permitted; add the user to the group dialout: sudo usermod -aG dialout $USER, then log in again"
+    )
