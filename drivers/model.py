@@ -17,6 +17,10 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
+# What a value of each kind is.
+_HELD: dict[Kind, type] = {Kind.INDEX: Decimal, Kind.LEVEL: Decimal, Kind.DATE: date, Kind.TEXT: str}
+
+
 class Quantity(Enum):
     """What is measured. Each member fixes its word, its unit and its kind, so a reading cannot carry another unit.
 
@@ -168,14 +172,8 @@ class Reading:
     at: datetime | None = None
 
     def __post_init__(self) -> None:
-        match self.quantity.kind:
-            case Kind.INDEX | Kind.LEVEL:
-                assert isinstance(self.value, Decimal), self
-                assert self.value.is_finite(), self
-            case Kind.DATE:
-                assert isinstance(self.value, date), self
-            case Kind.TEXT:
-                assert isinstance(self.value, str), self
+        assert isinstance(self.value, _HELD[self.quantity.kind]), self
+        assert not isinstance(self.value, Decimal) or self.value.is_finite(), self
 
 
 @dataclass(frozen=True, slots=True)
