@@ -22,6 +22,9 @@ DEFAULT_KEYS = (bytes.fromhex("39BC8A10E66D83F8"), bytes.fromhex("51728910E66D83
 
 HALF_YEAR_S = 15_778_800
 PRIOS_CHECK = 0x4B
+LITRES_MAX = 10**9  # more is a wrong key: the check byte alone lets one of 256 pass
+LITRES_A_MONTH_MAX = 10**8
+NO_DATE = (b"\x00\x00", b"\xff\xff")
 HEADER_BYTES = 5  # CI and four bytes in clear, before what is encrypted
 GENERAL_ALARM = 0x80
 
@@ -121,9 +124,17 @@ def _real_data(layers: Layers) -> bool:
 def _prios(heard: Heard, keys: Iterable[bytes]) -> Said | None:
     for key in keys:
         plain = cipher(key, heard)
-        if plain[0] == PRIOS_CHECK and len(plain) >= 5:
+        if plain[0] == PRIOS_CHECK and len(plain) >= 5 and _plausible(plain):
             return _prios_said(heard, plain)
     return None
+
+
+def _plausible(plain: bytes) -> bool:
+    total = little(plain, 1, 4)
+    if len(plain) < 11:
+        return total <= LITRES_MAX
+    dated = plain[9:11] in NO_DATE or date_g(plain[9:11]) is not None
+    return dated and total <= LITRES_MAX and abs(total - little(plain, 5, 4)) <= LITRES_A_MONTH_MAX
 
 
 def _prios_said(heard: Heard, plain: bytes) -> Said:

@@ -117,6 +117,11 @@ def test_na_1_says_now_and_a_past_value_with_its_time() -> None:
     assert heard.status == ("leak", "under flow (earlier)")  # summer time, in the flags, is no fault
 
 
+@pytest.mark.parametrize(("total", "used"), [(200_000_000, 0), (10, 11)])
+def test_na_1_that_no_flat_can_have_used_is_unsupported(total: int, used: int) -> None:
+    assert wmbus.decode(na_1(total, used, 5)).state is State.UNSUPPORTED
+
+
 def test_na_1_with_a_key_of_its_own() -> None:
     sent = na_1(345_312, 44_693, 545, key=KEY)
     assert wmbus.decode(sent).state is State.UNSUPPORTED

@@ -78,6 +78,18 @@ def test_prios_says_volume_now_and_at_the_months_end_without_any_key(key: bytes)
     assert heard.status == ()
 
 
+@pytest.mark.parametrize(
+    "content", [plain(2_000_000_000), plain(900_000_000, 7), plain(7, 900_000_000), plain(7, 7)[:9] + b"\x00\x2f"]
+)
+def test_what_no_meter_can_have_counted_is_a_wrong_key_that_met_the_check_byte(content: bytes) -> None:
+    heard = wmbus.decode(prios("011D0013", content))
+    assert (heard.state, heard.readings) == (State.KEY_MISSING, ())
+
+
+def test_a_meter_that_saw_no_month_end_yet_is_read() -> None:
+    assert values(wmbus.decode(prios("011D0013", plain(7, 0)[:9] + bytes(2))))["volume", 0] == 7
+
+
 def test_the_short_form_says_the_volume_only() -> None:
     heard = wmbus.decode(prios("011D0013", plain(3488)))
     assert set(values(heard)) == {("volume", 0), ("battery_life_remaining", 0), ("transmission_period", 0)}
