@@ -31,12 +31,13 @@ class Radio:
 
     def __init__(self) -> None:
         self.on = False
+        self.over = False
         self._litres = 1000
         self._said = 0
 
     async def serve(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while True:
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+            while not self.over:
                 if self.on:
                     meter = METERS[self._said % len(METERS)]
                     self._said += 1
@@ -108,5 +109,6 @@ async def test_what_the_api_had_shown_survives_twenty_kills_while_it_ingests(tmp
                 before = await shown(tmp_path / "run", process)
                 grown += sum(value > after.get(point, Decimal(0)) for point, value in before.items())
                 process.send_signal(signal.SIGKILL)
+        radio.over = True
         assert len(before) == len(METERS)
         assert grown > KILLS * 10, "each life must have taken in new readings"

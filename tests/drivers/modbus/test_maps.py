@@ -23,7 +23,8 @@ quantity = "energy"
 
 
 def test_the_promised_meters_are_there() -> None:
-    assert models() == ("abb_b23", "carlo_gavazzi_em340", "eastron_sdm120", "eastron_sdm630", "schneider_iem3155")
+    promised = {"abb_b23", "carlo_gavazzi_em340", "eastron_sdm120", "eastron_sdm630", "schneider_iem3155"}
+    assert promised <= set(models())
 
 
 @pytest.mark.parametrize("model", models())
