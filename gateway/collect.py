@@ -4,8 +4,9 @@ import logging
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Protocol
+from decimal import Context, Decimal
+from functools import partial
+from typing import Protocol, TypeVar
 
 from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, Reading, State, Telegram
 from drivers.talk import Identity
@@ -19,6 +20,7 @@ HEARD_MAX = 2000
 HEARD_S_MAX = 7 * 86400
 # Encrypted telegrams kept in memory for each unadopted meter, so that a key can be tried the moment it is typed.
 SEALED_KEPT = 4
+SEALED_S_MAX = 86400
 # A wired line belongs to the house: its first meter is taken as ours once so many frames agree on its address.
 ADOPT_AFTER = 3
 # What reaches the store. Every frame reaches the live view.
@@ -29,7 +31,17 @@ OTHER_PACE_S = 60
 UNCHANGED_PACE_S = 600
 # A meter may date a value itself; a date outside this window is a wrong clock, and reception time is used.
 AGE_S_MAX = 2 * 86400
+# Finer than any meter states: the noise of a float near zero must not set the resolution of its whole series.
+EXPONENT_MIN = -6
+FINEST = Decimal(1).scaleb(EXPONENT_MIN)
+WIDE = Context(prec=100)
 BUG_BYTES_KEPT = 8
+
+# A copy, a part of a message, an empty announcement: they say nothing against the telegram read before, for so long.
+PASSING = frozenset({State.REPEATED, State.WAITING_FRAGMENT, State.NO_DATA})
+PASSING_S_MAX = 3600
+
+T = TypeVar("T")
 
 
 class Header(Protocol):
@@ -77,6 +89,7 @@ class MeterLog:
     port: str
     state: State
     heard_at: int
+    read_at: int | None = None
     telegrams: int = 0
     interval_s: float | None = None
     rssi_dbm: int | None = None
@@ -101,6 +114,16 @@ class PortLog:
     counts: Counter[str] = field(default_factory=Counter)
     last_fault: str | None = None
     bugs: deque[bytes] = field(default_factory=lambda: deque(maxlen=BUG_BYTES_KEPT))
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What one telegram gave: for the store, and for the live view."""
+
+    point: str
+    log: MeterLog
+    kept: Sequence[Point]
+    shown: Sequence[Point]
 
 
 class Meters(Protocol):
@@ -164,31 +187,48 @@ class Collect:
         state.last_fault = str(error)
 
     def frame(self, port: str, frame: Frame) -> None:
-        state = self.ports[port]
-        state.counts["frames"] += 1
+        self.ports[port].counts["frames"] += 1
+        self._hand_on(self._walled(port, frame.data, partial(self._frame, port, frame)))
+
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
+        self.ports[port].counts["telegrams"] += 1
+        self._hand_on(self._walled(port, b"", partial(self._telegram, port, read)))
+
+    def _walled(self, port: str, data: bytes, understand: Callable[[], T]) -> T | None:
+        """What `understand` gives. The one wall: a bug in one decoder blinds one meter, not the house."""
         try:
-            self._frame(port, frame)
+            return understand()
         except DecodeError as error:
             self.fault(port, error)
-        except Exception:  # the one wall: a bug in one decoder blinds one meter, not the house
+        except Exception:
+            state = self.ports[port]
             state.counts["bugs"] += 1
-            state.bugs.append(frame.data)
+            state.bugs.append(data)
             state.last_fault = "a bug in the decoder: see the log"
-            log.exception("port %s: the decoder failed on %s", port, frame.data.hex())
+            if state.counts["bugs"] <= BUG_BYTES_KEPT:  # each frame may bring it again
+                log.exception("port %s: the decoder failed on %s", port, data.hex())
+        return None
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
-        state = self.ports[port]
-        state.counts["telegrams"] += 1
-        state.heard_at = self._now()
-        address = str(telegram.address)
-        meter = self._meters.meter(address)
-        if meter is None:
-            state.counts["not adopted"] += 1
+    def _hand_on(self, news: _News | None) -> None:
+        """Outside the wall: a store that has ended must end the program, which is then started again."""
+        if news is None:
             return
-        self._accept(port, meter, telegram, None, state.heard_at)
+        if news.kept:
+            self._keep(news.kept)
+        self._live(news.point, news.log, news.shown)
 
     # -- whose meter --------------------------------------------------------------------------------------------------
-    def _frame(self, port: str, frame: Frame) -> None:
+    def _telegram(self, port: str, read: Callable[[], Telegram]) -> _News | None:
+        telegram = read()
+        state = self.ports[port]
+        state.heard_at = self._now()
+        meter = self._meters.meter(str(telegram.address))
+        if meter is None:
+            state.counts["not adopted"] += 1
+            return None
+        return self._accept(port, meter, telegram, None, state.heard_at)
+
+    def _frame(self, port: str, frame: Frame) -> _News | None:
         driver = self._drivers[port]
         state = self.ports[port]
         telegram = None
@@ -203,7 +243,7 @@ class Collect:
         if meter is None:
             heard = self._note_heard(port, frame, header)
             if telegram is None or heard.count < ADOPT_AFTER or not self._adopt(telegram, port):
-                return
+                return None
             meter = self._meters.meter(address)
             assert meter is not None
         if telegram is None:
@@ -213,7 +253,7 @@ class Collect:
             state.counts["bad parts"] += 1
             state.last_fault = str(fault)
         self.heard.pop(address, None)
-        self._accept(port, meter, telegram, frame, state.heard_at)
+        return self._accept(port, meter, telegram, frame, state.heard_at)
 
     def _note_heard(self, port: str, frame: Frame, header: Header) -> Heard:
         address = str(header.address)
@@ -229,31 +269,45 @@ class Collect:
         heard.encrypted = header.encrypted
         if header.encrypted:
             heard.sealed.append((now, frame))
-        while self.heard:
-            oldest = next(iter(self.heard.values()))
-            if len(self.heard) <= HEARD_MAX and oldest.last_at > now - HEARD_S_MAX:
-                break
-            del self.heard[oldest.address]
+        if len(self.heard) > HEARD_MAX:
+            self.heard.popitem(last=False)
         return heard
+
+    def forget_strangers(self) -> None:
+        """Nothing of a meter that nobody adopted is kept longer than it may be; called now and then."""
+        now = self._now()
+        while self.heard and next(iter(self.heard.values())).last_at <= now - HEARD_S_MAX:
+            self.heard.popitem(last=False)
+        for heard in self.heard.values():
+            while heard.sealed and heard.sealed[0][0] <= now - SEALED_S_MAX:
+                heard.sealed.popleft()
 
     def replay(self, address: str, sealed: Sequence[tuple[int, Frame]], port: str) -> None:
         """Decode kept telegrams again, each at the time it was heard, after an adoption or a new key."""
         meter = self._meters.meter(address)
         assert meter is not None, address
         for at, frame in sealed:
-            self._accept(port, meter, self._drivers[port].decode(frame, self._meters.key(address)), frame, at)
+            self._hand_on(self._walled(port, frame.data, partial(self._again, port, meter, frame, at)))
+
+    def _again(self, port: str, meter: Meter, frame: Frame, at: int) -> _News:
+        telegram = self._drivers[port].decode(frame, self._meters.key(meter.address))
+        return self._accept(port, meter, telegram, frame, at)
 
     # -- is it plausible, which series --------------------------------------------------------------------------------
-    def _accept(self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None, now: int) -> None:
+    def _accept(self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None, now: int) -> _News:
         entry = self.meters.get(meter.address)
         if entry is None:
             entry = self.meters[meter.address] = MeterLog(port, telegram.state, now)
         elif now > entry.heard_at:
             gap_s = now - entry.heard_at
             entry.interval_s = gap_s if entry.interval_s is None else 0.8 * entry.interval_s + 0.2 * gap_s
-        entry.port, entry.state, entry.heard_at = port, telegram.state, now
-        entry.medium, entry.error, entry.status = telegram.medium, telegram.error, telegram.status
+        entry.port, entry.heard_at = port, now
         entry.telegrams += 1
+        if telegram.state is State.DECODED:
+            entry.read_at = now
+        if telegram.state not in PASSING or entry.read_at is None or now - entry.read_at > PASSING_S_MAX:
+            entry.state, entry.error, entry.status = telegram.state, telegram.error, telegram.status
+            entry.medium = telegram.medium
         if frame is not None:
             entry.rssi_dbm = frame.rssi_dbm
         if telegram.state is not State.DECODED:
@@ -266,7 +320,8 @@ class Collect:
         kept: list[Point] = []
         for reading in telegram.readings:
             if reading.quantity.kind is Kind.TEXT:
-                entry.texts[reading.register] = str(reading.value)
+                if not reading.storage:
+                    entry.texts[reading.register] = str(reading.value)
                 continue
             point = to_point(meter.point, reading, now)
             if point is None:
@@ -284,9 +339,7 @@ class Collect:
                 kept.append(point)
                 if point.quantity.kind is Kind.INDEX and point.main:
                     shown.append(point)
-        if kept:
-            self._keep(kept)
-        self._live(meter.point, entry, shown)
+        return _News(meter.point, entry, kept, shown)
 
     def _believe(self, point: Point) -> bool:
         watch = self._watches.get(point.series)
@@ -307,15 +360,10 @@ class Collect:
                 pace_s = (INDEX_PACE_S if point.main else OTHER_PACE_S) if changed else UNCHANGED_PACE_S
             else:
                 pace_s = LEVEL_PACE_S if point.main else OTHER_PACE_S
-            if point.at - at < pace_s:
+            if 0 <= point.at - at < pace_s:  # a clock that was set back must not stop the pen
                 return False
         self._kept[point.series] = (point.at, point.value, point.exponent)
         return True
-
-    def forget(self, point: str) -> None:
-        """A metering point's meter changed: its last index says nothing of the new one."""
-        for key in [key for key in self._watches if key.point == point]:
-            del self._watches[key]
 
 
 def to_point(point: str, reading: Reading, now: int) -> Point | None:
@@ -327,6 +375,9 @@ def to_point(point: str, reading: Reading, now: int) -> Point | None:
         at = int(reading.at.timestamp())
     sign, digits, exponent = reading.value.as_tuple()
     assert isinstance(exponent, int)
+    if exponent < EXPONENT_MIN:
+        sign, digits, exponent = reading.value.quantize(FINEST, context=WIDE).normalize(WIDE).as_tuple()
+        assert isinstance(exponent, int)
     value = int("".join(map(str, digits)))
     register = f"{reading.register}.{reading.subunit}" if reading.subunit else reading.register
     return Point(

@@ -1,5 +1,6 @@
 """The only openers of lines. A port reads until its line fails, then raises OSError or TimeoutError."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from drivers.model import DecodeError, Frame, Telegram
@@ -18,8 +19,8 @@ class Sink(Protocol):
     def frame(self, port: str, frame: Frame) -> None:
         """A frame was cut; it is not decoded yet."""
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
-        """A port that asks its meters (Modbus) has read one."""
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
+        """A port that asks its meters (Modbus) was answered; `read` is the driver saying what."""
 
     def fault(self, port: str, error: DecodeError) -> None:
         """Bytes were refused."""

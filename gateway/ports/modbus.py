@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from drivers.modbus import Block, MeterMap, decode, plan
 from drivers.modbus.plan import probe
@@ -109,7 +110,7 @@ class _Round:
         watch.misses = 0
         watch.due = max(watch.due + unit.every_s, now)
         address = Address("modbus", f"{self._name}/{unit.unit}")
-        self._sink.telegram(self._name, decode(unit.model, address, registers))
+        self._sink.telegram(self._name, partial(decode, unit.model, address, registers))
 
     async def _registers(self, watch: _Watch) -> dict[int, int] | DecodeError:
         if watch.in_doubt:

@@ -1,10 +1,23 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from drivers.model import Address, DecodeError, Frame, Medium, Quantity, Reading, State, Telegram
-from gateway.collect import ADOPT_AFTER, SEALED_KEPT, Collect, Driver, MeterLog
+from gateway.collect import (
+    ADOPT_AFTER,
+    BUG_BYTES_KEPT,
+    HEARD_MAX,
+    HEARD_S_MAX,
+    PASSING_S_MAX,
+    SEALED_KEPT,
+    SEALED_S_MAX,
+    Collect,
+    Driver,
+    MeterLog,
+)
 from gateway.model import Meter, Point, SeriesKey
 
 KEY = bytes(16)
@@ -50,6 +63,7 @@ class House:
         self.adopted = {f"test:{identity}": Meter(f"test:{identity}", identity, 0) for identity in adopted}
         self.keys = keys or {}
         self.kept: list[Point] = []
+        self.keep: Callable[[Sequence[Point]], None] = self.kept.extend
         self.shown: list[Point] = []
 
         def header(frame: Frame) -> Header:
@@ -60,7 +74,7 @@ class House:
             protocols={"line": "test", "other": "test"},
             meters=self,
             latest=lambda series: next((point for point in reversed(self.kept) if point.series == series), None),
-            keep=self.kept.extend,
+            keep=lambda points: self.keep(points),
             live=self._live,
             adopt=self._adopt,
             now=lambda: self.at,
@@ -210,7 +224,107 @@ def test_a_level_that_the_meter_dates_is_kept_at_its_date_and_not_shown_as_the_p
     house = House(["7"])
     mean = Reading("mean", Quantity.POWER, Decimal(640), main=True, at=datetime.fromtimestamp(house.at - 300, UTC))
     telegram = Telegram(Address("test", "7"), State.DECODED, Medium.ELECTRICITY, (mean,))
-    house.collect.telegram("line", telegram)
+    house.collect.telegram("line", lambda: telegram)
     assert [(point.at, point.value) for point in house.kept] == [(house.at - 300, 640)]
     assert not house.shown
     assert not house.collect.meters["test:7"].levels
+
+
+def says(*readings: Reading, state: State = State.DECODED) -> Callable[[], Telegram]:
+    """A meter that was asked, and its answer."""
+    return lambda: Telegram(Address("test", "7"), state, Medium.WATER, readings)
+
+
+def test_a_bug_in_the_map_of_a_meter_that_is_asked_blinds_that_meter_only() -> None:
+    def bug() -> Telegram:
+        raise ZeroDivisionError
+
+    house = House(["7", "8"])
+    house.collect.telegram("line", bug)
+    house.hear("8 100")
+    assert house.counts()["bugs"] == 1
+    assert house.values() == [100]
+
+
+def test_a_bug_met_while_a_new_key_is_tried_is_not_the_keepers() -> None:
+    house = House(["7"])
+    house.collect.replay("test:7", [(house.at, Frame(b"7 crash")), (house.at, Frame(b"7 100"))], "line")
+    assert house.counts()["bugs"] == 1
+    assert house.values() == [100]
+
+
+def test_a_bug_that_each_frame_brings_again_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    house = House(["7"])
+    for _ in range(5 * BUG_BYTES_KEPT):
+        house.hear("7 crash")
+    assert house.counts()["bugs"] == 5 * BUG_BYTES_KEPT
+    assert len(caplog.records) == BUG_BYTES_KEPT
+
+
+def test_a_store_that_has_ended_ends_the_program_instead_of_counting_as_a_bad_frame() -> None:
+    def ended(points: Sequence[Point]) -> None:
+        raise RuntimeError("the store's thread has ended")
+
+    house = House(["7"])
+    house.keep = ended
+    with pytest.raises(RuntimeError, match="store"):
+        house.hear("7 100")
+
+
+def test_readings_go_on_being_kept_when_the_clock_is_set_back() -> None:
+    house = House(["7"])
+    house.hear("7 100")
+    house.hear("7 101", after_s=-86_400)
+    house.hear("7 102", after_s=10)
+    assert house.values() == [100, 101, 102]
+    assert house.values("flow") == [12, 12, 12]
+
+
+@pytest.mark.parametrize("state", [State.REPEATED, State.WAITING_FRAGMENT, State.NO_DATA])
+def test_a_copy_or_an_empty_announcement_does_not_make_a_meter_unreadable(state: State) -> None:
+    house = House(["7"])
+    house.hear("7 100")
+    house.collect.telegram("line", says(state=state))
+    assert house.collect.meters["test:7"].state is State.DECODED
+    house.at += PASSING_S_MAX + 1
+    house.collect.telegram("line", says(state=state))
+    assert house.collect.meters["test:7"].state is state
+
+
+def test_the_noise_of_a_float_near_zero_does_not_set_the_resolution_of_its_series() -> None:
+    house = House(["7"])
+    noise, wide = Decimal("3.2e-12"), Decimal("12345678901234567890123456789012345.123456789")
+    house.collect.telegram("line", says(Reading("current", Quantity.CURRENT, noise)))
+    house.collect.telegram("line", says(Reading("current_2", Quantity.CURRENT, Decimal("-0.0000015"))))
+    house.collect.telegram("line", says(Reading("current_3", Quantity.CURRENT, wide)))
+    assert [(point.value, point.exponent) for point in house.kept] == [
+        (0, 0),
+        (-2, -6),
+        (12345678901234567890123456789012345123457, -6),
+    ]
+
+
+def test_a_text_of_a_past_date_is_not_the_present_one() -> None:
+    house = House(["7"])
+    past = Reading("tariff", Quantity.TEXT, "HC", storage=1)
+    house.collect.telegram("line", says(Reading("tariff", Quantity.TEXT, "HP"), past))
+    assert house.collect.meters["test:7"].texts == {"tariff": "HP"}
+
+
+def test_a_strangers_payloads_are_forgotten_after_a_day_and_the_stranger_after_a_week() -> None:
+    house = House()
+    house.hear("9k 1")
+    house.hear("9k 2", after_s=SEALED_S_MAX)
+    house.collect.forget_strangers()
+    assert [at for at, _ in house.collect.heard["test:9k"].sealed] == [house.at]
+    house.at += HEARD_S_MAX
+    house.collect.forget_strangers()
+    assert not house.collect.heard
+
+
+def test_of_too_many_strangers_the_longest_unheard_is_forgotten() -> None:
+    house = House()
+    for n in range(HEARD_MAX + 5):
+        house.hear(f"{n} 1")
+    assert len(house.collect.heard) == HEARD_MAX
+    assert "test:4" not in house.collect.heard

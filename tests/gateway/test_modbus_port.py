@@ -57,8 +57,8 @@ class Sink:
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError("a Modbus port tells telegrams")
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
-        self.telegrams.append(telegram)
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
+        self.telegrams.append(read())
         self.at_s.append(asyncio.get_running_loop().time())
         self._news.set()
 

@@ -60,8 +60,8 @@ class Sink:
     def frame(self, port: str, frame: Frame) -> None:
         self._note(frame)
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
-        raise AssertionError(telegram)
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
+        raise AssertionError(read)
 
     def fault(self, port: str, error: DecodeError) -> None:
         self._note(error)

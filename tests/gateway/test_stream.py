@@ -2,7 +2,7 @@ import asyncio
 import errno
 import os
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,8 +40,8 @@ class Sink:
     def frame(self, port: str, frame: Frame) -> None:
         self._note(frame.data)
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
-        self._note(telegram)
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
+        self._note(read())
 
     def fault(self, port: str, error: DecodeError) -> None:
         self._note(str(error))

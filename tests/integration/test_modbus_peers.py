@@ -74,9 +74,9 @@ class Heard:
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError(frame)
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
         if not self.first.done():
-            self.first.set_result(telegram)
+            self.first.set_result(read())
 
     def fault(self, port: str, error: DecodeError) -> None:
         self.faults.append(error)

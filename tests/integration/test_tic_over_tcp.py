@@ -53,8 +53,8 @@ class Heard:
         if not self.first.done():
             self.first.set_result(frame)
 
-    def telegram(self, port: str, telegram: Telegram) -> None:
-        raise AssertionError(telegram)
+    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
+        raise AssertionError(read)
 
     def fault(self, port: str, error: DecodeError) -> None:
         self.faults.append(error)
