@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from drivers import mbus_fixed, meters
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
-from drivers.wmbus import history, makers, records, security
 from drivers.wmbus import layers as layering
+from drivers.wmbus import records, security
 from drivers.wmbus.layers import Layers
 from drivers.wmbus.link import Identity
 from drivers.wmbus.security import Shut
+from drivers.wmbus.understood import understood
 
 # E5                              acknowledgement
 # 10 CC AA KK 16                  short frame
@@ -175,7 +176,7 @@ def _records(layers: Layers, primary: Address, key: bytes | None) -> Telegram:
         return replace(telegram, state=State.UNSUPPORTED, error=f"security mode {tpl.mode}: {read.faults[0]}")
     if read.torn is not None:
         return replace(telegram, state=State.INVALID, faults=read.faults, error=str(read.torn))
-    read = makers.tail(history.dated(read, model), model)
+    read = understood(read, model)
     telegram = replace(
         telegram,
         readings=records.main(read.readings, medium),

@@ -19,7 +19,8 @@ HEADER = "header"  # the status byte of the transport layer's header, as a sourc
 
 _ANY = "*"
 _PLAIN = "_words.toml"
-_MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "status", "history"}
+_MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "field", "status", "history"}
+_FIELD_KEYS = {"from", "mask", "name", "quantity", "unit", "factor", "offset"}
 _REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "storages", "as_tariff"}
 _STATUS_KEYS = {"from", "kind", "bytes", "mask", "quiet", "codes"}
 
@@ -44,6 +45,21 @@ class Rule:
     def holds(self, tariff: int, storage: int) -> bool:
         first, last = self.storages or (storage, storage)
         return self.tariff in (None, tariff) and first <= storage <= last
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number within the bits of another: (bits under `mask`, moved down to bit 0) * factor + offset."""
+
+    source: str
+    mask: int
+    name: str
+    quantity: Quantity
+    factor: Decimal
+    offset: Decimal
+
+    def value(self, number: int) -> Decimal:
+        return Decimal((number & self.mask) // (self.mask & -self.mask)) * self.factor + self.offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,7 @@ class Model:
     coding: str = ""
     rules: tuple[tuple[str, Rule], ...] = ()
     flags: tuple[Flags, ...] = ()
+    fields: tuple[Field, ...] = ()
     history: History | None = None
 
     def rule(self, register: str, tariff: int, storage: int) -> Rule | None:
@@ -202,6 +219,7 @@ def read(name: str) -> tuple[tuple[str, ...], Model, tuple[bytes, ...]]:
         raw.get("coding", ""),
         tuple((row["from"], _rule(f"{name}: register {row['from']}", row)) for row in raw.get("register", ())),
         tuple(_flags(f"{name}: status {row['from']}", row) for row in raw.get("status", ())),
+        tuple(_field(f"{name}: field {row['from']}", row) for row in raw.get("field", ())),
         History(**raw["history"]) if "history" in raw else None,
     )
     return tuple(raw["meters"]), found, tuple(bytes.fromhex(heads) for heads in raw.get("formats", ()))
@@ -237,6 +255,16 @@ def _quantity(where: str, row: dict[str, Any]) -> Quantity | None:
         if quantity.word == word and unit in (None, quantity.unit):
             return quantity
     raise ValueError(f"{where}: no quantity {word!r} in {unit!r}")
+
+
+def _field(where: str, row: dict[str, Any]) -> Field:
+    _known(where, row, _FIELD_KEYS)
+    quantity = _quantity(where, row) or Quantity.NUMBER
+    mask = int(row["mask"], 0)
+    if mask <= 0:
+        raise ValueError(f"{where}: a mask of one bit at least is needed, not {row['mask']}")
+    factor, offset = Decimal(row.get("factor", "1")), Decimal(row.get("offset", "0"))
+    return Field(row["from"], mask, row["name"], quantity, factor, offset)
 
 
 def _flags(where: str, row: dict[str, Any]) -> Flags:

@@ -10,8 +10,8 @@ from functools import lru_cache
 from drivers import meters
 from drivers.meters import Model
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
-from drivers.wmbus import history, link, makers, records, security
 from drivers.wmbus import layers as layering
+from drivers.wmbus import link, makers, records, security
 from drivers.wmbus.compact import Formats
 from drivers.wmbus.fragments import Fragments
 from drivers.wmbus.layers import Layers
@@ -19,6 +19,7 @@ from drivers.wmbus.link import Identity
 from drivers.wmbus.makers import Said
 from drivers.wmbus.replay import Replay
 from drivers.wmbus.security import Opened, Shut
+from drivers.wmbus.understood import understood
 
 __all__ = ["Formats", "Fragments", "Header", "Replay", "decode", "header"]
 
@@ -142,7 +143,7 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
         return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
     if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
         formats.learn(content)
-    read = makers.tail(history.dated(read, model), model)
+    read = understood(read, model)
     readings = records.main(read.readings, medium)
     telegram = Telegram(
         address,

@@ -72,7 +72,10 @@ def test_the_same_vif_of_two_lengths_has_two_tables() -> None:
 @pytest.mark.parametrize(("level", "status"), [(0x1B, ()), (0x1C, ("dirty",)), (0x1F, ("dirty",))])
 def test_a_level_of_dust_is_a_status_from_its_limit_on(level: int, status: tuple[str, ...]) -> None:
     smoke = Address("wmbus", "12345678", "EIE", 0x0C, 0x1A)
-    assert hear(smoke, f"8440FF2C {level:02x}0F1100").status == status
+    heard = hear(smoke, f"8440FF2C {level:02x}0F1100")
+    assert heard.status == status
+    assert values(heard)["dust_level", 0, 0] == level
+    assert values(heard)["battery_voltage", 0, 0] == Decimal("3.00")
 
 
 def test_bits_above_a_makers_mask_are_no_alarm() -> None:

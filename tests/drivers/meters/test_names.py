@@ -4,7 +4,7 @@ from drivers import meters
 
 REGISTERS = frozenset(
     """
-    active_tariff alarm_count apparent_power apparent_power_l1 apparent_power_l2 apparent_power_l3 battery_remaining
+    active_tariff alarm_count battery_voltage dust_level apparent_power apparent_power_l1 apparent_power_l2 apparent_power_l3 battery_remaining
     co2_concentration current_l1 current_l2 current_l3 current_transformer_ratio energy_backward energy_backward_partial
     energy_forward energy_forward_partial frequency heat_cost_of_half_month manufacturer_5f operating_time phase_angle_deg
     phase_angle_deg_l1 phase_angle_deg_l2 phase_angle_deg_l3 power power_demand power_demand_maximum power_fail_count
@@ -58,7 +58,9 @@ CODES = frozenset(
 
 
 def test_a_published_register_keeps_its_name() -> None:
-    assert {rule.name for name in meters.files() for _, rule in meters.read(name)[1].rules} == REGISTERS
+    models = [meters.read(name)[1] for name in meters.files()]
+    named = {rule.name for model in models for _, rule in model.rules}
+    assert named | {field.name for model in models for field in model.fields} == REGISTERS
 
 
 def test_a_published_status_code_keeps_its_name() -> None:
