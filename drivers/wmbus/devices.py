@@ -31,7 +31,7 @@ _MEDIA = {
 _APPLICATION = {1: "application busy", 2: "application error", 3: "alarm"}
 _STATUS_BITS = {0x04: "power low", 0x08: "permanent error", 0x10: "temporary error"}
 
-_ENERGIES = ("energy", "energy_joule", "energy_forward")
+_ENERGIES = ("energy", "energy_joule", "energy_forward", "energy_joule_forward")
 _VOLUMES = ("volume", "volume_forward")
 _GAS_VOLUMES = ("volume", "volume_at_base_conditions", "volume_at_metering_conditions")
 

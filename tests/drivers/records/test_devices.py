@@ -26,6 +26,11 @@ def test_a_heat_meter_shows_its_energy_and_power_and_not_the_water_it_used() -> 
     assert mains([VOLUME, energy(), FLOW, POWER], Medium.WATER) == [("volume", 0), ("flow", 0)]
 
 
+def test_a_heat_meter_that_counts_both_ways_in_joules_shows_what_it_took() -> None:
+    both = [Reading(f"energy_joule_{way}", Quantity.ENERGY_JOULE, KWH) for way in ("forward", "backward")]
+    assert mains([VOLUME, *both], Medium.HEAT) == [("energy_joule_forward", 0)]
+
+
 def test_the_total_stands_for_the_meter_and_else_all_its_tariffs() -> None:
     assert mains([energy(1), energy(2)], Medium.ELECTRICITY) == [("energy", 1), ("energy", 2)]
     assert mains([energy(1), energy(0), energy(2)], Medium.ELECTRICITY) == [("energy", 0)]
