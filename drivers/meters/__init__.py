@@ -21,7 +21,7 @@ _ANY = "*"
 _PLAIN = "_words.toml"
 _MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "field", "status", "history"}
 _FIELD_KEYS = {"from", "mask", "name", "quantity", "unit", "factor", "offset"}
-_REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "storages", "as_tariff"}
+_REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "subunit", "storages", "as_tariff"}
 _STATUS_KEYS = {"from", "kind", "bytes", "mask", "quiet", "codes"}
 
 
@@ -30,8 +30,8 @@ class Rule:
     """What a register that the standard leaves open is in a model. None: as the standard has it.
 
     Value in the quantity's unit = data * factor. `data_type` is a word of the standard's: signed, unsigned, flags, text,
-    bytes. The rule holds for `tariff` and from the first to the last of `storages`; with `as_tariff` the maker used the
-    tariff to count something else (phases), and the name says it.
+    bytes. The rule holds for `tariff`, `subunit` and from the first to the last of `storages`; with `as_tariff` the maker
+    used the tariff to count something else (phases), and the name says it.
     """
 
     name: str
@@ -39,12 +39,13 @@ class Rule:
     factor: Decimal | None = None
     data_type: str | None = None
     tariff: int | None = None
+    subunit: int | None = None
     storages: tuple[int, int] | None = None
     as_tariff: int | None = None
 
-    def holds(self, tariff: int, storage: int) -> bool:
+    def holds(self, tariff: int, storage: int, subunit: int) -> bool:
         first, last = self.storages or (storage, storage)
-        return self.tariff in (None, tariff) and first <= storage <= last
+        return self.tariff in (None, tariff) and self.subunit in (None, subunit) and first <= storage <= last
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,10 @@ class Model:
     fields: tuple[Field, ...] = ()
     history: History | None = None
 
-    def rule(self, register: str, tariff: int, storage: int) -> Rule | None:
+    def rule(self, register: str, tariff: int, storage: int, subunit: int) -> Rule | None:
         """What the register of the standard's name means in this model."""
         for name, rule in self.rules:
-            if name == register and rule.holds(tariff, storage):
+            if name == register and rule.holds(tariff, storage, subunit):
                 return rule
         return None
 
@@ -233,6 +234,7 @@ def _rule(where: str, row: dict[str, Any]) -> Rule:
         Decimal(row["factor"]) if "factor" in row else None,
         row.get("type"),
         row.get("tariff"),
+        row.get("subunit"),
         _storages(where, row),
         row.get("as_tariff"),
     )

@@ -195,7 +195,7 @@ class _Decoder:
 
 def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meaning, Head]:
     """A maker's own VIF as this model means it; a number that is flags has no pattern that means "invalid"."""
-    rule = model.rule(meaning.register, head.tariff, head.storage)
+    rule = model.rule(meaning.register, head.tariff, head.storage, head.subunit)
     if rule is not None:
         meaning = replace(
             meaning,

@@ -78,6 +78,14 @@ def test_a_level_of_dust_is_a_status_from_its_limit_on(level: int, status: tuple
     assert values(heard)["battery_voltage", 0, 0] == Decimal("3.00")
 
 
+def test_a_tariff_and_a_subunit_tell_events_apart() -> None:
+    smoke = Address("wmbus", "12345678", "EIE", 0x0C, 0x1A)
+    heard = hear(smoke, "8250FD61 0300  82506C D825  8260FD61 0100  82206C D025")
+    said = {(r.register, r.subunit): r.value for r in heard.readings}
+    assert (said["alarm_count", 1], said["removal_count", 1]) == (Decimal(3), Decimal(1))
+    assert (said["alarm_date", 1], said["installation_date", 0]) == (date(2022, 5, 24), date(2022, 5, 16))
+
+
 def test_bits_above_a_makers_mask_are_no_alarm() -> None:
     water = Address("wmbus", "12345678", "KAM", 0x1B, 0x16)
     assert hear(water, "02FF20 7400").status == ("leak",)
