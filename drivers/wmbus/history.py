@@ -53,7 +53,8 @@ def _by_interval(readings: tuple[Reading, ...], base: int, months: int) -> Itera
 def _by_clock(readings: tuple[Reading, ...], history: History) -> Iterable[Reading]:
     """Month ends before the meter's clock, the newest first.
 
-    The value at the set date (storage 1) must be the same as that of the month which ends there, else nothing is dated.
+    They must not rise into the past, and the value at the set date (storage 1) must be that of the month which ends
+    there; else nothing is dated.
     """
     clock = _clock(readings)
     if clock is None:
@@ -63,6 +64,8 @@ def _by_clock(readings: tuple[Reading, ...], history: History) -> Iterable[Readi
     storages = [s for s in range(history.first, history.last + 1, history.step) if s in values and s not in known]
     ends = {s: month_end(clock.year, clock.month, 1 + (s - history.first) // history.step) for s in storages}
     set_date = _date_of(readings, 1)
+    if any(values[newer] < values[older] for newer, older in pairwise(storages)):
+        return
     for storage, end in ends.items():
         if end == set_date and values[storage] != values.get(1):
             return

@@ -145,6 +145,18 @@ def test_month_ends_that_contradict_the_set_date_are_not_dated() -> None:
     assert set(dates(hear(meter, CLOCK + "0413 14000000" + SET_DATE + history))) == {1}
 
 
+def test_a_month_that_was_not_kept_yet_has_neither_value_nor_date() -> None:
+    meter = Address("wmbus", "12345678", "DWZ", 0x02, 0x07)
+    heard = hear(meter, CLOCK + "0413 14000000" + storage(2, 18) + storage(3, 0xFFFFFFFF))
+    assert {r.storage for r in heard.readings if r.register == "volume"} == {0, 2}
+    assert dates(heard) == {2: date(2022, 8, 31)}
+
+
+def test_months_that_rise_into_the_past_are_not_dated() -> None:
+    meter = Address("wmbus", "12345678", "DWZ", 0x02, 0x07)
+    assert dates(hear(meter, CLOCK + "0413 14000000" + storage(2, 5) + storage(3, 6))) == {}
+
+
 ANY = Address("wmbus", "12345678", "REL", 0x01, 0x07)
 BASE = "8104FD28 01 82046C BF2C 8404 13 0A000000"  # storage 8: one month apart, 31.12.2021, 10 L
 

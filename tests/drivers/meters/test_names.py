@@ -13,7 +13,7 @@ REGISTERS = frozenset(
     quadrant_l2 quadrant_l3 reactive_energy_backward reactive_energy_backward_partial reactive_energy_forward
     reactive_energy_forward_partial reactive_power reactive_power_l1 reactive_power_l2 reactive_power_l3 status_byte
     test_count voltage_l1 voltage_l1_l2 voltage_l2 voltage_l2_l3 voltage_l3 voltage_l3_l1 volume_times_flow_temperature
-    volume_times_return_temperature
+    volume volume_times_return_temperature
     """.split()  # noqa: SIM905  a list of 60 strings is longer and says no more
 )
 
