@@ -44,7 +44,7 @@ APPLICATION_ERRORS = {
     0x09: "too many readouts",
 }
 
-_UNKNOWN = Identity(bytes(2), bytes(4), 0, 0)
+UNKNOWN = Identity(bytes(2), bytes(4), 0, 0)
 
 
 class Framer:
@@ -103,7 +103,7 @@ def decode(frame: Frame, key: bytes | None = None) -> Telegram:
         return Telegram(primary, State.UNSUPPORTED, error=f"CI {ci:02X}: most significant byte first")
     if ci not in CI_RECORDS:
         return Telegram(primary, State.UNSUPPORTED, error=f"CI {ci:02X} is no answer with records")
-    return _records(layering.peel_inner(Layers(_UNKNOWN), body), primary, key)
+    return _records(layering.peel_inner(Layers(UNKNOWN), body), primary, key)
 
 
 def more_follows(frame: Frame) -> bool:
@@ -112,7 +112,7 @@ def more_follows(frame: Frame) -> bool:
     if _broken(data) is not None or data[0] != LONG or data[6] not in CI_RECORDS:
         return False
     try:
-        return records.decode(layering.peel_inner(Layers(_UNKNOWN), data[6:-2]).payload).more
+        return records.decode(layering.peel_inner(Layers(UNKNOWN), data[6:-2]).payload).more
     except DecodeError:
         return False
 

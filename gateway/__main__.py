@@ -71,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     bring_in.add_argument("--json", action="store_true")
     bring_in.set_defaults(command=_import)
 
+    analyze = commands.add_parser(
+        "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
+    )
+    analyze.add_argument("telegram", nargs="+", metavar="HEX", help="from the L field on, with its CRCs or without")
+    analyze.add_argument("--key", metavar="HEX", help="tried on the telegram, shown nowhere")
+    analyze.add_argument("--json", action="store_true")
+    analyze.set_defaults(command=_analyze)
+
     decode = commands.add_parser("decode", help="decode captured bytes: one JSON object a line, see docs/decode.md")
     decode.add_argument("protocol", choices=("tic", "wmbus", "mbus"))
     decode.set_defaults(command=_decode)
@@ -179,6 +187,12 @@ def _decode(options: argparse.Namespace) -> None:
             from gateway.decode import mbus
 
             mbus.run(sys.stdin, sys.stdout)
+
+
+def _analyze(options: argparse.Namespace) -> None:
+    from gateway import analyze
+
+    analyze.run("".join(options.telegram), options.key, options.json, sys.stdout)
 
 
 def _running(options: argparse.Namespace) -> Path:
