@@ -1,6 +1,7 @@
 """What the pages, the API and the command line may ask of a running gateway, or have it do."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,15 +15,23 @@ from gateway.collect import Collect, Driver, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
-from gateway.store import Store
+from gateway.store import SeriesInfo, Store
+
+log = logging.getLogger(__name__)
 
 # Live events a slow browser may fall behind by; beyond it the oldest are dropped and counted, the next ones suffice.
 LIVE_QUEUE_MAX = 500
 # A meter is silent after three of its usual intervals, and never sooner than this.
 SILENT_S_MIN = 60
 SILENT_INTERVALS = 3
+# Heard only once, its interval is not known yet: some water meters and heat cost allocators speak each four hours.
+SILENT_S_FIRST = 12 * 3600
+# A power or flow older than this, and older than three intervals, is not the present one.
+LEVEL_S_MAX = 900
 # Two index points further apart than this leave the time between them unknown (an unchanged index is kept each 600 s).
 GAP_S = 3 * 3600
+# An index that a meter has not said for so long beside others is that of an ended contract, or of another TIC mode.
+SAID_S_MAX = 86400
 
 # What "the index" of a point counts, first found first taken.
 MAIN_QUANTITIES = (Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.VOLUME, Quantity.HEAT_COST)
@@ -215,13 +224,12 @@ class House:
 
     def points(self) -> tuple[PointView, ...]:
         """Every metering point of the dwelling, in the order of adoption."""
-        return tuple(self._view(point) for point in self.catalog.points())
+        mains = self._mains()
+        return tuple(self._view(point, mains.get(point.id, ())) for point in self.catalog.points())
 
     def point(self, point_id: str) -> PointView | None:
-        for point in self.catalog.points():
-            if point.id == point_id:
-                return self._view(point)
-        return None
+        point = self._metering_point(point_id)
+        return None if point is None else self._view(point, self._mains().get(point_id, ()))
 
     def heard(self) -> tuple[HeardMeter, ...]:
         """Meters nobody adopted, the latest heard first."""
@@ -249,17 +257,7 @@ class House:
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
         """The series whose sum is the point's total: the one of tariff 0, else all tariffs."""
-        mains: dict[Quantity, list[SeriesKey]] = {}
-        for info in self.store.series():
-            if info.key.point == point_id and info.main and info.quantity.kind is Kind.INDEX:
-                mains.setdefault(info.quantity, []).append(info.key)
-        point = next((point for point in self.catalog.points() if point.id == point_id), None)
-        liquid = point is not None and point.medium in (Medium.WATER, Medium.HOT_WATER, Medium.GAS)
-        for quantity in VOLUME_FIRST if liquid else MAIN_QUANTITIES:
-            if keys := sorted(mains.get(quantity, [])):
-                totals = tuple(key for key in keys if key.tariff == 0)
-                return totals[:1] or tuple(keys)
-        return ()
+        return _total_of(self._metering_point(point_id), self._mains().get(point_id, ()))
 
     def history_start(self, point_id: str) -> int | None:
         """When the point's index series begin, UTC seconds."""
@@ -276,17 +274,29 @@ class House:
         return await self.store.run(self._consumption, keys, tuple(bounds))
 
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
-        # The bucket that still runs has no index at its end yet: what is known so far is what a page calls "today".
-        running_from = self.now() - GAP_S
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
             for index, part in enumerate(self.store.consumption(key, bounds, gap_s=GAP_S)):
                 total = totals[index]
-                if part.value is None or total is None or not (part.complete or bounds[index + 1] > running_from):
+                if part.value is None or total is None:
                     totals[index] = None
-                else:
+                elif part.complete or self._runs(key, bounds[index], bounds[index + 1]):
                     totals[index] = total + Decimal(part.value).scaleb(part.exponent)
+                else:
+                    totals[index] = None
         return totals
+
+    def _runs(self, key: SeriesKey, start: int, end: int) -> bool:
+        """Whether a bucket has no index at its end only because the end is to come: a page calls that "today".
+
+        Its beginning must be known, or the series began in it: what a gap took away is not to be shown as nothing.
+        """
+        if end <= self.now():
+            return False
+        (indexes,) = self.store.at_bounds([key], [start], gap_s=GAP_S)
+        return indexes.values[0] is not None or any(
+            info.key == key and info.first_at >= start for info in self.store.series()
+        )
 
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         """A level over time in at most `buckets` steps."""
@@ -311,13 +321,14 @@ class House:
         heard = self.collect.heard.get(address)
         if heard is None and self.catalog.meter(address) is None:
             raise LookupError(f"{address}: not heard these seven days")
-        medium = heard.medium if heard else Medium.OTHER
-        meter = self.catalog.adopt(address, name, medium, self.now())
         if key is not None:
-            self.catalog.set_key(address, key)
+            self.catalog.set_key(address, key)  # first: a card that refuses it leaves the meter as it was
+        meter = self.catalog.adopt(address, name, heard.medium if heard else Medium.OTHER, self.now())
         if heard is not None:
-            self.collect.replay(address, tuple(heard.sealed), heard.port)
             del self.collect.heard[address]
+            self.collect.replay(address, tuple(heard.sealed), heard.port)
+        elif key is not None:
+            self._try_again(address)
         return self._adoption(meter)
 
     async def set_key(self, address: str, key: bytes) -> Adoption:
@@ -325,14 +336,16 @@ class House:
         meter = self.catalog.meter(address)
         if meter is None:
             raise LookupError(f"{address}: not adopted")
-        self._keys.pop(address, None)
         self.catalog.set_key(address, key)
+        self._try_again(address)
+        return self._adoption(meter)
+
+    def _try_again(self, address: str) -> None:
         log = self.collect.meters.get(address)
         if log is not None:
             waiting = tuple(log.sealed)
             log.sealed.clear()
             self.collect.replay(address, waiting, log.port)
-        return self._adoption(meter)
 
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)
@@ -352,7 +365,8 @@ class House:
         return self.catalog.meter(address)
 
     def key(self, address: str) -> bytes | None:
-        return self._keys.get(address) or self.catalog.key(address)
+        """The one that was typed on a page, else the file's: who types one has seen that the file's does not fit."""
+        return self.catalog.key(address) or self._keys.get(address)
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _adopt_configured(self, meter: ConfigMeter) -> None:
@@ -364,13 +378,17 @@ class House:
     def _adopt_wired(self, telegram: Telegram, port: str) -> bool:
         """The first meter on a wire of ours is ours; a second one on the same wire is not taken unasked."""
         address = str(telegram.address)
-        if telegram.state is not State.DECODED:
+        if telegram.state is not State.DECODED or any(known.port == port for known in self.collect.meters.values()):
             return False
         taken = f"port {port}"
         if self.catalog.setting(taken) not in (None, address):
             return False
-        self.catalog.set_setting(taken, address)
-        self.catalog.adopt(address, FIRST_NAMES[self.language][telegram.medium], telegram.medium, self.now())
+        try:
+            self.catalog.set_setting(taken, address)
+            self.catalog.adopt(address, FIRST_NAMES[self.language][telegram.medium], telegram.medium, self.now())
+        except OSError as error:  # the next frame asks again
+            log.warning("%s: not taken, the card refuses it: %s", address, error)
+            return False
         return True
 
     def _keep(self, points: Sequence[Point]) -> None:
@@ -386,6 +404,7 @@ class House:
 
     def watch_states(self) -> None:
         """Say which points fell silent; called now and then, since silence sends no telegram."""
+        self.collect.forget_strangers()
         for address, log in self.collect.meters.items():
             if (meter := self.catalog.meter(address)) is not None:
                 self._tell(meter.point, log, ())
@@ -397,10 +416,21 @@ class House:
                 self.live_dropped += 1
             queue.put_nowait(event)
 
-    def _view(self, point: MeteringPoint) -> PointView:
+    def _metering_point(self, point_id: str) -> MeteringPoint | None:
+        return next((point for point in self.catalog.points() if point.id == point_id), None)
+
+    def _mains(self) -> dict[str, list[SeriesInfo]]:
+        """The main index series of every point, in order of key: asked once for a page with many points."""
+        mains: dict[str, list[SeriesInfo]] = {}
+        for info in self.store.series():
+            if info.main and info.quantity.kind is Kind.INDEX:
+                mains.setdefault(info.key.point, []).append(info)
+        return mains
+
+    def _view(self, point: MeteringPoint, mains: Sequence[SeriesInfo]) -> PointView:
         meter = self.catalog.meter_of(point.id)
         log = self.collect.meters.get(meter.address) if meter else None
-        keys = self.index_series(point.id)
+        keys = _total_of(point, mains)
         index = self._index(keys)
         heard_at = log.heard_at if log else (index.at if index else None)
         never = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
@@ -422,9 +452,9 @@ class House:
         )
 
     def _state(self, log: MeterLog) -> PointState:
-        usual_s = max(SILENT_S_MIN, SILENT_INTERVALS * (log.interval_s or 0))
+        quiet_s = SILENT_S_FIRST if log.interval_s is None else max(SILENT_S_MIN, SILENT_INTERVALS * log.interval_s)
         port = self.collect.ports.get(log.port)
-        if self.now() - log.heard_at > usual_s or (port is not None and not port.open_):
+        if self.now() - log.heard_at > quiet_s or (port is not None and not port.open_):
             return PointState.SILENT
         match log.state:
             case State.DECODED:
@@ -446,10 +476,11 @@ class House:
         return Value(key, known[0].quantity, max(part.at for part in known), total)
 
     def _level(self, log: MeterLog) -> Value | None:
-        """The present power or flow."""
+        """The present power or flow; None when the meter has not said it for a while."""
+        oldest = self.now() - max(LEVEL_S_MAX, SILENT_INTERVALS * (log.interval_s or 0))
         for quantity in LEVEL_QUANTITIES:
             for point in log.levels.values():
-                if point.quantity is quantity:
+                if point.quantity is quantity and point.at > oldest:
                     return _value(point)
         return None
 
@@ -458,6 +489,18 @@ class House:
         view = self.point(meter.point)
         values = tuple(value for value in (view.index, view.level) if value is not None) if view else ()
         return Adoption(meter.point, log.state if log else None, values)
+
+
+def _total_of(point: MeteringPoint | None, mains: Sequence[SeriesInfo]) -> tuple[SeriesKey, ...]:
+    """Of a point's main index series those whose sum is its total, as its meter speaks now."""
+    liquid = point is not None and point.medium in (Medium.WATER, Medium.HOT_WATER, Medium.GAS)
+    for quantity in VOLUME_FIRST if liquid else MAIN_QUANTITIES:
+        if infos := [info for info in mains if info.quantity is quantity]:
+            newest = max(info.last_at for info in infos)
+            said = [info.key for info in infos if info.last_at > newest - SAID_S_MAX]
+            totals = tuple(key for key in said if key.tariff == 0)
+            return totals[:1] or tuple(said)
+    return ()
 
 
 def _value(point: Point) -> Value:

@@ -157,6 +157,10 @@ def _past(
     home.store.add(points)
 
 
+def say(home: House, port: str, telegram: Telegram) -> None:
+    home.collect.telegram(port, lambda: telegram)
+
+
 def speak(home: House, clock: Clock) -> None:
     """The Linky and the water meter say what they have counted; the heat meter did three hours ago."""
     now = clock.at
@@ -169,7 +173,7 @@ def speak(home: House, clock: Clock) -> None:
             readings.append(Reading(level[1], level[0], Decimal(level[2]), main=True))
         for seconds in (20, 10, 0):
             clock.at = now - seconds
-            home.collect.telegram(port, Telegram(address, State.DECODED, readings=tuple(readings)))
+            say(home, port, Telegram(address, State.DECODED, readings=tuple(readings)))
 
 
 def water_frame(address: Address, litres: int, key: bytes | None = None) -> Frame:
