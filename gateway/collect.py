@@ -344,10 +344,9 @@ class Collect:
     def _believe(self, point: Point) -> bool:
         watch = self._watches.get(point.series)
         if watch is None:
-            watch = self._watches[point.series] = IndexWatch(point.quantity)
             last = self._latest(point.series)
-            if last is not None:
-                watch.at, watch.value, watch.exponent = last.at, last.value, last.exponent
+            known = (last.at, last.value, last.exponent) if last is not None else ()
+            watch = self._watches[point.series] = IndexWatch(point.quantity, *known)
         return watch.judge(point.at, point.value, point.exponent) is Verdict.KEEP
 
     def _due(self, point: Point) -> bool:

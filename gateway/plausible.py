@@ -1,6 +1,6 @@
 """Whether an index may be believed: one that runs backwards or leaps is held until the meter insists."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
@@ -33,24 +33,30 @@ class IndexWatch:
     """The last believed value of one index, and the one that leapt and waits to be confirmed.
 
     Values are exact integers of one power of ten (`exponent`); times are UTC seconds. A leap forward is believed when
-    CONFIRMATIONS further readings follow it plausibly. A step backwards never is: a new meter is said by a swap.
+    CONFIRMATIONS further readings follow it plausibly. A step backwards never is: a new meter is said by a swap. Only
+    a first reading that nothing followed yet gives way to readings that agree: it was the damaged one.
     """
 
     quantity: Quantity
     at: int | None = None
     value: int = 0
     exponent: int = 0
+    _followed: bool = field(init=False)
     _held_at: int = 0
     _held_value: int = 0
     _held_exponent: int = 0
     _agreed: int = 0
 
+    def __post_init__(self) -> None:
+        self._followed = self.at is not None
+
     def judge(self, at: int, value: int, exponent: int) -> Verdict:
         """Believe or hold one reading."""
         if self.at is None or self._follows(self.at, self.value, self.exponent, at, value, exponent):
+            self._followed = self.at is not None
             self._believe(at, value, exponent)
             return Verdict.KEEP
-        if _less(value, exponent, self.value, self.exponent):
+        if self._followed and _less(value, exponent, self.value, self.exponent):
             self._agreed = 0
             return Verdict.HOLD
         if self._agreed and self._follows(self._held_at, self._held_value, self._held_exponent, at, value, exponent):

@@ -19,7 +19,17 @@ def test_an_index_that_drops_to_zero_is_held_and_the_true_one_goes_on() -> None:
 def test_an_index_never_runs_backwards_however_often_it_insists() -> None:
     watch = IndexWatch(Quantity.VOLUME)
     watch.judge(0, 612_483, 0)
-    assert {watch.judge(10 * n, 600_000 + n, 0) for n in range(1, 20)} == {HOLD}
+    watch.judge(10, 612_483, 0)
+    assert {watch.judge(10 * n, 600_000 + n, 0) for n in range(2, 20)} == {HOLD}
+    assert {IndexWatch(Quantity.VOLUME, 0, 612_483).judge(10 * n, 600_000 + n, 0) for n in range(1, 20)} == {HOLD}
+
+
+def test_a_damaged_first_reading_gives_way_to_those_that_agree_instead_of_holding_them_for_ever() -> None:
+    watch = IndexWatch(Quantity.ENERGY)
+    assert watch.judge(0, 980_000_000, 0) is KEEP
+    verdicts = [watch.judge(10 * n, 8_000_000 + n, 0) for n in range(1, CONFIRMATIONS + 3)]
+    assert verdicts == [HOLD] * CONFIRMATIONS + [KEEP, KEEP]
+    assert {watch.judge(100 + n, 7_000_000 + n, 0) for n in range(20)} == {HOLD}
 
 
 def test_one_damaged_leap_is_held_and_does_not_poison_what_follows() -> None:
