@@ -182,6 +182,8 @@ def _afl(body: bytes) -> tuple[Afl, bytes]:
     _need(body, 2, "AFL")
     end = 2 + body[1]
     _need(body, max(end, 4), "AFL")
+    if end < 4:
+        raise DecodeError(f"AFL: 2 bytes are needed, its length says {body[1]}", body)
     flags = int.from_bytes(body[2:4], "little")
     at = 4
 

@@ -98,6 +98,7 @@ def test_a_makers_own_coding_is_named_by_its_ci() -> None:
         "81",
         "90",
         "90 05 002C",
+        "90 01 3D40 13DD",  # met in fuzzing: a length that does not hold the layer's own first field
         "90 03 0020",
         "72 01000099 A511 02",
         "7A 2A",
