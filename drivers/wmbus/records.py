@@ -12,7 +12,7 @@ from drivers.wmbus.blocks import DATES, TARGET_DATE, Head, TornError, block
 from drivers.wmbus.devices import main as main
 from drivers.wmbus.devices import medium as medium
 from drivers.wmbus.devices import status_words as status_words
-from drivers.wmbus.values import Coding, Data, lvar, manufacturer, moment, number, text
+from drivers.wmbus.values import Coding, Data, lvar, manufacturer, moment, number_of, text
 from drivers.wmbus.vif import DataType, Meaning
 from drivers.wmbus.vife import NUMBERS
 
@@ -114,36 +114,40 @@ class _Decoder:
         return Records(tuple(readings), tuple(faults), tuple(self._status), more, manufacturer_data, torn)
 
     def _record(self) -> Reading | None:
-        known = block(self._bytes, self._at)
+        data = self._bytes
+        known = block(data, self._at)
         self._at += known.size
-        head, meaning, coding = known.head, known.meaning, known.coding
-        if known.data_bytes is None:
-            coding, data_bytes = self._lvar()
-            data = Data(coding, self._take(data_bytes))
-        else:
-            data = Data(coding, self._take(known.data_bytes))
+        coding, size = known.coding, known.data_bytes
+        if size is None:
+            coding, size = self._lvar()
+        start = self._at
+        end = start + size
+        if end > len(data):
+            raise TornError(f"{end - len(data)} bytes are missing", data[start:])
+        self._at = end
+        raw = data[start:end]
         if known.fault is not None:
-            raise DecodeError(known.fault, data.raw)
+            raise DecodeError(known.fault, raw)
+        head, meaning = known.head, known.meaning
         assert meaning is not None, "a VIF has a meaning or a fault"
         if meaning.absent or coding is _NOTHING:
             return None
         if meaning.profile:
-            self._profiles.append((meaning, head, data.raw))
+            self._profiles.append((meaning, head, raw))
             return None
         flags: tuple[Flags, ...] = ()
         if self._model is not None:
-            flags = self._model.status(meaning.register, len(data.raw))
+            flags = self._model.status(meaning.register, size)
             meaning, head = _own(self._model, meaning, head, bool(flags))
-        value, quantity = _value(meaning, data)
+        value, quantity = _value(meaning, coding, raw)
         if value is None:
             return None
-        self._flagged(meaning.register, value, head, flags)
+        if flags or meaning.register == "error_flags":
+            self._flagged(value, head, flags)
         return self._reading(meaning.register, quantity, value, head)
 
-    def _flagged(self, register: str, value: Decimal | str | date, head: Head, flags: tuple[Flags, ...]) -> None:
+    def _flagged(self, value: Decimal | str | date, head: Head, flags: tuple[Flags, ...]) -> None:
         """What error flags say is wrong now; a bit in a table of the maker's may also be marked as "while in error"."""
-        if not flags and register != "error_flags":
-            return
         if not isinstance(value, Decimal) or head.storage or head.function not in _NOW:
             return
         for each in flags:
@@ -152,19 +156,14 @@ class _Decoder:
             self._status.append(f"error flags {int(value):#x}")
 
     def _lvar(self) -> tuple[Coding, int]:
-        length = self._take(1)[0]
+        if self._at == len(self._bytes):
+            raise TornError("1 bytes are missing")
+        length = self._bytes[self._at]
+        self._at += 1
         known = lvar(length)
         if known is None:
             raise TornError(f"LVAR {length:02X} is reserved")
         return known
-
-    def _take(self, count: int) -> bytes:
-        start = self._at
-        end = start + count
-        if end > len(self._bytes):
-            raise TornError(f"{end - len(self._bytes)} bytes are missing", self._bytes[start:])
-        self._at = end
-        return self._bytes[start:end]
 
     def _reading(self, register: str, quantity: Quantity, value: Decimal | str | date, head: Head) -> Reading:
         alike = (register, head.storage, head.tariff, head.subunit, head.function)
@@ -208,13 +207,14 @@ def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meani
     return replace(meaning, type=DataType.FLAGS) if flags else meaning, head
 
 
-def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Quantity]:
+def _value(meaning: Meaning, coding: Coding, raw: bytes) -> tuple[Decimal | str | date | None, Quantity]:
     quantity, type_ = meaning.quantity, meaning.type
     if type_ in NUMBERS:
-        if quantity is _NUMBER and (data.coding is Coding.TEXT or data.coding is Coding.WIDE):
-            return text(data), Quantity.TEXT
-        exact = number(data, type_ is _SIGNED, type_ is _FLAGS)
+        if quantity is _NUMBER and (coding is Coding.TEXT or coding is Coding.WIDE):
+            return text(Data(coding, raw)), Quantity.TEXT
+        exact = number_of(coding, raw, type_ is _SIGNED, type_ is _FLAGS)
         return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
+    data = Data(coding, raw)
     match type_:
         case DataType.MOMENT:
             value = moment(data)
@@ -224,6 +224,6 @@ def _value(meaning: Meaning, data: Data) -> tuple[Decimal | str | date | None, Q
         case DataType.MANUFACTURER:
             return manufacturer(data), quantity
         case DataType.BYTES:
-            return data.raw.hex() or None, quantity
+            return raw.hex() or None, quantity
         case _:
             raise DecodeError("an access code is not kept")

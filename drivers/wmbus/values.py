@@ -71,7 +71,11 @@ def lvar(length: int) -> tuple[Coding, int] | None:
 
 def number(data: Data, signed: bool = True, flags: bool = False) -> Decimal | None:
     """The number, or None where the data type's own "invalid" stands. DecodeError for what is no number."""
-    coding, raw = data
+    return number_of(data.coding, data.raw, signed, flags)
+
+
+def number_of(coding: Coding, raw: bytes, signed: bool, flags: bool) -> Decimal | None:
+    """As `number`, for the one who reads every record of every telegram."""
     if coding is _BINARY or coding is _WIDE:
         if len(raw) > NUMBER_BYTES_MAX:
             raise DecodeError(f"{len(raw)} bytes, a number has {NUMBER_BYTES_MAX} at most", raw)
