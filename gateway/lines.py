@@ -1,18 +1,15 @@
 """From the configuration's ports to running ones: which framer, which decoder, which line."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
-from drivers.model import Frame, Framer, Telegram
+from drivers.model import Framer
 from gateway.collect import Driver
 from gateway.config import Meter
 from gateway.config import Port as PortConfig
 from gateway.ports import Port, Sink
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine
-
-if TYPE_CHECKING:
-    from drivers.wmbus import Formats
 
 
 def drivers(ports: Sequence[PortConfig]) -> dict[str, Driver]:
@@ -31,7 +28,9 @@ def drivers(ports: Sequence[PortConfig]) -> dict[str, Driver]:
             case "wmbus":
                 from drivers import wmbus
 
-                found[port.name] = Driver(partial(_wmbus, formats=wmbus.Formats()), wmbus.header)
+                formats, fragments = wmbus.Formats(), wmbus.Fragments(time.monotonic)
+                decode = partial(wmbus.decode, formats=formats, fragments=fragments)
+                found[port.name] = Driver(decode, wmbus.header)
             case "modbus":
                 pass  # its port asks and decodes in one
     return found
@@ -97,12 +96,6 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
         assert port.tcp is not None
         line = bus.TcpLine(*port.tcp)
     return bus.ModbusPort(port.name, line, units, sink)
-
-
-def _wmbus(frame: Frame, key: bytes | None, *, formats: "Formats") -> Telegram:
-    from drivers import wmbus
-
-    return wmbus.decode(frame, key, formats)
 
 
 def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:
