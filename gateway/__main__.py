@@ -133,7 +133,10 @@ def _check(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     from gateway import control
 
-    answer = control.ask(_running(options), "GET", "/status")
+    try:
+        answer = control.ask(_running(options), "GET", "/status")
+    except ConnectionError as error:
+        raise Trouble(str(error)) from None
     if options.json:
         say(json.dumps(answer))
         return
@@ -164,6 +167,8 @@ def _import(options: argparse.Namespace) -> int:
             from gateway.app import import_stopped
 
             report = import_stopped(config, path)
+        except ConnectionError as error:
+            raise Trouble(str(error)) from None
         refused += len(report["refused"])
         say(json.dumps(report) if options.json else _import_sentence(path, report))
     return 1 if refused else 0

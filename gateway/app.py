@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -68,25 +70,24 @@ async def run(
 
 def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
     with _in_one_sentence():
-        catalog, store = _open_data(config, clock)
-        opened.callback(store.close)
+        catalog, store = _open_data(config, clock, opened)
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
-    return House(config, catalog, store, lines.drivers(config.ports), now=clock.now), ledger
+        return House(config, catalog, store, lines.drivers(config.ports), now=clock.now), ledger
 
 
-def _open_data(config: Config, clock: Clock) -> tuple[Catalog, Store]:
+def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
-    catalog = Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone)
-    store = Store.open(
+    store = Store.open(  # first: it is the one that refuses a second gateway on this folder
         config.data / "series.db",
         config.runtime / "tail",
         zone=ZoneInfo(config.dwelling.time_zone),
         now=clock.now,
         commit_s=config.commit_s,
     )
-    return catalog, store
+    opened.callback(store.close)
+    return Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone), store
 
 
 @contextlib.contextmanager
@@ -104,14 +105,12 @@ def import_stopped(config: Config, path: Path) -> dict[str, Any]:
     from gateway.importers.csv import import_file
 
     clock = Clock()
-    with _in_one_sentence():
-        catalog, store = _open_data(config, clock)
-    try:
-        return import_file(path, store, catalog, clock.now).as_dict()
-    except ValueError as error:
-        raise Trouble(f"{path}: {error}") from None
-    finally:
-        store.close()
+    with _in_one_sentence(), contextlib.ExitStack() as opened:
+        catalog, store = _open_data(config, clock, opened)
+        try:
+            return import_file(path, store, catalog, clock.now).as_dict()
+        except ValueError as error:
+            raise Trouble(f"{path}: {error}") from None
 
 
 async def _serve(
@@ -134,7 +133,7 @@ async def _serve(
             for line in config.ports:
                 opened = lines.open_port(line, config.meters, house.collect)
                 jobs.append(tasks.create_task(_keep_port(opened.run, house, line.name), name=f"port {line.name}"))
-            if config.web.mdns:
+            if config.web.mdns and not _is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
             running(url, access.setup_code if config.web.password else None)
             await stop.wait()
@@ -191,12 +190,26 @@ async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
     await runner.setup()
     try:
-        path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
-        await web.UnixSite(runner, str(path)).start()
-        path.chmod(0o600)  # noqa: ASYNC240
+        umask = os.umask(0o177)  # from its first moment on, nobody else may open it
+        try:
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
+            await web.UnixSite(runner, str(path)).start()
+        except OSError as error:
+            raise Trouble(
+                f"box.runtime: {path} cannot be opened: {error.strerror or error}; choose another folder"
+            ) from None
+        finally:
+            os.umask(umask)
         yield
     finally:
         await runner.cleanup()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _shown_host(host: str) -> str:

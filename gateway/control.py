@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.catalog import CatalogError
 from gateway.house import House
 from gateway.importers.csv import import_file
 from gateway.trouble import Trouble
@@ -28,7 +29,7 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
         path = Path((await request.json())["path"])
         try:
             report = await asyncio.to_thread(import_file, path, house.store, house.catalog, house.now)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, CatalogError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(report.as_dict())
 
@@ -39,14 +40,24 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
 
 
 def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One question to the running gateway; Trouble when it refuses, ConnectionError when none runs."""
+    """One question to the running gateway; Trouble when it refuses, ConnectionError when none runs or it ended."""
     connection = _UnixConnection(runtime / SOCKET)
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None)
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
-    except FileNotFoundError:
+    except (FileNotFoundError, ConnectionRefusedError):
         raise ConnectionRefusedError(f"{runtime / SOCKET}: no gateway runs here") from None
+    except ConnectionError:
+        raise ConnectionResetError(f"{runtime / SOCKET}: the gateway ended before it answered") from None
+    except PermissionError:
+        raise Trouble(
+            f"{runtime / SOCKET}: not permitted; ask as the user that the gateway runs as, or as root"
+        ) from None
+    except OSError as error:
+        raise Trouble(f"{runtime / SOCKET}: {error.strerror or error}") from None
+    except ValueError:
+        raise Trouble("the gateway's answer is none of ours: see its log") from None
     finally:
         connection.close()
     if response.status != http.HTTPStatus.OK:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.catalog import Catalog
 from gateway.store import Store
 
 COMMAND_S_MAX = 15
@@ -127,9 +128,44 @@ def test_check_says_what_is_good(tmp_path: Path) -> None:
 def test_asking_a_gateway_that_does_not_run_says_so(tmp_path: Path) -> None:
     done = releve("status", "--config", configured(tmp_path))
     assert done.returncode == 1
-    assert "no gateway runs here" in done.stderr
+    assert done.stderr == f"releve: {tmp_path}/run/releve.sock: no gateway runs here\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["decode"], ["run", "--nothing"]])
 def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
     assert releve(*arguments).returncode == 2
+
+
+def test_a_runtime_folder_too_deep_for_a_socket_is_said(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    config.write_text(config.read_text().replace(f"{tmp_path}/run", f"{tmp_path}/{'deep/' * 20}run"))
+    done = releve("run", "--config", config)
+    assert done.returncode == 1
+    assert "box.runtime" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_gateway_on_the_same_data_changes_nothing_there(tmp_path: Path) -> None:
+    config = configured(tmp_path, '[dwelling]\nname = "Autre"\n')
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    Catalog.open(data, "Maison", "Europe/Paris")
+    before = (data / "catalog.json").read_bytes()
+    store = Store.open(data / "series.db", tmp_path / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: NOON)
+    try:
+        done = releve("run", "--config", config)
+    finally:
+        store.close()
+    assert "already open by another process" in done.stderr
+    assert (data / "catalog.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [["status"], ["import", "history.csv"]])
+def test_a_socket_that_cannot_be_reached_is_said(tmp_path: Path, command: list[str]) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "history.csv").write_text("time\n")
+    (tmp_path / "run").write_text("no folder, so that nothing in it can be opened")
+    done = releve(*command[:1], "--config", config, *[tmp_path / name for name in command[1:]])
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "releve.sock" in done.stderr
