@@ -323,7 +323,8 @@ def _line(text: str) -> str:
 def _address(text: str) -> str:
     if not ADDRESS.fullmatch(text):
         raise ValueError(f"{ADDRESS_WANTED} is needed, not {_shown(text)}")
-    return text
+    maker, dash, number = text.partition("-")
+    return maker + dash + number.lower()
 
 
 def _shown(value: object) -> str:

@@ -288,3 +288,9 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value if item is not None) + "]"
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "") + "'"
+
+
+def test_an_address_copied_in_capitals_is_the_meter_that_is_heard() -> None:
+    """Identification numbers of some makers have the digits A to F; what is heard is written with a to f."""
+    config = parse('[[meter]]\nname = "Eau"\naddress = "wmbus:KAM-1234567A-1b-16"\n', "test.toml")
+    assert config.meters[0].address == "wmbus:KAM-1234567a-1b-16"
