@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar, dataclass_transform
+
+_Class = TypeVar("_Class")
+
+
+@dataclass_transform(frozen_default=True)
+def frozen(cls: type[_Class]) -> type[_Class]:
+    """A frozen dataclass to mypy, not to Python: for what every telegram makes by the dozen.
+
+    Python's own way of freezing takes thrice the time to make one: a quarter of all decoding (`make bench`).
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class Kind(StrEnum):
@@ -151,7 +162,7 @@ class Address:
         return f"{self.protocol}:{self.manufacturer}-{self.id}-{self.version:02x}-{self.device_type:02x}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """One stated value. A register the meter did not fill, or filled with its invalid marker, gives no Reading at all.
 

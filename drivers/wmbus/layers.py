@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from drivers.model import DecodeError
+from drivers.model import DecodeError, frozen
 from drivers.wmbus.link import Identity, Link
 
 CI_NETWORK = 0x81
@@ -52,7 +52,7 @@ class Afl:
         return self.more or self.fragment > 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tpl:
     """Transport layer header (EN 13757-7): none (78, 79), short (7A, 7B) or long with the meter's own address (72, 73).
 
@@ -82,7 +82,7 @@ class Tpl:
         return self.configuration & 0xFF
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layers:
     """What was peeled off. `payload` is what the innermost layer carries, encrypted or not.
 

@@ -1,8 +1,6 @@
 """Wireless M-Bus link layer (EN 13757-4): CRCs, frame formats A and B, the C, M and A fields."""
 
-from dataclasses import dataclass
-
-from drivers.model import Address, DecodeError
+from drivers.model import Address, DecodeError, frozen
 
 POLYNOMIAL = 0x3D65
 HEADER_BYTES = 10  # L C M M ID ID ID ID V T
@@ -38,7 +36,7 @@ def crc_bytes(data: bytes) -> bytes:
     return crc(data).to_bytes(2, "big")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """A meter's eight bytes as the wire has them; the link layer and the long header only differ in their order."""
 
@@ -58,7 +56,7 @@ class Identity:
         return Address("wmbus", self.id[::-1].hex(), letters(self.manufacturer), self.version, self.device_type)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     c: int
     identity: Identity

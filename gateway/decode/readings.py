@@ -35,7 +35,8 @@ def refusal_line(error: str) -> str:
 def value_text(value: Decimal | str | date) -> str:
     """A decimal number with nothing rounded, an ISO date, or the text itself."""
     if isinstance(value, Decimal):
-        return format(value, "f")
+        shown = str(value)
+        return format(value, "f") if "E" in shown else shown
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds" if value.second else "minutes")
     return value.isoformat() if isinstance(value, date) else value
@@ -49,10 +50,10 @@ def _reading(reading: Reading) -> str:
     before, behind = _around(
         reading.register, reading.quantity, reading.storage, reading.tariff, reading.subunit, reading.function
     )
-    value = reading.value
-    if isinstance(value, Decimal):
-        return f'{before}"{value:f}"{behind}'
-    return before + _json(value_text(value)) + behind
+    text = value_text(reading.value)
+    if reading.quantity is Quantity.TEXT:
+        return before + _json(text) + behind
+    return f'{before}"{text}"{behind}'
 
 
 @lru_cache(maxsize=READINGS_MAX)
