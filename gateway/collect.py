@@ -21,6 +21,7 @@ HEARD_S_MAX = 7 * 86400
 # Encrypted telegrams kept in memory for each unadopted meter, so that a key can be tried the moment it is typed.
 SEALED_KEPT = 4
 SEALED_S_MAX = 86400
+SEALED = frozenset({State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FRAGMENT})
 # A wired line belongs to the house: its first meter is taken as ours once so many frames agree on its address.
 ADOPT_AFTER = 3
 # What reaches the store. Every frame reaches the live view.
@@ -312,7 +313,7 @@ class Collect:
             entry.rssi_dbm = frame.rssi_dbm
         if telegram.state is not State.DECODED:
             self.ports[port].counts[telegram.state.value] += 1
-            if frame is not None and telegram.state in (State.KEY_MISSING, State.WRONG_KEY):
+            if frame is not None and telegram.state in SEALED:
                 entry.sealed.append((now, frame))
         else:
             entry.sealed.clear()

@@ -240,3 +240,10 @@ async def test_a_browser_that_does_not_read_loses_the_oldest_and_holds_up_nobody
         last = [queue.get_nowait() for _ in range(queue.qsize())][-1]
         assert last.value is not None
         assert last.value.value == 599
+
+
+async def test_a_key_is_also_tried_on_a_message_that_came_in_pieces(home: House) -> None:
+    home.catalog.adopt(str(WATER), "Eau", Medium.WATER, home.now())
+    for piece in wmbus.fragments(WATER, records.volume(1000), 1, key=KEY, counter=1, size=20):
+        home.collect.frame("radio", Frame(piece))
+    assert (await home.set_key(str(WATER), KEY)).state is State.DECODED
