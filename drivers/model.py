@@ -131,7 +131,7 @@ class DecodeError(Exception):
         return hash((self.args, self.data))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """Bytes cut and checked by a framer; what they mean is not yet known.
 
@@ -187,7 +187,7 @@ class Reading:
         assert not isinstance(self.value, Decimal) or self.value.is_finite(), self
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Telegram:
     """All a meter said at once, and how well it was understood.
 

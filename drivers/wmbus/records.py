@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Context, Decimal, Inexact
 
 from drivers.meters import Flags, Model
-from drivers.model import DecodeError, Function, Quantity, Reading
+from drivers.model import DecodeError, Function, Quantity, Reading, frozen
 from drivers.wmbus import profile
 from drivers.wmbus.blocks import DATES, TARGET_DATE, Head, TornError, block
 from drivers.wmbus.devices import main as main
@@ -25,7 +25,7 @@ _NOTHING, _NUMBER, _SIGNED, _FLAGS = Coding.NOTHING, Quantity.NUMBER, DataType.S
 _NOW = (Function.INSTANTANEOUS, Function.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Records:
     """What the records of one telegram say. `faults` are records that were refused while the others were good.
 

@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drivers.model import State
+from drivers.model import State, frozen
 from drivers.wmbus.default_keys import default_keys
 from drivers.wmbus.layers import Afl, Layers
 from drivers.wmbus.link import Identity, crc
@@ -31,7 +31,7 @@ MODE_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """Plain content. `sure` is False where only 16 bits vouch for it: chance alone opens one telegram in 65536.
 
