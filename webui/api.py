@@ -145,8 +145,8 @@ async def adopt(request: web.Request) -> web.Response:
     if request.content_type != "application/json":
         raise Problem(415, f"application/json is needed, not {request.content_type}")
     try:
-        fields = json.loads(await request.text())
-    except ValueError:
+        fields = json.loads(await request.read())
+    except (ValueError, RecursionError):
         raise Problem(400, "the body is not JSON") from None
     if not isinstance(fields, dict) or not all(
         isinstance(fields.get(name, ""), str) for name in ("address", "name", "key")

@@ -119,7 +119,7 @@ class Access:
 
     def form_token(self, browser: str, session: int | None) -> str:
         """What a form of ours carries: bound to the browser's own cookie and to its session."""
-        message = f"{browser}\n{session}".encode()
+        message = f"{browser}\n{session}".encode("utf-8", "surrogateescape")
         return hmac.new(self._form_key, message, hashlib.sha256).hexdigest()
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class Access:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:

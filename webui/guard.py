@@ -5,7 +5,7 @@ points at the box) and requests across sites.
 """
 
 import ipaddress
-from urllib.parse import urlsplit
+import re
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -34,6 +34,9 @@ HEADERS = {
 }
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NO_STORE = "no-store"
+# RFC 9110, 7.2: a name or an address, perhaps a port. What else an authority may hold is somebody's trick.
+HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([0-9A-Za-z.-]+))(?::([0-9]{0,5}))?", re.ASCII)
+PORT_MAX = 65535
 
 
 class Misdirected(web.HTTPClientError):
@@ -42,13 +45,19 @@ class Misdirected(web.HTTPClientError):
     status_code = 421
 
 
+def host_name(host: str) -> str | None:
+    """The name or address in a Host, in lower case; None for anything that is no Host."""
+    found = HOST.fullmatch(host)
+    if found is None or int(found[3] or 0) > PORT_MAX:
+        return None
+    return (found[1] or found[2]).lower().removesuffix(".")
+
+
 def host_allowed(host: str, names: frozenset[str]) -> bool:
     """An address, `localhost` or a name of ours. A foreign name that points here is another site's trick."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
+    name = host_name(host)
+    if name is None:
         return False
-    name = name.removesuffix(".")
     if name == "localhost" or name in names:
         return True
     try:
@@ -66,7 +75,7 @@ def same_site(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    return urlsplit(origin).netloc.lower() == request.host.lower()
+    return origin.partition("://")[2].lower() == request.host.lower()
 
 
 def guard(host_names: tuple[str, ...]) -> Middleware:
@@ -74,7 +83,8 @@ def guard(host_names: tuple[str, ...]) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not host_allowed(request.headers.get("Host", ""), names):
+        # Two hosts where the target names one itself (RFC 9112, 3.2.2): `request.host` is then that one.
+        if not all(host_allowed(host, names) for host in (request.headers.get("Host", ""), request.host)):
             raise Misdirected(text="This box does not answer to that name.\n")
         if request.method not in SAFE_METHODS and not same_site(request):
             raise web.HTTPForbidden(text="This request comes from another site.\n")
@@ -87,6 +97,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """On every answer, errors too; what nobody marked as lasting is not kept by any cache."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.secure or request.url.host in LOOPBACK:  # elsewhere over http a browser ignores it, and complains
+    response.headers["Server"] = "releve"  # else aiohttp says its version and Python's to whoever asks
+    # Elsewhere over http a browser ignores it, and complains.
+    if request.secure or host_name(request.headers.get("Host", "")) in LOOPBACK:
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", NO_STORE)

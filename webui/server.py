@@ -1,5 +1,6 @@
 """The web server: every route with its role in one table, and what stands between a request and its handler."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -14,7 +15,7 @@ from webui import api, box, history, live, login, meters, settings, today
 from webui.api import Problem, problem
 from webui.assets import Assets
 from webui.auth import Access
-from webui.guard import add_headers, guard
+from webui.guard import SAFE_METHODS, add_headers, guard
 from webui.page import (
     ACCESS,
     HOUSE,
@@ -35,6 +36,10 @@ from webui.words import mark
 log = logging.getLogger(__name__)
 
 FORM_BYTES_MAX = 64 * 1024
+# A form that trickles in byte by byte holds a connection that somebody else could use.
+FORM_S_MAX = 20.0
+# No multipart: no form of ours sends a file, and what takes one apart is much code before any login.
+BODIES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 
 
 class Role(StrEnum):
@@ -92,7 +97,9 @@ ROLES = web.AppKey("roles", dict[tuple[str, str], Role])
 def make_app(house: House, access: Access, *, host_names: tuple[str, ...], password: bool) -> web.Application:
     """The server of one box. Without `password` (a demo on loopback) whoever reaches it reads it."""
     assets = Assets()
-    app = web.Application(middlewares=[_problems, guard(host_names), _language, _roles], client_max_size=FORM_BYTES_MAX)
+    app = web.Application(
+        middlewares=[_problems, guard(host_names), _language, _roles, _whole], client_max_size=FORM_BYTES_MAX
+    )
     app[HOUSE], app[ACCESS], app[PASSWORD] = house, access, password
     app[PAGES] = Pages(house, assets)
     app[live.LISTENERS] = set()
@@ -183,4 +190,22 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not access.password_set:
             raise see("/setup")
         raise see(f"/login?next={quote(request.path_qs, safe='/')}" if request.method == "GET" else "/login")
+    return await handler(request)
+
+
+@web.middleware
+async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have all that was sent, which handlers then find in memory; refuse what no form and no program of ours sends."""
+    if request.method in SAFE_METHODS:
+        return await handler(request)
+    try:
+        async with asyncio.timeout(FORM_S_MAX):
+            body = await request.read()
+        body.decode()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, UnicodeDecodeError):
+        raise web.HTTPBadRequest(text="A body in UTF-8 is needed, packed as its head says.\n") from None
+    if body and (request.content_type not in BODIES or (request.charset or "utf-8").lower() != "utf-8"):
+        raise web.HTTPUnsupportedMediaType(text=f"One of {', '.join(sorted(BODIES))} in UTF-8 is needed.\n")
     return await handler(request)

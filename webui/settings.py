@@ -8,6 +8,7 @@ from webui.page import ACCESS, HOUSE, PASSWORD, SESSION_COOKIE, read_form, rende
 from webui.words import LANGUAGES
 
 NAMES = {"fr": "Français", "en": "English"}
+SESSION_DIGITS_MAX = 18  # of a row in SQLite
 
 
 async def page(request: web.Request) -> web.Response:
@@ -62,7 +63,7 @@ async def password(request: web.Request) -> web.Response:
 async def end_session(request: web.Request) -> web.Response:
     fields = await read_form(request)
     session = fields.get("session", "")
-    if not session.isdecimal():
+    if not session.isdecimal() or len(session) > SESSION_DIGITS_MAX:
         raise web.HTTPNotFound
     await request.app[ACCESS].end_session(int(session))
     raise see("/settings")
