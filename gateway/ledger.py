@@ -76,16 +76,20 @@ class Ledger:
         """The hash of the household's password; None until one was chosen."""
         return await self._run(_password)
 
-    async def set_password(self, hashed: str, now: int) -> None:
-        """Replace the password; every session ends with the old one."""
+    async def set_password(self, hashed: str, now: int, *, first: bool = False) -> bool:
+        """Replace the password; every session ends with the old one. With `first`, only if there was none."""
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: sqlite3.Connection) -> bool:
             with _transaction(db):
+                if first and _password(db) is not None:
+                    return False
                 db.execute("INSERT OR REPLACE INTO password VALUES (1, ?, ?)", (hashed, now))
                 db.execute("DELETE FROM session")
+            return True
 
-        await self._run(work)
+        done = await self._run(work)
         self.password_set = True
+        return done
 
     async def open_session(self, token: bytes, now: int, address: str, agent: str) -> None:
         def work(db: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import math
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -24,6 +25,10 @@ TRIES_FREE = 3
 WAIT_S_MAX = 300
 FORGET_S = 3600
 ADDRESSES_MAX = 1000
+# All addresses together, since one machine can have many: so many wrong tries, then one each so many seconds. At that
+# pace half of all setup codes take 48 years, the 1000 commonest passwords 8 hours; see `known` for who is not held up.
+ALL_TRIES_MAX = 30
+ALL_PACE_S = 30
 # Tries waiting for the one that is being checked; above it a try is refused and counts.
 QUEUE_MAX = 4
 
@@ -31,27 +36,48 @@ T = TypeVar("T")
 
 
 class Patience:
-    """How long an address must wait after wrong tries. Bounded: the oldest address is forgotten first."""
+    """How long who tries must wait after wrong tries. Bounded: the oldest address is forgotten first."""
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._all = (0.0, 0.0)  # wrong tries of all addresses that are not yet forgotten, and when that was true
 
-    def wait_s(self, address: str, now: float) -> int:
-        """Whole seconds before this address may try again; 0 when it may."""
-        count, last = self._failures.get(_network(address), (0, 0.0))
-        if count < TRIES_FREE or now - last > FORGET_S:
-            return 0
-        wait_s: int = min(2 ** (count - TRIES_FREE + 1), WAIT_S_MAX)
-        return max(0, int(last + wait_s - now + 0.999))
+    def wait_s(self, address: str, now: float, *, known: bool = False) -> int:
+        """Whole seconds before this address may try again; 0 when it may.
+
+        `known`: somebody reads the box from there already; strangers' wrong tries do not hold it up.
+        """
+        return max(self._own_wait_s(_network(address), now), 0 if known else self._common_wait_s(now))
 
     def failed(self, address: str, now: float) -> None:
         count, last = self._failures.pop(_network(address), (0, 0.0))
         self._failures[_network(address)] = (1 if now - last > FORGET_S else count + 1, now)
         while len(self._failures) > ADDRESSES_MAX:
             self._failures.popitem(last=False)
+        self._all = (min(self._common(now) + 1, ALL_TRIES_MAX), now)
 
-    def succeeded(self, address: str) -> None:
-        self._failures.pop(_network(address), None)
+    def succeeded(self, address: str, now: float) -> None:
+        count, _ = self._failures.pop(_network(address), (0, 0.0))
+        self._all = (max(0.0, self._common(now) - count), now)
+
+    def _own_wait_s(self, network: str, now: float) -> int:
+        count, last = self._failures.get(network, (0, 0.0))
+        if count < TRIES_FREE or now - last > FORGET_S:
+            return 0
+        if now < last:  # the clock was set back
+            last = now
+            self._failures[network] = (count, now)
+        wait_s: int = min(2 ** (count - TRIES_FREE + 1), WAIT_S_MAX)
+        return max(0, math.ceil(last + wait_s - now))
+
+    def _common_wait_s(self, now: float) -> int:
+        return max(0, math.ceil((self._common(now) + 1 - ALL_TRIES_MAX) * ALL_PACE_S))
+
+    def _common(self, now: float) -> float:
+        count, since = self._all
+        count = max(0.0, count - max(0.0, now - since) / ALL_PACE_S)
+        self._all = (count, now)
+        return count
 
 
 def _network(address: str) -> str:
@@ -94,9 +120,9 @@ class Access:
         digits = "".join(character for character in typed if character.isdigit())
         return not self._ledger.password_set and hmac.compare_digest(digits.encode(), self._code.encode())
 
-    async def set_password(self, password: str) -> None:
-        """Choose or replace the password. Every session ends."""
-        await self._ledger.set_password(await self._in_turn(_hash, password), self._house.now())
+    async def set_password(self, password: str, *, first: bool = False) -> bool:
+        """Choose or replace the password; every session ends. False when it was to be the `first` and is not."""
+        return await self._ledger.set_password(await self._in_turn(_hash, password), self._house.now(), first=first)
 
     async def password_fits(self, password: str) -> bool:
         hashed = await self._ledger.password()
@@ -113,6 +139,10 @@ class Access:
 
     async def sessions(self) -> list[Session]:
         return await self._ledger.sessions(self._house.now())
+
+    async def known(self, address: str) -> bool:
+        """Whether somebody reads the box from this address already."""
+        return any(_network(session.address) == _network(address) for session in await self.sessions())
 
     async def end_session(self, session: int) -> None:
         await self._ledger.end_session(session)

@@ -38,7 +38,8 @@ async def setup(request: web.Request) -> web.Response:
     if fault is not None:
         return render(request, "setup.html", status=422, fault=words_of(request).say(fault))
     try:
-        await access.set_password(first)
+        if not await access.set_password(first, first=True):
+            raise see("/login")  # somebody else with the code was quicker
     except Busy:
         return render(request, "setup.html", status=503, fault=words_of(request).say(BUSY))
     return await _enter(request, "/")
@@ -54,16 +55,17 @@ async def login(request: web.Request) -> web.Response:
     access = request.app[ACCESS]
     fields = await read_form(request)
     follow = _follow(fields.get("next", ""))
-    refused = _patience(request, "login.html", follow=follow)
+    known = await access.known(_address(request))
+    refused = _patience(request, "login.html", known=known, follow=follow)
     if refused is not None:
         return refused
+    # Counted before it is looked at: of many tries sent at once, none would have failed yet.
+    access.patience.failed(_address(request), request.app[HOUSE].now())
     try:
         fits = await access.password_fits(fields.get("password", "")[:PASSWORD_CHARACTERS_MAX])
     except Busy:
-        access.patience.failed(_address(request), request.app[HOUSE].now())
         return render(request, "login.html", status=503, fault=words_of(request).say(BUSY), follow=follow)
     if not fits:
-        access.patience.failed(_address(request), request.app[HOUSE].now())
         return render(request, "login.html", status=403, fault=words_of(request).say(WRONG_PASSWORD), follow=follow)
     return await _enter(request, follow)
 
@@ -80,16 +82,16 @@ async def logout(request: web.Request) -> web.Response:
 
 async def _enter(request: web.Request, follow: str) -> web.Response:
     access = request.app[ACCESS]
-    access.patience.succeeded(_address(request))
+    access.patience.succeeded(_address(request), request.app[HOUSE].now())
     token = await access.open_session(_address(request), request.headers.get("User-Agent", ""))
     answer = see(follow)
     set_cookie(request, answer, SESSION_COOKIE, token)
     raise answer
 
 
-def _patience(request: web.Request, template: str, **context: str) -> web.Response | None:
+def _patience(request: web.Request, template: str, *, known: bool = False, **context: str) -> web.Response | None:
     """The refusal of an address that tried too often; nothing is checked, so nothing can be guessed meanwhile."""
-    wait_s = request.app[ACCESS].patience.wait_s(_address(request), request.app[HOUSE].now())
+    wait_s = request.app[ACCESS].patience.wait_s(_address(request), request.app[HOUSE].now(), known=known)
     if wait_s == 0:
         return None
     words = words_of(request)

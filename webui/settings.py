@@ -43,17 +43,17 @@ async def password(request: web.Request) -> web.Response:
         fault = words.say("Too many tries. Wait %(time)s, then try again.", time=words.duration(wait_s))
         return await _page(request, status=429, fault=fault)
     first = fields.get("password", "")
+    access.patience.failed(address, house.now())  # before it is looked at, as at the login
     try:
         if not await access.password_fits(fields.get("current", "")[:PASSWORD_CHARACTERS_MAX]):
-            access.patience.failed(address, house.now())
             return await _page(request, status=422, fault=WRONG_PASSWORD)
+        access.patience.succeeded(address, house.now())
         fault_found = new_password_fault(first, fields.get("again", ""))
         if fault_found is not None:
             return await _page(request, status=422, fault=fault_found)
         await access.set_password(first)
     except Busy:
         return await _page(request, status=503, fault=BUSY)
-    access.patience.succeeded(address)
     token = await access.open_session(address, request.headers.get("User-Agent", ""))
     answer = see("/settings?done=password")
     set_cookie(request, answer, SESSION_COOKIE, token)

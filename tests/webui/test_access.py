@@ -116,7 +116,7 @@ def test_patience_is_bounded_in_time_and_in_memory() -> None:
     for _ in range(40):
         patience.failed("2001:db8::1", 0.0)
     assert patience.wait_s("2001:db8::2", 0.0) == WAIT_S_MAX  # one IPv6 network, one patience
-    assert patience.wait_s("192.0.2.1", 0.0) == 0
+    assert patience.wait_s("192.0.2.1", 0.0, known=True) == 0
     for host in range(ADDRESSES_MAX + 10):
         patience.failed(f"10.0.{host // 256}.{host % 256}", 1.0)
     assert len(patience._failures) == ADDRESSES_MAX
