@@ -8,6 +8,12 @@ from webui.page import HOUSE, render
 from webui.shown import HUES
 from webui.words import mark
 
+PROTOCOL_WORDS = {
+    "tic": mark("electricity meter, by wire (TIC)"),
+    "wmbus": mark("by radio (wireless M-Bus)"),
+    "mbus": mark("by wire (M-Bus)"),
+    "modbus": mark("by wire (Modbus)"),
+}
 # The gateway's own names for what it counts on a line; one that is not here is shown as it is.
 COUNT_WORDS = {
     "frames": mark("frames received"),
@@ -44,6 +50,7 @@ async def page(request: web.Request) -> web.Response:
         "box.html",
         ports=house.ports(),
         count_words=COUNT_WORDS,
+        protocol_words=PROTOCOL_WORDS,
         started_at=house.started_at,
         heard=len(house.heard()),
         points=len(house.points()),
@@ -67,6 +74,6 @@ async def data(request: web.Request) -> web.Response:
         "data.html",
         held=held,
         since=since,
-        series=sum(one.series for one in held),
+        kept=sum(one.series > 0 for one in held),
         started_at=house.started_at,
     )

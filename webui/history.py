@@ -216,9 +216,9 @@ async def sentence(house: House, words: Words, view: PointView, period: Period, 
         said += " " + words.say("Readings begin on %(day)s at %(time)s.", day=day, time=words.clock(found.start))
         return said
     if found.end < found.bounds[-1] and now < found.bounds[-1]:
-        said += " " + words.say("It is not over: counted up to %(time)s.", time=words.since(found.end, now))
+        said += " " + words.say("It is not over. Last reading: %(time)s.", time=words.moment(found.end, now))
     elif found.end < found.bounds[-1]:
-        said += " " + words.say("The last reading is of %(time)s.", time=words.since(found.end, now))
+        said += " " + words.say("Last reading: %(time)s.", time=words.moment(found.end, now))
     earlier = await _amount_before(house, view, period, found)
     if earlier is not None:
         said += " " + _compared(words, view, period, found, earlier)

@@ -10,6 +10,7 @@ WRONG_CODE = mark("This is not the code. It is printed by the box when it starts
 TOO_SHORT = mark("The password needs at least 8 characters.")
 NOT_THE_SAME = mark("The two passwords are not the same.")
 WRONG_PASSWORD = mark("This is not the password.")
+CODE_CHARACTERS_MAX = 40
 BUSY = mark("The box is checking other passwords. Try again in a moment.")
 
 
@@ -19,29 +20,36 @@ def new_password_fault(first: str, second: str) -> str | None:
     return None if first == second else NOT_THE_SAME
 
 
+# The field to type again.
+FIELDS = {WRONG_CODE: "code", TOO_SHORT: "password", NOT_THE_SAME: "again", WRONG_PASSWORD: "current"}
+
+
 async def setup_page(request: web.Request) -> web.Response:
-    return render(request, "setup.html", fault=None)
+    return render(request, "setup.html", fault=None, fault_at=None, code="")
 
 
 async def setup(request: web.Request) -> web.Response:
     """The first visit: who reads the code on the box may choose the household's password."""
     access = request.app[ACCESS]
     fields = await read_form(request)
-    refused = _patience(request, "setup.html")
+    code = fields.get("code", "")[:CODE_CHARACTERS_MAX]
+    refused = _patience(request, "setup.html", fault_at="", code=code)
     if refused is not None:
         return refused
     first = fields.get("password", "")
     fault = new_password_fault(first, fields.get("again", ""))
-    if fault is None and not access.code_fits(fields.get("code", "")):
+    if fault is None and not access.code_fits(code):
         access.patience.failed(_address(request), request.app[HOUSE].now())
         fault = WRONG_CODE
     if fault is not None:
-        return render(request, "setup.html", status=422, fault=words_of(request).say(fault))
+        said = words_of(request).say(fault)
+        return render(request, "setup.html", status=422, fault=said, fault_at=FIELDS[fault], code=code)
     try:
         if not await access.set_password(first, first=True):
             raise see("/login")  # somebody else with the code was quicker
     except Busy:
-        return render(request, "setup.html", status=503, fault=words_of(request).say(BUSY))
+        said = words_of(request).say(BUSY)
+        return render(request, "setup.html", status=503, fault=said, fault_at=None, code=code)
     return await _enter(request, "/")
 
 

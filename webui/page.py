@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from gateway.house import House
 from gateway.ledger import Session
-from webui import charts, shown
+from webui import charts, shown, status
 from webui.assets import Assets
 from webui.auth import Access
 from webui.words import AGES, LANGUAGES, Words, plain
@@ -56,6 +57,7 @@ def _environment(words: Words, assets: Assets) -> Environment:
         asset=assets.url,
         charts=charts,
         shown=shown,
+        status_said=partial(status.said, words),
         ages=[(step_s, words.say(message, n="{n}")) for step_s, message in AGES],
     )
     environment.filters["bold"] = lambda text: Markup('<b class="nb">{}</b>').format(text)
@@ -80,7 +82,7 @@ def session_of(request: web.Request) -> Session | None:
 
 
 def render(request: web.Request, name: str, *, status: int = 200, **context: Any) -> web.Response:
-    """A whole page. Its footer says to which moment everything shown is on the card."""
+    """A whole page. Its footer says to which moment everything shown is saved."""
     house = request.app[HOUSE]
     words = words_of(request)
     browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(24)

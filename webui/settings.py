@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from webui.auth import PASSWORD_CHARACTERS_MAX, Busy
-from webui.login import BUSY, WRONG_PASSWORD, new_password_fault
+from webui.login import BUSY, FIELDS, WRONG_PASSWORD, new_password_fault
 from webui.page import ACCESS, HOUSE, PASSWORD, SESSION_COOKIE, read_form, render, see, session_of, set_cookie, words_of
 from webui.words import LANGUAGES
 
@@ -26,6 +26,7 @@ async def _page(request: web.Request, *, status: int = 200, fault: str | None = 
         sessions=await access.sessions() if request.app[PASSWORD] else [],
         current=session.id if session else None,
         fault=words.say(fault) if fault else None,
+        fault_at=FIELDS.get(fault or ""),
         done=request.query.get("done") == "password",
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from drivers.model import Medium, Quantity
-from webui.words import Amount, Words, mark
+from webui.words import NO_BREAK, Amount, Words, mark
 
 UNITS = {"degC": "°C", "m3degC": "m³·°C", "%RH": "%", "HCA": mark("units")}
 GAS_MEDIA = frozenset({Medium.GAS})
@@ -87,15 +87,20 @@ def drum(words: Words, quantity: Quantity, value: Decimal) -> Drum:
     return Drum(whole.zfill(black), fraction, str(words.say(unit)) if unit == "units" else unit)
 
 
-def engraved(address: str) -> str:
-    """The number printed on the meter, in groups, out of its address."""
-    protocol, _, rest = address.partition(":")
+PRINTED = ("tic", "wmbus", "mbus")  # protocols whose address is the number on the plate
+
+
+def engraved(address: str | None) -> str:
+    """The number printed on the meter, in groups, out of its address; nothing where the address is no such number."""
+    protocol, _, rest = (address or "").partition(":")
+    if protocol not in PRINTED:
+        return ""
     parts = rest.split("-")
     number = parts[1] if len(parts) == 4 else rest
     if protocol == "tic" and len(number) == 12:
-        return f"{number[:4]} {number[4:8]} {number[8:]}"
+        return NO_BREAK.join((number[:4], number[4:8], number[8:]))
     if number.isdigit() and len(number) == 8:
-        return f"{number[:2]} {number[2:5]} {number[5:]}"
+        return NO_BREAK.join((number[:2], number[2:5], number[5:]))
     return number
 
 
@@ -105,6 +110,7 @@ def maker(address: str) -> str:
     return parts[0] if len(parts) == 4 else ""
 
 
+WIRES = ("tic:", "mbus:", "modbus:")
 WIRED, NO_SIGNAL = mark("by wire"), mark("not measured")
 # dBm at the receiver; a wireless M-Bus stick loses telegrams below about -100
 _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fair")))
@@ -113,11 +119,28 @@ _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fai
 def signal(address: str | None, rssi_dbm: int | None) -> tuple[int, str]:
     """Bars of four, and their word; no bars where a strength makes no sense."""
     if rssi_dbm is None:
-        return 0, NO_SIGNAL if address is None or address.startswith("wmbus:") else WIRED
+        return 0, WIRED if address is not None and address.startswith(WIRES) else NO_SIGNAL
     for at_least_dbm, bars, word in _SIGNALS:
         if rssi_dbm >= at_least_dbm:
             return bars, word
     return 1, mark("weak")
+
+
+# In this order: each browser also carries the names of those that it descends from.
+_BROWSERS = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"), ("Chrome/", "Chrome"), ("CriOS/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+_MACHINES = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+    ("Macintosh", "Mac"), ("CrOS", "Chromebook"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """`Firefox, Android`: a browser and its machine as their owner knows them; what is unknown as it names itself."""
+    found = [next((name for part, name in table if part in agent), "") for table in (_BROWSERS, _MACHINES)]
+    return ", ".join(name for name in found if name) or agent
 
 
 # The glyph and the hue a medium has on every page.

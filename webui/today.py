@@ -32,7 +32,7 @@ SENTENCE_MEDIA = (Medium.GAS, Medium.HEAT, Medium.COOLING)
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """One metering point's day so far; `usual` and `yesterday` are counted to the same hour."""
+    """One metering point's day so far; `usual` and `yesterday` are counted to the same hour, `day_before` is whole."""
 
     view: PointView
     quantity: Quantity
@@ -40,6 +40,7 @@ class Today:
     usual: Decimal | None
     usual_hours: Sequence[Decimal | None]
     yesterday: Decimal | None
+    day_before: Decimal | None
     month: Taken
     month_before: Decimal | None
 
@@ -96,6 +97,8 @@ async def look(house: House, view: PointView, now: int) -> Today | None:
     first = today.replace(day=1)
     month_end = days.midnight(zone, days.add_months(first, 1))
     month = await taken(house, view, (days.midnight(zone, first), month_end), now)
+    before = today - timedelta(days=1)
+    day_before = (await amounts(house, view.point.id, [(days.midnight(zone, before), days.midnight(zone, today))]))[0]
     usual, yesterday = None, None
     shadow: tuple[Decimal | None, ...] = ()
     if day.total is not None and day.from_the_start:
@@ -103,7 +106,6 @@ async def look(house: House, view: PointView, now: int) -> Today | None:
         spans = [(days.midnight(zone, one), days.same_time(zone, one, day.end)) for one in past]
         parts = [part for part in await amounts(house, view.point.id, spans) if part is not None]
         usual = median(parts) if len(parts) >= WEEKS_MIN else None
-        before = today - timedelta(days=1)
         span = (days.midnight(zone, before), days.same_time(zone, before, day.end))
         yesterday = (await amounts(house, view.point.id, [span]))[0]
         shadow = await usual_hours(house, view.point.id, past[-SHADOW_WEEKS:], len(day.values))
@@ -112,7 +114,7 @@ async def look(house: House, view: PointView, now: int) -> Today | None:
         last_year = days.year_before(today)
         span = (days.midnight(zone, last_year.replace(day=1)), days.same_time(zone, last_year, month.end))
         month_before = (await amounts(house, view.point.id, [span]))[0]
-    return Today(view, view.quantity, day, usual, shadow, yesterday, month, month_before)
+    return Today(view, view.quantity, day, usual, shadow, yesterday, day_before, month, month_before)
 
 
 async def usual_hours(house: House, point: str, past: Sequence[date], slots: int) -> tuple[Decimal | None, ...]:
@@ -265,6 +267,8 @@ def card(words: Words, view: PointView, today: Today | None, now: int) -> Card:
     rows.append(
         ("big", Row(_day_label(words, today, now), _amount(words, today, day.total) if day.total is not None else None))
     )
+    if today.day_before is not None:
+        rows.append(("", Row(_yesterday(words, view, now), _amount(words, today, today.day_before))))
     extra, extra_words = "", ""
     if month.total is not None and today.month_before:
         extra = words.percent(month.total / today.month_before - 1)
@@ -276,6 +280,13 @@ def card(words: Words, view: PointView, today: Today | None, now: int) -> Card:
     amount_month = _amount(words, today, month.total) if month.total is not None else None
     rows.append(("", Row(label, amount_month, extra, extra_words)))
     return Card(view, hue, rows, drawing(words, today), captions(words, today))
+
+
+def _yesterday(words: Words, view: PointView, now: int) -> Markup:
+    """The way to the day that is asked for most."""
+    day = days.today(words.zone, now) - timedelta(days=1)
+    link = f"/history/{view.point.id}?by=day&at={day.isoformat()}"
+    return Markup('<a href="{}">{}</a>').format(link, words.say("Yesterday"))
 
 
 def _day_label(words: Words, today: Today, now: int) -> Markup:

@@ -161,11 +161,21 @@ class Words:
     def weekday(self, day: date) -> str:
         return str(format_date(day, "EEEE", locale=self._locale))
 
-    def since(self, at: int, now: int) -> Markup:
-        """A moment named as shortly as today allows: the hour, or the day and the hour."""
+    def moment(self, at: int, now: int) -> Markup:
+        """A moment named as shortly as today allows, to stand by itself: `18 h 42`, `19 novembre à 18 h 42`."""
         if self.local(at).date() == self.local(now).date():
             return Markup(self.clock(at))  # noqa: S704 - digits only
-        return self.say("%(day)s, %(time)s", day=self.day(self.local(at).date(), weekday=False), time=self.clock(at))
+        return self.say("%(day)s at %(time)s", day=self._past_day(at, now), time=self.clock(at))
+
+    def since(self, at: int, now: int) -> Markup:
+        """A moment to stand behind "since". Of today it is said: « depuis 3 h 10 » alone would be a duration."""
+        if self.local(at).date() == self.local(now).date():
+            return self.say("%(time)s today", time=self.clock(at))
+        return self.say("%(day)s, %(time)s", day=self._past_day(at, now), time=self.clock(at))
+
+    def _past_day(self, at: int, now: int) -> Markup:
+        day = self.local(at).date()
+        return self.day(day, weekday=False, year=day.year != self.local(now).year)
 
     def age(self, seconds: int) -> Markup:
         for step_s, message in AGES:

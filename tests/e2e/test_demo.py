@@ -23,7 +23,7 @@ def engraved(address: object) -> str:
     """The number as the page spells it: 23 051 981, with spaces that do not break."""
     digits = re.search(r"\d{8}", str(address))
     assert digits is not None
-    return f"{digits[0][:2]}\u202f{digits[0][2:5]}\u202f{digits[0][5:]}"
+    return f"{digits[0][:2]}\u00a0{digits[0][2:5]}\u00a0{digits[0][5:]}"
 
 
 def of(page: Page, url: str) -> Page:
@@ -97,7 +97,7 @@ def test_two_years_of_history_stand_by_day_month_and_year(demo: Running, page: P
 def test_every_page_reads_without_javascript_on_a_phone_in_both_languages(
     demo: Running, context_with: Callable[..., BrowserContext], path: str
 ) -> None:
-    for language, word in (("fr", "Tout est sur la carte"), ("en", "on the card")):
+    for language, word in (("fr", "Tout est enregistré"), ("en", "is saved")):
         context = context_with(java_script_enabled=False, viewport={"width": 320, "height": 640})
         page = of(context.new_page(), f"{demo.url}{path}?lang={language}")
         assert page.locator("html").get_attribute("lang") == language

@@ -97,6 +97,27 @@ async def test_a_weak_or_mistyped_password_is_not_taken(new_box: Home, first: st
     assert not new_box.access.password_set
 
 
+@pytest.mark.parametrize(
+    ("code", "first", "second", "field"),
+    [("1234", "long enough", "long enough", "code"), (None, "short", "short", "password"), (None, "long enough", "long enougj", "again")],
+)  # fmt: skip
+async def test_a_setup_form_comes_back_with_the_code_and_the_field_to_type_again(
+    new_box: Home, code: str | None, first: str, second: str, field: str
+) -> None:
+    typed = code or new_box.access.setup_code or ""
+    form = read(await new_box.text("/setup")).fields
+    async with new_box.client.post(
+        "/setup", data={**form, "code": typed, "password": first, "again": second}
+    ) as answer:
+        page = await answer.text()
+    assert read(page).fields["code"] == typed
+    assert first not in page
+    (wrong,) = re.findall(
+        r'<input id="(\w+)"[^>]* aria-invalid="true" aria-describedby="[^"]*\bfault" autofocus>', page
+    )
+    assert wrong == field
+
+
 async def test_wrong_passwords_have_to_wait_longer_and_longer(new_box: Home) -> None:
     await set_up(new_box)
     await log_out_here(new_box)

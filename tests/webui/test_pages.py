@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from tests.webui.home import CLEAR, KEY, LOCKED, Home, at, furnish, open_home, read, water_frame
+from drivers.model import State, Telegram
+from tests.webui.home import CLEAR, KEY, LINKY, LOCKED, Home, at, furnish, open_home, read, say, water_frame
 from webui.assets import FOLDER
 
 PAGES = ("/", "/history/maison", "/history/maison?by=day", "/history/maison?by=year", "/history/chauffage?by=day",
@@ -44,9 +45,9 @@ async def test_nothing_in_a_page_needs_more_than_the_policy_allows(home: Home, p
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_every_page_says_what_is_on_the_card(home: Home, path: str) -> None:
+async def test_every_page_says_up_to_when_everything_is_saved(home: Home, path: str) -> None:
     home.house.store.commit()
-    assert "Tout est sur la carte jusqu’à 18:42:07" in read(await home.text(path)).text
+    assert "Tout est enregistré jusqu’à 18:42:07" in read(await home.text(path)).text
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -60,12 +61,33 @@ async def test_french_is_set_as_french(home: Home, path: str) -> None:
 
 async def test_a_silent_meter_says_since_when_and_its_day_stops_there(home: Home) -> None:
     text = read(await home.text("/")).text
-    assert "muet depuis 15\u00a0h\u00a030" in text
+    assert "muet depuis aujourd’hui à 15\u00a0h\u00a030" in text
     assert "Jusqu’à 15\u00a0h\u00a030" in text
     assert "0,5 (jusqu’à 15\u00a0h\u00a030)" in text  # the table does not pass off half an hour as a whole one
     page = await home.text("/")
     card = page[page.index('data-fresh="card-chauffage"') :]
     assert 'class="gap"' in card[: card.index("</article>")]
+
+
+async def test_yesterday_is_one_step_from_today(home: Home) -> None:
+    page = await home.text("/")
+    card = page[page.index('data-fresh="card-maison"') :]
+    found = re.search(
+        r'<a href="(/history/maison\?by=day&amp;at=2026-11-18)">Hier</a></th>\s*<td class="n">12,0<', card
+    )
+    assert found is not None, card[:1200]
+    text = read(await home.text(found[1].replace("&amp;", "&"))).text
+    assert "Le mercredi 18\u00a0novembre 2026\u00a0: 12,0\u00a0kWh" in text
+
+
+async def test_what_a_meter_says_of_itself_is_in_the_readers_words(home: Home) -> None:
+    said = Telegram(LINKY, State.DECODED, status=("over subscribed power", "clock degraded"))
+    say(home.house, "linky", said)
+    for path in ("/", "/meters"):
+        assert "plus de puissance que le contrat n’en prévoit\u202f; son horloge" in read(await home.text(path)).text
+        english = read(await home.text(f"{path}?lang=en")).text
+        assert "The meter itself says: more power is drawn than the contract allows; its clock may be wrong." in english
+        await home.text("/?lang=fr")
 
 
 async def test_names_are_shown_as_they_were_typed_and_never_as_markup(home: Home) -> None:
@@ -154,8 +176,8 @@ async def take(home: Home, address: str, **fields: str) -> tuple[int, str, str]:
 async def test_a_heard_meter_becomes_mine_and_shows_its_first_value(home: Home) -> None:
     home.house.collect.frame("radio", water_frame(CLEAR, 612_483))
     text = read(await home.text("/meters")).text
-    assert "23 118 611" in text
-    assert "612" not in text.replace("0412 7612 3456", "")  # its label was read, never what it measures
+    assert "23\u00a0118\u00a0611" in text
+    assert "612" not in text.replace("0412\u00a07612\u00a03456", "")  # its label was read, never what it measures
     status, url, text = await take(home, str(CLEAR), name="Jardin")
     assert (status, "/meters/added" in url) == (200, True)
     assert "Ce compteur est le vôtre." in text
@@ -223,6 +245,7 @@ async def test_a_point_gets_another_name(home: Home) -> None:
 async def test_the_box_page_shows_what_was_refused(home: Home) -> None:
     home.house.collect.lost("linky", "the cable was pulled")
     text = read(await home.text("/box")).text
-    assert "fermée depuis 18\u00a0h\u00a042" in text
+    assert "fermée depuis aujourd’hui à 18\u00a0h\u00a042" in text
+    assert "Vérifiez que son câble est bien branché" in text
     assert "the cable was pulled" in text
     assert "coupures de la ligne" in text

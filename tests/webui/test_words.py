@@ -132,9 +132,45 @@ def test_the_drum_shows_the_digits_of_the_meter_and_none_it_did_not_say(
 
 
 def test_addresses_are_shown_as_engraved() -> None:
-    assert shown.engraved("wmbus:KAM-12345678-1b-16") == "12 345 678"
-    assert shown.engraved("tic:041234567890") == "0412 3456 7890"
-    assert shown.engraved("modbus:bus/1") == "bus/1"
+    assert shown.engraved("wmbus:KAM-12345678-1b-16") == "12\u00a0345\u00a0678"
+    assert shown.engraved("tic:041234567890") == "0412\u00a03456\u00a07890"
+
+
+@pytest.mark.parametrize("address", ["modbus:bus/1", "file:Eau froide", None])
+def test_an_address_that_is_on_no_plate_is_no_number(address: str | None) -> None:
+    assert shown.engraved(address) == ""
+
+
+def test_a_wire_has_no_strength_and_an_imported_past_has_no_wire() -> None:
+    assert shown.signal("tic:041234567890", None) == shown.signal("modbus:bus/1", None) == (0, "by wire")
+    assert shown.signal("file:Eau froide", None) == shown.signal(None, None) == (0, "not measured")
+
+
+def test_since_when_is_a_moment_and_never_reads_as_a_duration() -> None:
+    now = at(2026, 11, 19, 18)
+    for moment, french, english in (
+        (at(2026, 11, 19, 3), "aujourd’hui à 3\u00a0h\u00a000", "03:00 today"),
+        (at(2026, 11, 1, 3), "le 1<sup>er</sup>\u00a0novembre à 3\u00a0h\u00a000", "1\u00a0November, 03:00"),
+        (at(2025, 11, 19, 3), "le 19\u00a0novembre 2025 à 3\u00a0h\u00a000", "19\u00a0November 2025, 03:00"),
+    ):
+        assert (FRENCH.since(moment, now), ENGLISH.since(moment, now)) == (french, english)
+    assert FRENCH.moment(now, now) == "18\u00a0h\u00a000"
+    assert FRENCH.moment(at(2026, 11, 18, 3), now) == "18\u00a0novembre à 3\u00a0h\u00a000"
+
+
+@pytest.mark.parametrize(
+    ("agent", "known_as"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36", "Chrome, Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0", "Edge, Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari, iPhone"),
+        ("Mozilla/5.0 (Android 14; Mobile; rv:130.0) Gecko/130.0 Firefox/130.0", "Firefox, Android"),
+        ("curl/8.5", "curl/8.5"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_browser_is_named_as_its_owner_knows_it(agent: str, known_as: str) -> None:
+    assert shown.browser(agent) == known_as
     assert (shown.maker("wmbus:KAM-12345678-1b-16"), shown.maker("tic:041234567890")) == ("KAM", "")
 
 
