@@ -26,6 +26,7 @@ from drivers.encode import wmbus as radio
 from drivers.model import Address, DecodeError, Frame, State, Telegram
 from drivers.receivers import RECEIVERS
 from drivers.talk import Dongle, Identity, Request
+from drivers.wmbus.explain import explain
 from drivers.wmbus.link import crc
 
 INPUT_BYTES_MAX = 1024
@@ -37,6 +38,25 @@ DES_KEY = bytes(range(8))
 WATER = Address("wmbus", "12345678", "REL", 0x1B, 0x07)
 MODULE = Address("wmbus", "99000001", "RAD", 0x02, 0x37)
 CIS = (0x71, 0x72, 0x78, 0x79, 0x7A, 0x7B, 0x8C, 0x8D, 0xA0, 0xA1, 0xA2, 0xB6)
+# Of the extended link layer, the AFL and the transport layer, each with the fields that its flags announce.
+HEADS = tuple(
+    bytes.fromhex(head)
+    for head in (
+        "8C202A",
+        "8D202A 01000020 D31A",
+        "8E202A A5115634120007 1B07",
+        "8F202A A5115634120007 1B07 01000020 D31A",
+        "81 0102",
+        "90 0F 002C 25 11000000 0102030405060708",
+        "90 0A 027C 25 11000000 0102 4000",
+        "7A 2A 00 2025",
+        "7A 2A 00 2007 10",
+        "7A 2A 00 FF2A 1001 11000000",
+        "72 78563412 932C 1B07 2A 00 0000",
+        "78",
+        "79 D31A 0102",
+    )
+)
 EDGES = (0x00, 0x01, 0x0D, 0x0F, 0x1F, 0x2F, 0x68, 0x72, 0x7A, 0x7C, 0x7F, 0x80, 0x90, 0xFB, 0xFD, 0xFF)
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -122,6 +142,12 @@ def maker(random: Random) -> bytes:
     return linked(random.choice(MODELS), bytes((random.choice(CIS),)) + content(random))
 
 
+def layered(random: Random) -> bytes:
+    """Headers in any order, some of them broken, and any content behind them."""
+    heads = [mutated(random, (random.choice(HEADS),)) for _ in range(random.choice((1, 1, 2, 3)))]
+    return linked(random.choice((WATER, *MODELS)), (b"".join(heads) + content(random))[:CONTENT_BYTES_MAX])
+
+
 def linked(address: Address, body: bytes) -> bytes:
     data = b"\x44" + radio.identity(address).link_order + body
     return bytes((len(data),)) + data
@@ -143,7 +169,7 @@ def messages(random: Random) -> bytes:
 
 
 def telegrams(random: Random) -> bytes:
-    made = random.choice((sealed, maker))(random)
+    made = random.choice((sealed, maker, layered))(random)
     return mutated(random, (made, *TELEGRAMS)) if random.random() < 0.4 else made
 
 
@@ -208,6 +234,17 @@ def run_telegram(data: bytes) -> None:
         told(telegram)
         if telegram.state not in (State.KEY_MISSING, State.WRONG_KEY):
             return
+
+
+def run_explained(data: bytes) -> None:
+    """Every byte stands in one row, in order."""
+    for key in (None, KEY):
+        at = 0
+        for row in explain(data, key):
+            assert row.at == at, row
+            assert row.opened or row.data == data[at : at + len(row.data)], row
+            at += len(row.data)
+        assert at == len(data), at
 
 
 def run_messages(data: bytes) -> None:
@@ -302,6 +339,7 @@ STICKS: dict[str, tuple[Callable[[bytes], bytes], tuple[bytes, ...]]] = {
 # Most of the code is behind a telegram's header; a receiver's own part is small and its inputs are slow.
 TARGETS = {
     "telegram": Target(telegrams, run_telegram, 16),
+    "explain": Target(telegrams, run_explained, 4),
     "messages": Target(lambda random: random.choice((messages(random), mutated(random, TELEGRAMS))), run_messages, 4),
     "mbus": Target(wired_frames, run_wired, 4),
     "tic": Target(customer_frames, run_customer),
