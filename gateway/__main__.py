@@ -127,7 +127,7 @@ def _check(options: argparse.Namespace) -> None:
 
     config = _load(options.config)
     app.check(config)
-    say(f"{options.config}: good: {len(config.ports)} ports, {len(config.meters)} meters")
+    say(f"{options.config}: good: {_count(len(config.ports), 'port')}, {_count(len(config.meters), 'meter')}")
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -170,12 +170,20 @@ def _import(options: argparse.Namespace) -> int:
         except ConnectionError as error:
             raise Trouble(str(error)) from None
         refused += len(report["refused"])
-        say(json.dumps(report) if options.json else _import_sentence(path, report))
+        if options.json:
+            say(json.dumps(report))
+            continue
+        say(
+            f"{path}: {_count(report['rows'], 'row')} of {report['series']} series: {report['added']} added, "
+            f"{report['duplicates']} known already, {report['replaced']} replaced, {report['rows_refused']} refused"
+        )
+        for line in (*report["swaps"], *report["refused"]):
+            say(f"{path}: {line}")
     return 1 if refused else 0
 
 
-def _import_sentence(path: Path, report: dict[str, object]) -> str:
-    return f"{path}: " + ", ".join(f"{value} {key}" for key, value in report.items() if not isinstance(value, list))
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _decode(options: argparse.Namespace) -> None:

@@ -131,6 +131,21 @@ def test_asking_a_gateway_that_does_not_run_says_so(tmp_path: Path) -> None:
     assert done.stderr == f"releve: {tmp_path}/run/releve.sock: no gateway runs here\n"
 
 
+def test_an_import_names_each_line_it_refused_and_what_was_needed(tmp_path: Path) -> None:
+    config, file = configured(tmp_path, port("/dev/ttyNONE9")), tmp_path / "past.csv"
+    file.write_text(
+        "time,point,medium,meter,register,tariff,unit,value\n"
+        "2026-03-29T01:30:00+01:00,Eau froide,water,08172635,volume,0,m3,612.483\n"
+        "2026-03-29T04:00:00,Eau froide,water,08172635,volume,0,m3,612.486\n"
+    )
+    for counted in ("1 added, 0 known already", "0 added, 1 known already"):
+        done = releve("import", "--config", config, file)
+        assert (done.returncode, done.stderr) == (1, "")
+        first, second = done.stdout.splitlines()
+        assert first == f"{file}: 2 rows of 1 series: {counted}, 0 replaced, 1 refused"
+        assert second.startswith(f"{file}: line 3: time:")
+
+
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["decode"], ["run", "--nothing"]])
 def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
     assert releve(*arguments).returncode == 2
