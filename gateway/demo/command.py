@@ -32,7 +32,7 @@ def demo(port: int, data: Path | None) -> None:
 
 def _progress(what: str, share: float) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r{what}: {share:4.0%}" + ("\n" if share >= 1 else ""))
+        sys.stderr.write(f"\r{what} : {share:4.0%}" + ("\n" if share >= 1 else ""))
 
 
 def _say(text: str) -> None:

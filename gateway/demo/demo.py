@@ -90,10 +90,12 @@ class Demo:
         )
 
     def hints(self) -> tuple[str, ...]:
-        """What the visitor may try, and needs to know for it."""
+        """What the visitor may try, a line each, in the language of the pages; the key is its line's last word."""
         return (
-            f"A meter to adopt: {meters.HOT_WATER.address}, {meters.HOT_WATER.name}; its key is {_hex(meters.HOT_WATER)}",
-            f"A key to enter: {meters.HEAT.address}, {meters.HEAT.name}; its key is {_hex(meters.HEAT)}",
+            "À la page Compteurs, l'eau chaude est entendue et n'est pas encore à vous "
+            f"({meters.HOT_WATER.address}) : pressez « C'est le mien » et tapez sa clé {_hex(meters.HOT_WATER)}",
+            "À la même page, le chauffage est à vous et attend sa clé "
+            f"({meters.HEAT.address}) : tapez {_hex(meters.HEAT)}",
         )
 
     def furnish(self, house: House, go_on: Callable[[], None] = lambda: None) -> None:
@@ -104,7 +106,7 @@ class Demo:
 
         def progress(share: float) -> None:
             go_on()
-            self._progress("history", share)
+            self._progress("Deux ans de relevés", share)
 
         now = self._now()
         self.life.live_until(now)  # here and not in the event loop: it takes a second
