@@ -47,17 +47,17 @@ class Patience:
 
         `known`: somebody reads the box from there already; strangers' wrong tries do not hold it up.
         """
-        return max(self._own_wait_s(_network(address), now), 0 if known else self._common_wait_s(now))
+        return max(self._own_wait_s(network(address), now), 0 if known else self._common_wait_s(now))
 
     def failed(self, address: str, now: float) -> None:
-        count, last = self._failures.pop(_network(address), (0, 0.0))
-        self._failures[_network(address)] = (1 if now - last > FORGET_S else count + 1, now)
+        count, last = self._failures.pop(network(address), (0, 0.0))
+        self._failures[network(address)] = (1 if now - last > FORGET_S else count + 1, now)
         while len(self._failures) > ADDRESSES_MAX:
             self._failures.popitem(last=False)
         self._all = (min(self._common(now) + 1, ALL_TRIES_MAX), now)
 
     def succeeded(self, address: str, now: float) -> None:
-        count, _ = self._failures.pop(_network(address), (0, 0.0))
+        count, _ = self._failures.pop(network(address), (0, 0.0))
         self._all = (max(0.0, self._common(now) - count), now)
 
     def _own_wait_s(self, network: str, now: float) -> int:
@@ -80,7 +80,7 @@ class Patience:
         return count
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """An IPv6 host has 2**64 addresses of its own; they share one patience."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
@@ -142,7 +142,7 @@ class Access:
 
     async def known(self, address: str) -> bool:
         """Whether somebody reads the box from this address already."""
-        return any(_network(session.address) == _network(address) for session in await self.sessions())
+        return any(network(session.address) == network(address) for session in await self.sessions())
 
     async def end_session(self, session: int) -> None:
         await self._ledger.end_session(session)
