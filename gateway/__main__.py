@@ -146,7 +146,8 @@ def _status(options: argparse.Namespace) -> None:
         say(f"trouble: {answer['trouble']}")
     for port in answer["ports"]:
         counts = ", ".join(f"{count} {what}" for what, count in port["counts"].items())
-        say(f"port {port['name']}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}")
+        receiver = f" ({port['receiver']})" if port["receiver"] else ""
+        say(f"port {port['name']}{receiver}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}")
     for point in answer["points"]:
         index = f"{point['index']} {point['unit']}" if point["index"] else "no index yet"
         say(f"{point['name']}: {point['state']}; {index}")

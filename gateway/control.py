@@ -88,6 +88,7 @@ def _status(house: House, setup_code: str | None) -> dict[str, Any]:
                 "name": port.name,
                 "protocol": port.protocol,
                 "open": port.open,
+                "receiver": port.receiver,
                 "since": port.since,
                 "reason": port.reason,
                 "heard_at": port.heard_at,

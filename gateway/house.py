@@ -28,7 +28,8 @@ SILENT_INTERVALS = 3
 SILENT_S_FIRST = 12 * 3600
 # A power or flow older than this, and older than three intervals, is not the present one.
 LEVEL_S_MAX = 900
-# Two index points further apart than this leave the time between them unknown (an unchanged index is kept each 600 s).
+# Two index points further apart than this, and than three intervals of their meter, leave the time between unknown (an
+# unchanged index is kept each 600 s).
 GAP_S = 3 * 3600
 # An index that a meter has not said for so long beside others is that of an ended contract, or of another TIC mode.
 SAID_S_MAX = 86400
@@ -276,7 +277,7 @@ class House:
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
-            for index, part in enumerate(self.store.consumption(key, bounds, gap_s=GAP_S)):
+            for index, part in enumerate(self.store.consumption(key, bounds, gap_s=self._gap_s(key.point))):
                 total = totals[index]
                 if part.value is None or total is None:
                     totals[index] = None
@@ -293,10 +294,16 @@ class House:
         """
         if end <= self.now():
             return False
-        (indexes,) = self.store.at_bounds([key], [start], gap_s=GAP_S)
+        (indexes,) = self.store.at_bounds([key], [start], gap_s=self._gap_s(key.point))
         return indexes.values[0] is not None or any(
             info.key == key and info.first_at >= start for info in self.store.series()
         )
+
+    def _gap_s(self, point_id: str) -> int:
+        """How far apart index points may lie with the time between them known: further for a meter that speaks seldom."""
+        meter = self.catalog.meter_of(point_id)
+        log = self.collect.meters.get(meter.address) if meter else None
+        return max(GAP_S, int(SILENT_INTERVALS * (log.interval_s or 0)) if log else 0)
 
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         """A level over time in at most `buckets` steps."""

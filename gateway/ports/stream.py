@@ -1,16 +1,19 @@
 """Ports that only listen: bytes from a serial line or a TCP socket go through a framer into the sink."""
 
 import asyncio
+import logging
 import os
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from drivers.model import DecodeError, Frame
-from drivers.talk import Dongle, Identity, Request, Unprotected
+from drivers.talk import Dongle, Identity, Request, Said, Unprotected
 from gateway.ports import Sink
+
+log = logging.getLogger(__name__)
 
 READ_BYTES_MAX = 4096
 # A byte takes 1.04 ms at 9600 baud: gathering what comes within this pause costs no one a second and saves wake-ups.
@@ -122,7 +125,7 @@ class StreamPort:
                     heard = now
                     if answered and starts_left == STARTS_MAX:
                         due = now + self._silence_s
-                for item in framer.feed(data):
+                for item in self._cut(framer, data):
                     match item:
                         case Frame():
                             self._sink.frame(self.name, item)
@@ -138,6 +141,14 @@ class StreamPort:
                             due = now + self._silence_s
         finally:
             connection.close()
+
+    def _cut(self, framer: Dongle, data: bytes) -> Iterator[Said]:
+        """What the framer says. Its bugs cost this line a new start, not the house its gateway."""
+        try:
+            yield from framer.feed(data)
+        except Exception as bug:
+            log.exception("port %s: the framer failed on %s", self.name, data.hex())
+            raise OSError("a bug in the framer: see the log") from bug
 
 
 async def read_until(connection: Connection, due: float | None) -> bytes:

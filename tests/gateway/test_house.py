@@ -247,3 +247,13 @@ async def test_a_key_is_also_tried_on_a_message_that_came_in_pieces(home: House)
     for piece in wmbus.fragments(WATER, records.volume(1000), 1, key=KEY, counter=1, size=20):
         home.collect.frame("radio", Frame(piece))
     assert (await home.set_key(str(WATER), KEY)).state is State.DECODED
+
+
+async def test_a_meter_that_speaks_every_four_hours_has_no_gaps_between_its_words(home: House, clock: Clock) -> None:
+    home.catalog.adopt(str(WATER), "Eau", Medium.WATER, home.now())
+    start = home.now()
+    for n in range(13):
+        hear(home, 1000 + 10 * n, number=n)
+        clock.at += 4 * HOUR_S
+    bounds = [start + 4 * HOUR_S * n + 600 for n in range(12)]
+    assert None not in await home.consumption("eau", bounds)

@@ -21,6 +21,8 @@ class Lines:
     def feed(self, data: bytes) -> Iterator[Frame | DecodeError]:
         *lines, self._held = (self._held + data).split(b"\n")
         for line in lines:
+            if line == b"bug":
+                raise ZeroDivisionError
             yield DecodeError("line: refused", line) if line == b"bad" else Frame(line)
 
 
@@ -81,6 +83,18 @@ async def test_a_serial_port_says_what_it_needs_first_then_gives_frames_and_faul
     await sink.wait_for(5)
     assert sink.said == ["linky open", b"one", "line: refused", b"two", b"three"]
     running.cancel()
+    pty.unplug()
+
+
+async def test_a_bug_in_a_framer_costs_its_line_a_new_start_and_nothing_else() -> None:
+    pty, sink = Pty(), Sink()
+    running = asyncio.create_task(StreamPort("linky", SerialLine(pty.path, 9600), Lines, sink).run())
+    await sink.wait_for(1)
+    os.write(pty.master, b"one\nbug\ntwo\n")
+    async with asyncio.timeout(5):
+        with pytest.raises(OSError, match="a bug in the framer"):
+            await running
+    assert sink.said[-1] == b"one"
     pty.unplug()
 
 
