@@ -87,6 +87,7 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
     words = words_of(request)
     browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(24)
     session = session_of(request)
+    occupant = session is not None or not request.app[PASSWORD]
     other = next(language for language in LANGUAGES if language != words.language)
     text = request.app[PAGES].template(
         words.language,
@@ -99,10 +100,10 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
             else f"/?lang={other}",
             "now": house.now(),
             "saved_to": house.saved_to,
-            "trouble": house.store_trouble,
+            "trouble": house.store_trouble if occupant else None,
             "dwelling": house.dwelling_name,
             "password": request.app[PASSWORD],
-            "occupant": session is not None or not request.app[PASSWORD],
+            "occupant": occupant,
             "token": request.app[ACCESS].form_token(browser, session.id if session else None),
             **context,
         },

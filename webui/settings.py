@@ -38,7 +38,7 @@ async def password(request: web.Request) -> web.Response:
     if not request.app[PASSWORD]:
         raise web.HTTPNotFound
     address = request.remote or ""
-    wait_s = access.patience.wait_s(address, house.now())
+    wait_s = access.patience.wait_s(address, house.now(), known=True)
     if wait_s:
         words = words_of(request)
         fault = words.say("Too many tries. Wait %(time)s, then try again.", time=words.duration(wait_s))

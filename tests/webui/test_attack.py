@@ -3,10 +3,14 @@
 import asyncio
 import gzip
 import json
+import resource
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
 
+from drivers.model import Quantity
+from gateway.model import Point, SeriesKey
 from tests.webui.home import Home, read
 from tests.webui.test_access import log_out_here, set_up
 from webui import server
@@ -136,12 +140,20 @@ async def test_a_session_number_out_of_all_measure_is_nobodys(home: Home, sessio
         assert answer.status == 404
 
 
-async def test_a_stranger_is_not_told_what_ails_the_box(new_box: Home) -> None:
+async def test_a_stranger_is_not_told_what_ails_the_box(new_box: Home, tmp_path: Path) -> None:
     await set_up(new_box)
+    await new_box.text("/login")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "series.db-wal").stat().st_size, hard))
+    try:
+        new_box.house.store.add([Point(SeriesKey("maison", "EAST"), Quantity.ENERGY, new_box.clock.at, 1)])
+        assert not new_box.house.store.commit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "series.db" in await new_box.text("/")
     await log_out_here(new_box)
-    health = json.loads(await new_box.text("/api/v1/health"))
-    assert set(health) == {"now", "saved_to", "status"}
-    for path in ("/login", "/nowhere"):
-        text = read(await new_box.text(path, 200 if path == "/login" else 404)).text
-        assert "carte" not in text
-        assert new_box.house.dwelling_name not in text
+    assert set(json.loads(await new_box.text("/api/v1/health"))) == {"now", "saved_to", "status"}
+    for path, status in (("/login", 200), ("/nowhere", 404)):
+        page = await new_box.text(path, status)
+        assert "series.db" not in page
+        assert new_box.house.dwelling_name not in page

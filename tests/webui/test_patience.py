@@ -81,3 +81,13 @@ async def test_of_two_first_visits_at_once_one_chooses_the_password(new_box: Hom
     await log_out_here(new_box)
     assert await log_in(new_box, "second password") == 403
     assert await log_in(new_box, "first password") == 200
+
+
+async def test_strangers_do_not_keep_the_household_from_changing_its_password(new_box: Home) -> None:
+    await set_up(new_box)
+    for host in range(ALL_TRIES_MAX):
+        new_box.access.patience.failed(f"192.0.2.{host}", new_box.clock.at)
+    form = read(await new_box.text("/settings")).fields
+    fields = {"token": form["token"], "current": PASSWORD, "password": "battery staple", "again": "battery staple"}
+    async with new_box.client.post("/settings/password", data=fields, allow_redirects=False) as answer:
+        assert answer.status == 303
