@@ -4,9 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Medium, Quantity, State, Telegram
@@ -16,6 +14,7 @@ from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
 from gateway.store import SeriesInfo, Store
+from gateway.views import Adoption, Curve, HeardMeter, Live, PointState, PointView, PortView, Value
 
 log = logging.getLogger(__name__)
 
@@ -61,111 +60,6 @@ FIRST_NAMES = {
     },
 }
 LEVEL_QUANTITIES = (Quantity.POWER, Quantity.APPARENT_POWER, Quantity.POWER_JOULE, Quantity.FLOW)
-
-
-class PointState(StrEnum):
-    """How a metering point is doing, in one word."""
-
-    SPEAKING = "speaking"
-    SILENT = "silent"
-    KEY_MISSING = "key-missing"
-    WRONG_KEY = "wrong-key"
-    UNREADABLE = "unreadable"
-    NEVER_HEARD = "never-heard"
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A present value: what, how much in the quantity's unit, since when."""
-
-    series: SeriesKey
-    quantity: Quantity
-    at: int
-    value: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class PointView:
-    """One metering point as a page shows it.
-
-    `index` is the total of its main index series (None if it has none yet); `level` its present power or flow, None
-    when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text.
-    """
-
-    point: MeteringPoint
-    address: str | None
-    state: PointState
-    port: str | None
-    rssi_dbm: int | None
-    heard_at: int | None
-    telegrams: int
-    index_series: tuple[SeriesKey, ...]
-    quantity: Quantity | None
-    index: Value | None
-    level: Value | None
-    texts: dict[str, str]
-    status: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeardMeter:
-    """A meter somebody's house has and nobody adopted: header and counts only."""
-
-    address: str
-    medium: Medium
-    encrypted: bool
-    port: str
-    count: int
-    rssi_dbm: int | None
-    first_at: int
-    last_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class PortView:
-    """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings...
-
-    `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to.
-    """
-
-    name: str
-    protocol: str
-    open: bool
-    since: int
-    reason: str | None
-    heard_at: int | None
-    counts: dict[str, int]
-    last_fault: str | None
-    receiver: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """The answer to "this meter is mine": the point it stands at, and what its telegrams give now."""
-
-    point: str
-    state: State | None
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """One thing that just happened, for the live view: a value, or a point or port whose state changed."""
-
-    value: Value | None = None
-    point: str | None = None
-    state: PointState | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A level over time, one entry a bucket that was heard in; one that is not there is a gap. Times are UTC seconds."""
-
-    step_s: int
-    at: Sequence[int]
-    low: Sequence[Decimal]
-    mean: Sequence[Decimal]
-    high: Sequence[Decimal]
 
 
 class House:

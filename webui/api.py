@@ -12,8 +12,9 @@ from itertools import pairwise
 
 from aiohttp import web
 
-from gateway.house import House, PointView, Value
+from gateway.house import House
 from gateway.model import SeriesKey
+from gateway.views import PointView, Value
 from webui import days
 from webui.page import COMPRESS_BYTES_MIN, HOUSE
 from webui.tries import Adopted, NotTaken, take

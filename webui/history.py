@@ -13,7 +13,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from drivers.model import Medium, Quantity
-from gateway.house import House, PointView
+from gateway.house import House
+from gateway.views import PointView
 from webui import charts, days, shown
 from webui.page import HOUSE, render, see, words_of
 from webui.shown import Scale

@@ -6,7 +6,8 @@ import json
 from aiohttp import web
 
 from drivers.model import Medium
-from gateway.house import House, Live
+from gateway.house import House
+from gateway.views import Live
 from webui import shown
 from webui.api import value_of
 from webui.guard import same_site

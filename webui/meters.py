@@ -7,7 +7,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from drivers.model import State
-from gateway.house import HeardMeter, House, PointState, PointView
+from gateway.house import House
+from gateway.views import HeardMeter, PointState, PointView
 from webui import shown
 from webui.page import HOUSE, joined, read_form, render, see, words_of
 from webui.shown import Drum

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gateway.house import House, PointState, PointView
+from gateway.house import House
+from gateway.views import PointState, PointView
 from webui.charts import Gap, gaps_in
 
 

@@ -11,7 +11,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from drivers.model import Medium, Quantity
-from gateway.house import House, PointState, PointView
+from gateway.house import House
+from gateway.views import PointState, PointView
 from webui import charts, days, shown
 from webui.page import HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.house import Adoption, House
+from gateway.house import House
+from gateway.views import Adoption
 
 KEY_DIGITS = 32
 NAME_CHARACTERS_MAX = 80

@@ -9,8 +9,9 @@ import pytest
 from drivers.encode import mbus, records, wmbus
 from drivers.model import Address, Frame, Medium, Quantity, Reading, State, Telegram
 from gateway.collect import ADOPT_AFTER
-from gateway.house import LEVEL_S_MAX, House, PointState
+from gateway.house import LEVEL_S_MAX, House
 from gateway.model import Point, SeriesKey
+from gateway.views import PointState
 from tests.house import Clock, house
 
 HOUR_S, DAY_S = 3600, 86_400

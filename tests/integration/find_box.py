@@ -3,7 +3,8 @@
 import asyncio
 import sys
 
-from zeroconf import AddressResolver, IPVersion, ServiceStateChange, Zeroconf
+import zeroconf
+from zeroconf import IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 SERVICES = ["_http._tcp.local.", "_releve._tcp.local."]
@@ -12,7 +13,9 @@ WAIT_MS = 10_000
 
 async def main() -> None:
     mdns = AsyncZeroconf(interfaces=[sys.argv[1]], ip_version=IPVersion.V4Only)
-    host = AddressResolver("releve.local.")
+    host = zeroconf.AddressResolver(  # type: ignore[attr-defined] # exported, yet not in __all__
+        "releve.local."
+    )
     assert await host.async_request(mdns.zeroconf, WAIT_MS)
     sys.stdout.write(f"releve.local {host.parsed_addresses()[0]}\n")
     found: asyncio.Queue[tuple[str, str]] = asyncio.Queue()

@@ -22,8 +22,9 @@ from gateway.demo import Demo, meters, players
 from gateway.demo.demo import SEED
 from gateway.demo.life import DAY_S, HISTORY_DAYS, Life
 from gateway.demo.players import ON_THE_AIR, telegram_of
-from gateway.house import House, PointState
+from gateway.house import House
 from gateway.ports.stream import Connection, SerialLine, TcpLine, open_line
+from gateway.views import PointState
 from tests.house import Clock, house
 
 NOW = int(datetime(2026, 11, 20, 19, 37, 11, tzinfo=UTC).timestamp())
