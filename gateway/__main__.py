@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # What a shell calls a program that Ctrl-C ended before it had anything to put away.
 INTERRUPTED = 130
+TCP_PORT_MAX = 65_535
 CONFIG = Path("/etc/releve/releve.toml")
 
 
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="run with a furnished house on 127.0.0.1; no hardware, no configuration")
-    demo.add_argument("--port", type=int, default=8080, help="where the pages are served (default 8080; 0: any)")
+    demo.add_argument("--port", type=_tcp_port, default=8080, help="where the pages are served (default 8080; 0: any)")
     demo.add_argument("--data", type=Path, help="keep the demo's files in this folder (default: a temporary one)")
     demo.set_defaults(command=_demo)
 
@@ -87,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _takes_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help=f"configuration file (default {CONFIG})")
+
+
+def _tcp_port(text: str) -> int:
+    if not text.isdecimal() or int(text) > TCP_PORT_MAX:
+        raise argparse.ArgumentTypeError(f"0 to {TCP_PORT_MAX} is needed, not {text!r}")
+    return int(text)
 
 
 def _version() -> str:

@@ -146,7 +146,7 @@ def test_an_import_names_each_line_it_refused_and_what_was_needed(tmp_path: Path
         assert second.startswith(f"{file}: line 3: time:")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["decode"], ["run", "--nothing"]])
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["decode"], ["run", "--nothing"], ["demo", "--port", "99999"]])
 def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
     assert releve(*arguments).returncode == 2
 
