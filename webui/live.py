@@ -41,7 +41,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     try:
         async with house.subscribe() as queue:
             await response.prepare(request)
-            await response.write(b": open\n\n")
+            await _write(request, response, b": open\n\n")
             count, checked = 0, house.now()
             while True:
                 if house.now() - checked >= PING_S:
@@ -51,14 +51,25 @@ async def live(request: web.Request) -> web.StreamResponse:
                 try:
                     event = await asyncio.wait_for(queue.get(), PING_S)
                 except TimeoutError:
-                    await response.write(b": ping\n\n")
+                    await _write(request, response, b": ping\n\n")
                     continue
                 count += 1
-                await response.write(_event(count, house, event, words, media))
+                await _write(request, response, _event(count, house, event, words, media))
     except ConnectionResetError:
         return response  # the browser left
     finally:
         listeners.discard(listener)
+
+
+async def _write(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
+    """Send, and hang up on who does not take it: a place is for somebody who listens."""
+    try:
+        async with asyncio.timeout(PING_S):
+            await response.write(data)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError from None
 
 
 async def still_allowed(request: web.Request) -> bool:

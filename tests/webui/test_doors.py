@@ -5,14 +5,16 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from drivers.model import Medium, Quantity, Reading, State, Telegram
 from gateway.ledger import Ledger
 from tests.house import Clock, house
-from tests.webui.home import NOW
-from webui import doors
+from tests.webui.home import LINKY, NOW, TOML
+from webui import doors, live
 from webui.assets import Assets
 from webui.auth import Access
 from webui.server import make_app
@@ -107,6 +109,31 @@ async def test_who_never_reads_its_answers_is_put_out_all_the_same(port: int) ->
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_listener_that_takes_nothing_gives_its_place_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PING_S", 0.1)
+    with house(tmp_path, TOML, Clock(NOW)) as home, socket.socket() as deaf:
+        home.catalog.adopt(str(LINKY), "Maison", Medium.ELECTRICITY, NOW)
+        ledger = Ledger.open(tmp_path / "ledger.db")
+        app = make_app(home, Access(home, ledger), host_names=(), password=False)
+        async with doors.opened(app, "127.0.0.1", 0, 1.0) as taken:
+            deaf.setblocking(False)
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(deaf, ("127.0.0.1", taken))
+            await loop.sock_sendall(deaf, b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            while not app[live.LISTENERS]:
+                await asyncio.sleep(0.01)
+            power = Telegram(LINKY, State.DECODED, readings=(Reading("P", Quantity.POWER, Decimal(1), main=True),))
+            async with asyncio.timeout(5):
+                while app[live.LISTENERS]:
+                    for _ in range(200):
+                        home.collect.telegram("linky", lambda: power)
+                    await asyncio.sleep(0.01)
+        ledger.close()
 
 
 async def test_a_request_that_is_never_finished_is_not_waited_for(
