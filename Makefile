@@ -27,10 +27,11 @@ lint:  ## form, types, and who may import whom
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
-fix:  ## put into form what can be put into form by itself
+fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 	@tools/venv dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python tools/supported.py
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
