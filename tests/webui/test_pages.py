@@ -50,6 +50,10 @@ async def test_every_page_says_up_to_when_everything_is_saved(home: Home, path: 
     assert "Tout est enregistré jusqu’à 18:42:07" in read(await home.text(path)).text
 
 
+async def test_a_printed_page_says_of_which_year_it_is(home: Home) -> None:
+    assert "jeudi 19\u00a0novembre 2026, 18\u00a0h\u00a042" in read(await home.text("/")).text
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_french_is_set_as_french(home: Home, path: str) -> None:
     text = read(await home.text(path)).text
