@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import signal
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,8 +78,8 @@ def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[H
 
 
 def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config.runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _own_folder(config.data, "box.data")
+    _own_folder(config.runtime, "box.runtime")
     store = Store.open(  # first: it is the one that refuses a second gateway on this folder
         config.data / "series.db",
         config.runtime / "tail",
@@ -88,6 +89,16 @@ def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tu
     )
     opened.callback(store.close)
     return Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone), store
+
+
+def _own_folder(folder: Path, what: str) -> None:
+    """Make the folder, or refuse one in which somebody else could lay links and files before us."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
+        raise Trouble(
+            f"{what}: {folder} belongs to another user, or anybody may write there; choose a folder of your own"
+        )
 
 
 @contextlib.contextmanager
@@ -170,19 +181,16 @@ def _go_on(stop: asyncio.Event) -> None:
 
 @contextlib.asynccontextmanager
 async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
+    from webui import doors
+
+    async with contextlib.AsyncExitStack() as opened:
         try:
-            await site.start()
+            taken = await opened.enter_async_context(doors.opened(app, host, port, SHUTDOWN_S_MAX))
         except OSError as error:
             raise Trouble(
                 f"web.listen: {host}:{port} cannot be opened: {error.strerror}; choose another port"
             ) from None
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+        yield taken
 
 
 @contextlib.asynccontextmanager

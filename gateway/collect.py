@@ -37,6 +37,8 @@ EXPONENT_MIN = -6
 FINEST = Decimal(1).scaleb(EXPONENT_MIN)
 WIDE = Context(prec=100)
 BUG_BYTES_KEPT = 8
+# A Linky has 105 labels, the richest heat meter about as many registers: more is somebody making them up on the air.
+REGISTERS_MAX = 200
 
 # A copy, a part of a message, an empty announcement: they say nothing against the telegram read before, for so long.
 PASSING = frozenset({State.REPEATED, State.WAITING_FRAGMENT, State.NO_DATA})
@@ -98,6 +100,7 @@ class MeterLog:
     error: str | None = None
     status: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
+    registers: set[str] = field(default_factory=set)
     levels: dict[SeriesKey, Point] = field(default_factory=dict)
     sealed: deque[tuple[int, Frame]] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
 
@@ -271,7 +274,9 @@ class Collect:
         if header.encrypted:
             heard.sealed.append((now, frame))
         if len(self.heard) > HEARD_MAX:
-            self.heard.popitem(last=False)
+            # Made-up addresses come once each: they are not to push the neighbours out, who come again and again.
+            once = next((other for other in self.heard.values() if other.count == 1), None)
+            del self.heard[once.address if once else next(iter(self.heard))]
         return heard
 
     def forget_strangers(self) -> None:
@@ -317,12 +322,20 @@ class Collect:
                 entry.sealed.append((now, frame))
         else:
             entry.sealed.clear()
+        if telegram.readings and not telegram.encrypted and self._meters.key(meter.address) is not None:
+            self.ports[port].counts["in clear"] += 1  # some meters send both; somebody else could, too
         shown: list[Point] = []
         kept: list[Point] = []
         for reading in telegram.readings:
+            if reading.quantity.kind is Kind.TEXT and reading.storage:
+                continue
+            if reading.register not in entry.registers:
+                if len(entry.registers) >= REGISTERS_MAX:
+                    self.ports[port].counts["registers refused"] += 1
+                    continue
+                entry.registers.add(reading.register)
             if reading.quantity.kind is Kind.TEXT:
-                if not reading.storage:
-                    entry.texts[reading.register] = str(reading.value)
+                entry.texts[reading.register] = str(reading.value)
                 continue
             point = to_point(meter.point, reading, now)
             if point is None:

@@ -22,6 +22,8 @@ COUNT_WORDS = {
     "telegrams": mark("telegrams of your meters"),
     "not adopted": mark("telegrams of meters that are not yours"),
     "bad parts": mark("parts of a telegram refused"),
+    "in clear": mark("telegrams in clear of a meter that has a key"),
+    "registers refused": mark("values refused: more than any meter has"),
     "held": mark("readings held because an index ran backwards"),
     "bugs": mark("frames that this program failed on"),
     "key-missing": mark("telegrams that wait for a key"),

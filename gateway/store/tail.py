@@ -39,7 +39,7 @@ class Tail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._size = os.fstat(self._file).st_size
         self._defined: set[int] = set()
 
@@ -67,7 +67,7 @@ class Tail:
         # A kill between the two leaves the old file: replaying what the card has changes nothing.
         record = self._record(definitions, points)
         beside = self._path.with_name(self._path.name + ".new")
-        file = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        file = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             if os.write(file, record) != len(record):
                 raise OSError("tail: no room for a cut")

@@ -2,6 +2,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.collect import (
     HEARD_MAX,
     HEARD_S_MAX,
     PASSING_S_MAX,
+    REGISTERS_MAX,
     SEALED_KEPT,
     SEALED_S_MAX,
     Collect,
@@ -328,3 +330,31 @@ def test_of_too_many_strangers_the_longest_unheard_is_forgotten() -> None:
         house.hear(f"{n} 1")
     assert len(house.collect.heard) == HEARD_MAX
     assert "test:4" not in house.collect.heard
+
+
+def test_made_up_addresses_do_not_push_the_neighbours_out_of_what_was_heard() -> None:
+    house = House()
+    for _ in range(2):
+        house.hear("neighbour 1")
+    for n in range(HEARD_MAX + 50):
+        house.hear(f"{n} 1")
+    assert len(house.collect.heard) == HEARD_MAX
+    assert house.collect.heard["test:neighbour"].count == 2
+
+
+def test_a_meter_that_makes_up_registers_is_held_to_a_bound_and_its_others_are_kept() -> None:
+    house = House(["7"])
+    for n in (*range(REGISTERS_MAX + 5), 0):
+        reading = Reading(f"made_up_{n}", Quantity.FLOW, Decimal(n))
+        house.collect.telegram("line", partial(Telegram, Address("test", "7"), State.DECODED, readings=(reading,)))
+        house.at += 60
+    assert len({point.series for point in house.kept}) == REGISTERS_MAX
+    assert house.values("made_up_0") == [0, 0]
+    assert house.counts()["registers refused"] == 5
+
+
+def test_a_telegram_in_clear_from_a_meter_with_a_key_is_read_and_counted() -> None:
+    house = House(["7"], keys={"test:7": KEY})
+    house.hear("7 100")
+    assert house.values() == [100]
+    assert house.counts()["in clear"] == 1

@@ -119,6 +119,16 @@ def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     assert "data" in refused(tmp_path, config)
 
 
+def test_a_folder_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
+    done = releve("run", "--config", config)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"releve: box.runtime: {tmp_path}/run belongs to another user, or anybody may write")
+    assert not list((tmp_path / "run").iterdir())
+
+
 def test_check_says_what_is_good(tmp_path: Path) -> None:
     done = releve("check", "--config", configured(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")

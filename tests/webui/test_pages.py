@@ -9,6 +9,7 @@ from yarl import URL
 from drivers.model import State, Telegram
 from tests.webui.home import CLEAR, KEY, LINKY, LOCKED, Home, at, furnish, open_home, read, say, water_frame
 from webui.assets import FOLDER
+from webui.meters import HEARD_SHOWN_MAX
 
 PAGES = ("/", "/history/maison", "/history/maison?by=day", "/history/maison?by=year", "/history/chauffage?by=day",
          "/meters", "/data", "/box", "/settings")  # fmt: skip
@@ -188,6 +189,17 @@ async def test_a_heard_meter_becomes_mine_and_shows_its_first_value(home: Home) 
     home.house.collect.frame("radio", water_frame(CLEAR, 612_484))
     assert "Jardin" in read(await home.text("/")).text
     assert 'aria-label="612,484 m³"' in await home.text("/meters")
+
+
+async def test_a_made_up_crowd_of_meters_does_not_weigh_on_the_page(home: Home) -> None:
+    home.house.collect.frame("radio", water_frame(CLEAR, 1))
+    for n in range(HEARD_SHOWN_MAX + 49):
+        home.house.collect.frame("radio", water_frame(Address("wmbus", f"{30_000_000 + n}", "XXX", 1, 7), 1))
+    home.house.collect.frame("radio", water_frame(CLEAR, 1))
+    page = await home.text("/meters")
+    assert page.count("/meters/add?address=") == HEARD_SHOWN_MAX
+    assert "23\u00a0118\u00a0611" in page
+    assert "Et 50 autres, entendus moins souvent." in read(page).text
 
 
 async def test_the_right_key_opens_a_locked_meter_at_once(home: Home) -> None:
