@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from drivers.model import State, Telegram
+from drivers.model import Address, State, Telegram
 from tests.webui.home import CLEAR, KEY, LINKY, LOCKED, Home, at, furnish, open_home, read, say, water_frame
 from webui.assets import FOLDER
 from webui.meters import HEARD_SHOWN_MAX
