@@ -121,8 +121,9 @@ def _demo(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from gateway import app
 
-    def running(url: str, setup_code: str | None) -> None:
-        say(f"Relevé: {url}")
+    def running(urls: tuple[str, ...], setup_code: str | None) -> None:
+        for url in urls:
+            say(f"Relevé: {url}")
         if setup_code is not None:
             say(f"First visit: the code is {setup_code}")
 

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import signal
+import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ class Furnished(Protocol):
 class Running(Protocol):
     """What is told once the pages can be opened."""
 
-    def __call__(self, url: str, setup_code: str | None) -> None: ...
+    def __call__(self, urls: tuple[str, ...], setup_code: str | None) -> None: ...
 
 
 async def run(
@@ -136,7 +137,7 @@ async def _serve(
         _site(app, config.web.host, config.web.port) as port,
         _socket(control.make_app(house, lambda: access.setup_code), config.runtime / control.SOCKET),
     ):
-        url = f"http://{_shown_host(config.web.host)}:{port}/"
+        urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:
             jobs = [tasks.create_task(_watch(house), name="watch")]
             if demo is not None:
@@ -146,7 +147,7 @@ async def _serve(
                 jobs.append(tasks.create_task(_keep_port(opened.run, house, line.name), name=f"port {line.name}"))
             if config.web.mdns and not _is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
-            running(url, access.setup_code if config.web.password else None)
+            running(urls, access.setup_code if config.web.password else None)
             await stop.wait()
             for job in jobs:
                 job.cancel()
@@ -220,8 +221,18 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _shown_host(host: str) -> str:
-    return "releve.local" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+def _hosts(config: Config) -> tuple[str, ...]:
+    """Under which names and numbers the pages are found: what a browser at home can be told."""
+    host = config.web.host
+    if host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not opened
+        return (f"[{host}]" if ":" in host else host,)
+    import ifaddr
+
+    from gateway import mdns
+
+    named = ("releve.local",) if config.web.mdns else ()
+    numbers = tuple(socket.inet_ntoa(address) for address in mdns.addresses(ifaddr.get_adapters()))
+    return named + numbers or ("127.0.0.1",)
 
 
 def check(config: Config, *, devices: bool = True) -> None:

@@ -22,8 +22,8 @@ def demo(port: int, data: Path | None) -> None:
         config = parse(house.configuration, "demo")
         web = dataclasses.replace(config.web, host="127.0.0.1", port=port, password=False, mdns=False)
 
-        def running(url: str, setup_code: str | None) -> None:
-            _say(f"Relevé: {url}")
+        def running(urls: tuple[str, ...], setup_code: str | None) -> None:
+            _say(f"Relevé: {urls[0]}")
             for hint in house.hints():
                 _say(hint)
 

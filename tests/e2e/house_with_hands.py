@@ -47,8 +47,8 @@ def main() -> None:
     config = parse(demo.configuration, "demo")
     web = dataclasses.replace(config.web, host="127.0.0.1", port=0, password=False, mdns=False)
 
-    def running(url: str, setup_code: str | None) -> None:
-        sys.stdout.write(url + "\n")
+    def running(urls: tuple[str, ...], setup_code: str | None) -> None:
+        sys.stdout.write(urls[0] + "\n")
         sys.stdout.flush()
 
     asyncio.run(app.run(dataclasses.replace(config, web=web), running, demo=Hands(demo)))

@@ -91,7 +91,8 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
             assert sniffer.stdout is not None
             assert gateway.stdout is not None
             assert sniffer.stdout.readline() == "listening\n"
-            assert "http" in gateway.stdout.readline()
+            assert gateway.stdout.readline() == "Relevé: http://releve.local:8080/\n"
+            assert gateway.stdout.readline() == f"Relevé: http://{BOX_IP}:8080/\n"
             fetch = f"import urllib.request as r; print(r.urlopen('http://{BOX_IP}:8080/', timeout=10).status)"
             page, _ = within(LAN, sys.executable, "-c", fetch).communicate(timeout=30)
             assert page.strip() == "200"
