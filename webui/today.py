@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from statistics import median
 
 from aiohttp import web
 from markupsafe import Markup
@@ -18,10 +17,10 @@ from webui.page import HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
 from webui.words import Amount, Words, plain
 
-# An ordinary Thursday is the middle one of the last eight; with fewer than three nothing is called ordinary.
-WEEKS_BACK = 8
+# An ordinary Thursday is the mean of the last four, in the sentence as in the drawing's shadow: further back is another
+# season. With fewer than three nothing is called ordinary.
+WEEKS_BACK = 4
 WEEKS_MIN = 3
-SHADOW_WEEKS = 4
 LIKE_USUAL = Decimal("0.10")
 # Before three in the morning a percentage compares next to nothing with next to nothing.
 COMPARED_AFTER_S = 3 * 3600
@@ -106,10 +105,10 @@ async def look(house: House, view: PointView, now: int) -> Today | None:
         past = [today - timedelta(weeks=n) for n in range(WEEKS_BACK, 0, -1)]
         spans = [(days.midnight(zone, one), days.same_time(zone, one, day.end)) for one in past]
         parts = [part for part in await amounts(house, view.point.id, spans) if part is not None]
-        usual = median(parts) if len(parts) >= WEEKS_MIN else None
+        usual = sum(parts, Decimal(0)) / len(parts) if len(parts) >= WEEKS_MIN else None
         span = (days.midnight(zone, before), days.same_time(zone, before, day.end))
         yesterday = (await amounts(house, view.point.id, [span]))[0]
-        shadow = await usual_hours(house, view.point.id, past[-SHADOW_WEEKS:], len(day.values))
+        shadow = await usual_hours(house, view.point.id, past, len(day.values))
     month_before = None
     if month.total is not None and month.from_the_start:
         last_year = days.year_before(today)
@@ -221,7 +220,7 @@ def grounds(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
         if today.usual is not None:
             said.append(
                 words.say(
-                    "“Ordinary”: %(amount)s, the middle one of the last eight %(weekday)ss up to %(end)s.",
+                    "“Ordinary”: %(amount)s, the mean of the last four %(weekday)ss up to %(end)s.",
                     amount=_amount(words, today, today.usual),
                     weekday=words.weekday(words.local(now).date()),
                     end=values["end"],
