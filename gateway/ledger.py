@@ -5,6 +5,7 @@ One thread does all of it; the methods are awaited from the event loop.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,9 +62,9 @@ class Ledger:
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         try:
             return cls(executor.submit(_open, path).result(), executor)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LedgerError) as error:
             executor.shutdown()
-            raise LedgerError(f"{path}: {error}") from None
+            raise error if isinstance(error, LedgerError) else LedgerError(f"{path}: {error}") from None
 
     def close(self) -> None:
         self._executor.submit(self._db.close).result()
@@ -143,15 +144,18 @@ class Ledger:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600, exist_ok=True)
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = DELETE")
-    db.execute("PRAGMA synchronous = FULL")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise LedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
-    if version == 0:
-        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    return db
+    with contextlib.ExitStack() as failed:
+        db = sqlite3.connect(path, isolation_level=None)
+        failed.callback(db.close)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise LedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA synchronous = FULL")
+        if version == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        failed.pop_all()
+        return db
 
 
 def _password(db: sqlite3.Connection) -> str | None:
