@@ -194,7 +194,7 @@ async def test_a_heard_meter_becomes_mine_and_shows_its_first_value(home: Home) 
 async def test_a_made_up_crowd_of_meters_does_not_weigh_on_the_page(home: Home) -> None:
     home.house.collect.frame("radio", water_frame(CLEAR, 1))
     for n in range(HEARD_SHOWN_MAX + 49):
-        home.house.collect.frame("radio", water_frame(Address("wmbus", f"{30_000_000 + n}", "XXX", 1, 7), 1))
+        home.house.collect.frame("radio", water_frame(Address("wmbus", f"{30_000_000 + n}", "ZZZ", 1, 7), 1))
     home.house.collect.frame("radio", water_frame(CLEAR, 1))
     page = await home.text("/meters")
     assert page.count("/meters/add?address=") == HEARD_SHOWN_MAX
