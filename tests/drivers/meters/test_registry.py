@@ -90,7 +90,7 @@ def test_the_standards_own_codes_have_words_too() -> None:
 def test_words_are_plain_in_both_languages() -> None:
     assert meters.words("leak", "fr").startswith("Fuite suspectée")
     assert meters.words("leak (earlier)", "en").endswith("(earlier)")
-    assert meters.words("error flags 0x104", "fr") == "Bits d’erreur 0x104"
+    assert meters.words("error flags 0x104", "fr") == "Bits de défaut 0x104"
     assert meters.words("manufacturer status 5", "en") == "Maker’s own status bit 5"
     assert meters.words("what nobody wrote", "fr") == "what nobody wrote"
     assert meters.words("leak (somewhere)", "en").endswith("(somewhere)")
