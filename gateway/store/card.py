@@ -100,9 +100,9 @@ class Card:
             if factor > 1:
                 for table in ROLLUPS:
                     self.db.execute(
-                        f"UPDATE {table} SET low=low*?1, high=high*?1, total=total*?1, first=first*?1, last=last*?1 "  # noqa: S608 - our own table names
-                        "WHERE series=?2",
-                        (factor, row.id),
+                        f"UPDATE {table} SET low=low*:k, high=high*:k, total=total*:k, first=first*:k, last=last*:k "  # noqa: S608 - our own table names
+                        "WHERE series=:series",
+                        {"k": factor, "series": row.id},
                     )
                 self.exponents[row.id] = exponent
 
@@ -222,9 +222,9 @@ class Card:
         """Append the event that takes another back; the series' id, None if there is nothing to take back."""
         with self.transaction():
             row = self.db.execute(
-                "SELECT series, at FROM swap WHERE id=?1 AND undoes IS NULL "
-                "AND NOT EXISTS (SELECT 1 FROM swap WHERE undoes=?1)",
-                (number,),
+                "SELECT series, at FROM swap WHERE id=:event AND undoes IS NULL "
+                "AND NOT EXISTS (SELECT 1 FROM swap WHERE undoes=:event)",
+                {"event": number},
             ).fetchone()
             if row is None:
                 return None

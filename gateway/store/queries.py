@@ -193,12 +193,12 @@ def _around_on_card(
     days: dict[int, tuple[list[int], list[int]]] = {}
     for bound, p_t, p_s, p_value, q_t, q_s, q_value in card.db.execute(
         "WITH bound AS (SELECT value AS x, value - value % 3600 AS hour_start, value + (3600 - value % 3600) % 3600 AS hour_end "
-        "  FROM json_each(?2)), "
-        "near AS (SELECT x, (SELECT max(t) FROM hour WHERE series=?1 AND t < hour_start) AS p, "
-        "  (SELECT min(t) FROM hour WHERE series=?1 AND t >= hour_end) AS q FROM bound) "
+        "  FROM json_each(:bounds)), "
+        "near AS (SELECT x, (SELECT max(t) FROM hour WHERE series=:series AND t < hour_start) AS p, "
+        "  (SELECT min(t) FROM hour WHERE series=:series AND t >= hour_end) AS q FROM bound) "
         "SELECT x, p.t, p.last_s, p.last, q.t, q.first_s, q.first FROM near "
-        "LEFT JOIN hour p ON p.series=?1 AND p.t=near.p LEFT JOIN hour q ON q.series=?1 AND q.t=near.q",
-        (series.id, json.dumps(list(wanted))),
+        "LEFT JOIN hour p ON p.series=:series AND p.t=near.p LEFT JOIN hour q ON q.series=:series AND q.t=near.q",
+        {"series": series.id, "bounds": json.dumps(list(wanted))},
     ):
         before = None if p_t is None else (p_t + p_s, p_value * factor)
         after = None if q_t is None else (q_t + q_s, q_value * factor)
