@@ -30,16 +30,16 @@ def main(seconds: int) -> None:
         spent_s += time.process_time() - before
     collect = stairwell.collect
     telegrams = seconds * TELEGRAMS_A_SECOND
-    ours, sealed = (
-        sum(log.telegrams for log in collect.meters.values()),
-        sum(len(h.sealed) for h in collect.heard.values()),
-    )
+    ours = sum(log.telegrams for log in collect.meters.values())
     print(
         f"{telegrams:,} telegrams of {METERS} meters, {len(OURS)} ours: {telegrams / spent_s:,.0f} a CPU-second, aim 200"
     )
     print(f"ours: {ours:,} heard, {stairwell.lost} lost, {stairwell.kept:,} points to the store; aim 0 lost")
     print(f"peak memory: {start_mb:.1f} MB, after {WARM_S} s {warm_mb:.1f}, at the end {peak_mb():.1f}")
-    print(f"strangers: {len(collect.heard)} heard, {sealed} of their telegrams held, sealed")
+    strangers = collect.strangers
+    print(
+        f"strangers: {len(collect.heard)} heard, {len(strangers):,} of their telegrams held, {strangers.thinned:,} sampled out"
+    )
     print("port: " + ", ".join(f"{word} {count:,}" for word, count in sorted(collect.ports[PORT].counts.items())))
 
 

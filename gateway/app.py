@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from gateway import control, lines
+from gateway.aside import Aside
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config
@@ -73,9 +75,11 @@ async def run(
 def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
     with _in_one_sentence():
         catalog, store = _open_data(config, clock, opened)
+        aside = Aside(config.data / "aside", clock.now)
+        opened.callback(aside.close)
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
-        return House(config, catalog, store, lines.drivers(config.ports), now=clock.now), ledger
+        return House(config, catalog, store, aside, now=clock.now), ledger
 
 
 def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
@@ -131,6 +135,7 @@ async def _serve(
     from webui.auth import Access
     from webui.server import make_app
 
+    await house.read_past()
     access = Access(house, ledger)
     app = make_app(house, access, host_names=config.web.host_names, password=config.web.password)
     async with (
@@ -139,7 +144,7 @@ async def _serve(
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:
-            jobs = [tasks.create_task(_watch(house), name="watch")]
+            jobs = [tasks.create_task(_watch(house, config.commit_s), name="watch")]
             if demo is not None:
                 jobs.append(tasks.create_task(demo.play(), name="demo"))
             for line in config.ports:
@@ -151,6 +156,7 @@ async def _serve(
             await stop.wait()
             for job in jobs:
                 job.cancel()
+    await house.save(stopping=True)
 
 
 async def _keep_port(run: Callable[[], Awaitable[None]], house: House, name: str) -> None:
@@ -169,10 +175,15 @@ async def _announce(port: int, dwelling_name: str) -> None:
     )
 
 
-async def _watch(house: House) -> None:
+async def _watch(house: House, save_s: float) -> None:
+    saved = time.monotonic()
     while True:
         await asyncio.sleep(WATCH_S)
         house.watch_states()
+        await house.read_past()
+        if time.monotonic() - saved >= save_s:
+            saved = time.monotonic()
+            await house.save()
 
 
 def _go_on(stop: asyncio.Event) -> None:

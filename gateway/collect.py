@@ -12,16 +12,15 @@ from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, R
 from drivers.talk import Identity
 from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Verdict
+from gateway.sealed import Sealed, Strangers
 
 log = logging.getLogger(__name__)
 
 # Addresses nobody adopted: enough for a tower block, forgotten after a week unheard.
 HEARD_MAX = 2000
 HEARD_S_MAX = 7 * 86400
-# Encrypted telegrams kept in memory for each unadopted meter, so that a key can be tried the moment it is typed.
-SEALED_KEPT = 4
-SEALED_S_MAX = 86400
-SEALED = frozenset({State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FRAGMENT})
+# Telegrams of our own meters that something still to come may open: a key, a full frame.
+SEALED = frozenset({State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FORMAT})
 # A wired line belongs to the house: its first meter is taken as ours once so many frames agree on its address.
 ADOPT_AFTER = 3
 # What reaches the store. Every frame reaches the live view.
@@ -63,10 +62,11 @@ class Driver:
     """How one port's frames are understood.
 
     `header` is all that is looked at of a radio telegram that nobody adopted. A wired line has none: what speaks
-    there is the house's own, it is decoded at once and its first meter is taken by itself.
+    there is the house's own, it is decoded at once and its first meter is taken by itself. `decode` takes a frame, its
+    meter's key and when it was heard, UTC seconds.
     """
 
-    decode: Callable[[Frame, bytes | None], Telegram]
+    decode: Callable[[Frame, bytes | None, int], Telegram]
     header: Callable[[Frame], Header] | None = None
 
 
@@ -82,7 +82,6 @@ class Heard:
     last_at: int
     count: int = 0
     rssi_dbm: int | None = None
-    sealed: deque[tuple[int, Frame]] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
 
 
 @dataclass(slots=True)
@@ -102,7 +101,7 @@ class MeterLog:
     texts: dict[str, str] = field(default_factory=dict)
     registers: set[str] = field(default_factory=set)
     levels: dict[SeriesKey, Point] = field(default_factory=dict)
-    sealed: deque[tuple[int, Frame]] = field(default_factory=lambda: deque(maxlen=SEALED_KEPT))
+    in_clear: bool = False  # what it said last came in clear, though there is a key
 
 
 @dataclass(slots=True)
@@ -141,7 +140,8 @@ class Collect:
     """The sink of all ports. Runs in the event loop's thread; nothing here waits.
 
     `keep` takes points for the store; `live` is told of every main level and of every telegram; `adopt` is asked to
-    take a wired line's first meter.
+    take a wired line's first meter; `wait` keeps a telegram that cannot be read yet, `set_aside` an index that is held.
+    `readable` names the meters whose waiting telegrams a newer one may have opened.
     """
 
     def __init__(
@@ -154,6 +154,8 @@ class Collect:
         keep: Callable[[Sequence[Point]], None],
         live: Callable[[str, MeterLog, Sequence[Point]], None],
         adopt: Callable[[Telegram, str], bool],
+        wait: Callable[[str, Sealed], None],
+        set_aside: Callable[[Point, Decimal], None],
         now: Callable[[], int],
     ) -> None:
         self._drivers = drivers
@@ -162,10 +164,16 @@ class Collect:
         self._keep = keep
         self._live = live
         self._adopt = adopt
+        self._wait = wait
+        self._set_aside = set_aside
         self._now = now
         self.ports = {name: PortLog(protocol, now()) for name, protocol in protocols.items()}
         self.meters: dict[str, MeterLog] = {}
         self.heard: OrderedDict[str, Heard] = OrderedDict()
+        self.strangers = Strangers()
+        self.readable: set[str] = set()
+        self._paused: set[str] = set()
+        self._formats_awaited: set[str] = set()
         self._watches: dict[SeriesKey, IndexWatch] = {}
         self._kept: dict[SeriesKey, tuple[int, int, int]] = {}
 
@@ -238,7 +246,7 @@ class Collect:
         telegram = None
         header: Header
         if driver.header is None:
-            header = telegram = driver.decode(frame, None)
+            header = telegram = driver.decode(frame, None, self._now())
         else:
             header = driver.header(frame)
         state.heard_at = self._now()
@@ -250,14 +258,31 @@ class Collect:
                 return None
             meter = self._meters.meter(address)
             assert meter is not None
-        if telegram is None:
-            telegram = driver.decode(frame, self._meters.key(address))
+        self._forget(address)
         state.counts["telegrams"] += 1
+        if address in self._paused:
+            self._wait(address, Sealed(state.heard_at, port, frame))
+            return None
+        if telegram is None:
+            telegram = driver.decode(frame, self._meters.key(address), state.heard_at)
         for fault in telegram.faults:
             state.counts["bad parts"] += 1
             state.last_fault = str(fault)
-        self.heard.pop(address, None)
+        if telegram.state in SEALED or (telegram.state is State.WAITING_FRAGMENT and self._is_shut(address)):
+            self._wait(address, Sealed(state.heard_at, port, frame))
+        if telegram.state is State.DECODED and address in self._formats_awaited:
+            # It may be the full frame that the ones before wait for: it is read behind them, in a moment.
+            self._wait(address, Sealed(state.heard_at, port, frame))
+            self._formats_awaited.discard(address)
+            self.pause(address)
+            self.readable.add(address)
+            return None
         return self._accept(port, meter, telegram, frame, state.heard_at)
+
+    def _is_shut(self, address: str) -> bool:
+        """Whether a part of this meter's message may have to wait with the rest of it."""
+        known = self.meters.get(address)
+        return self._meters.key(address) is None or (known is not None and known.state in SEALED)
 
     def _note_heard(self, port: str, frame: Frame, header: Header) -> Heard:
         address = str(header.address)
@@ -272,57 +297,88 @@ class Collect:
         heard.count += 1
         heard.encrypted = header.encrypted
         if header.encrypted:
-            heard.sealed.append((now, frame))
+            self.strangers.keep(address, Sealed(now, port, frame))
         if len(self.heard) > HEARD_MAX:
             # Made-up addresses come once each: they are not to push the neighbours out, who come again and again.
             once = next((other for other in self.heard.values() if other.count == 1), None)
-            del self.heard[once.address if once else next(iter(self.heard))]
+            self._forget(once.address if once else next(iter(self.heard)))
         return heard
+
+    def _forget(self, address: str) -> None:
+        if self.heard.pop(address, None) is not None:
+            self.strangers.take(address)
 
     def forget_strangers(self) -> None:
         """Nothing of a meter that nobody adopted is kept longer than it may be; called now and then."""
         now = self._now()
-        while self.heard and next(iter(self.heard.values())).last_at <= now - HEARD_S_MAX:
-            self.heard.popitem(last=False)
-        for heard in self.heard.values():
-            while heard.sealed and heard.sealed[0][0] <= now - SEALED_S_MAX:
-                heard.sealed.popleft()
+        while self.heard and (oldest := next(iter(self.heard.values()))).last_at <= now - HEARD_S_MAX:
+            self._forget(oldest.address)
+        self.strangers.forget(now)
 
-    def replay(self, address: str, sealed: Sequence[tuple[int, Frame]], port: str) -> None:
-        """Decode kept telegrams again, each at the time it was heard, after an adoption or a new key."""
+    def take_over(self, address: str) -> None:
+        """What was heard of this meter before its adoption is ours now, and waits to be read with the rest."""
+        for telegram in self.strangers.take(address):
+            self._wait(address, telegram)
+        self.heard.pop(address, None)
+
+    # -- the past, read when a key comes ------------------------------------------------------------------------------
+    def pause(self, address: str) -> None:
+        self._paused.add(address)
+
+    def go_on(self, address: str) -> None:
+        self._paused.discard(address)
+        entry = self.meters.get(address)
         meter = self._meters.meter(address)
-        assert meter is not None, address
-        for at, frame in sealed:
-            self._hand_on(self._walled(port, frame.data, partial(self._again, port, meter, frame, at)))
+        if entry is not None and meter is not None:
+            self._live(meter.point, entry, [])
 
-    def _again(self, port: str, meter: Meter, frame: Frame, at: int) -> _News:
-        telegram = self._drivers[port].decode(frame, self._meters.key(meter.address))
-        return self._accept(port, meter, telegram, frame, at)
+    def again(self, address: str, telegram: Sealed) -> State | None:
+        """Decode a telegram that waited, as if it were heard now at its own time; what became of it."""
+        meter = self._meters.meter(address)
+        port = telegram.port if telegram.port in self._drivers else self._radio()
+        if meter is None or port is None:
+            return State.KEY_MISSING  # given back, or without a radio: it goes on waiting
+        read = self._walled(port, telegram.frame.data, partial(self._again, port, meter, telegram))
+        if read is None:
+            return None
+        state, news = read
+        if news.kept:
+            self._keep(news.kept)
+        return state
+
+    def _radio(self) -> str | None:
+        return next((name for name, driver in self._drivers.items() if driver.header is not None), None)
+
+    def _again(self, port: str, meter: Meter, telegram: Sealed) -> tuple[State, _News]:
+        read = self._drivers[port].decode(telegram.frame, self._meters.key(meter.address), telegram.at)
+        return read.state, self._accept(port, meter, read, telegram.frame, telegram.at, past=True)
 
     # -- is it plausible, which series --------------------------------------------------------------------------------
-    def _accept(self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None, now: int) -> _News:
+    def _accept(
+        self, port: str, meter: Meter, telegram: Telegram, frame: Frame | None, now: int, *, past: bool = False
+    ) -> _News:
+        """What the house makes of a telegram heard at `now`; `past`: it waited, and others were heard since."""
         entry = self.meters.get(meter.address)
         if entry is None:
             entry = self.meters[meter.address] = MeterLog(port, telegram.state, now)
         elif now > entry.heard_at:
             gap_s = now - entry.heard_at
             entry.interval_s = gap_s if entry.interval_s is None else 0.8 * entry.interval_s + 0.2 * gap_s
-        entry.port, entry.heard_at = port, now
-        entry.telegrams += 1
+        entry.port, entry.heard_at = port, max(now, entry.heard_at) if past else now
+        entry.telegrams += 0 if past else 1
         if telegram.state is State.DECODED:
-            entry.read_at = now
+            entry.read_at = max(now, entry.read_at or 0)
+            entry.in_clear = not telegram.encrypted and self._meters.key(meter.address) is not None
         if telegram.state not in PASSING or entry.read_at is None or now - entry.read_at > PASSING_S_MAX:
             entry.state, entry.error, entry.status = telegram.state, telegram.error, telegram.status
             entry.medium = telegram.medium
         if frame is not None:
             entry.rssi_dbm = frame.rssi_dbm
         if telegram.state is not State.DECODED:
-            self.ports[port].counts[telegram.state.value] += 1
-            if frame is not None and telegram.state in SEALED:
-                entry.sealed.append((now, frame))
-        else:
-            entry.sealed.clear()
-        if telegram.readings and not telegram.encrypted and self._meters.key(meter.address) is not None:
+            self.ports[port].counts[telegram.state.value] += 0 if past else 1
+            if telegram.state is State.WAITING_FORMAT and not past:
+                self._formats_awaited.add(meter.address)
+        if telegram.readings and entry.in_clear:
             self.ports[port].counts["in clear"] += 1  # some meters send both; somebody else could, too
         shown: list[Point] = []
         kept: list[Point] = []
@@ -341,13 +397,18 @@ class Collect:
             if point is None:
                 continue
             if reading.quantity.kind is Kind.INDEX:
-                if not self._believe(point):
+                if past and self._is_behind(point):
+                    self.ports[port].counts["behind"] += 1  # a later index is known: nothing is lost with this one
+                    continue
+                if (believed := self._held_against(point)) is not None:
                     self.ports[port].counts["held"] += 1
                     self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
+                    self._set_aside(point, believed)
                     continue
             else:
                 if point.main and reading.at is None:  # a level the meter dates is the past: a mean, a maximum
-                    entry.levels[point.series] = point
+                    if not past:
+                        entry.levels[point.series] = point
                     shown.append(point)
             if self._due(point):
                 kept.append(point)
@@ -355,13 +416,23 @@ class Collect:
                     shown.append(point)
         return _News(meter.point, entry, kept, shown)
 
-    def _believe(self, point: Point) -> bool:
+    def _is_behind(self, point: Point) -> bool:
+        watch = self._watch(point)
+        return watch.at is not None and point.at <= watch.at
+
+    def _held_against(self, point: Point) -> Decimal | None:
+        """None for an index that is believed; else the last one that was, which it does not follow."""
+        watch = self._watch(point)
+        believed = Decimal(watch.value).scaleb(watch.exponent)
+        return None if watch.judge(point.at, point.value, point.exponent) is Verdict.KEEP else believed
+
+    def _watch(self, point: Point) -> IndexWatch:
         watch = self._watches.get(point.series)
         if watch is None:
             last = self._latest(point.series)
             known = (last.at, last.value, last.exponent) if last is not None else ()
             watch = self._watches[point.series] = IndexWatch(point.quantity, *known)
-        return watch.judge(point.at, point.value, point.exponent) is Verdict.KEEP
+        return watch
 
     def _due(self, point: Point) -> bool:
         """Whether this point goes to the store now: at a pace, sooner when it changed."""

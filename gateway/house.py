@@ -8,13 +8,18 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Medium, Quantity, State, Telegram
+from gateway import lines
+from gateway.aside import Aside
 from gateway.catalog import Catalog
-from gateway.collect import Collect, Driver, Heard, MeterLog
+from gateway.collect import Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
+from gateway.held import HeldValues
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
+from gateway.remembered import Remembered
 from gateway.store import SeriesInfo, Store
 from gateway.views import Adoption, Curve, HeardMeter, Live, PointState, PointView, PortView, Value
+from gateway.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +35,11 @@ LEVEL_S_MAX = 900
 # Two index points further apart than this, and than three intervals of their meter, leave the time between unknown (an
 # unchanged index is kept each 600 s).
 GAP_S = 3 * 3600
+# Formats of compact frames go to the card at once, the message counters this often and at a stop.
+COUNTERS_S = 3600
+# Held indexes are shown for a week.
+HELD_S_MAX = 7 * 86400
+RADIO = "radio"  # the setting
 # An index that a meter has not said for so long beside others is that of an ended contract, or of another TIC mode.
 SAID_S_MAX = 86400
 
@@ -70,7 +80,7 @@ class House:
         config: Config,
         catalog: Catalog,
         store: Store,
-        drivers: dict[str, Driver],
+        aside: Aside,
         *,
         now: Callable[[], int],
     ) -> None:
@@ -83,31 +93,39 @@ class House:
         self.live_dropped = 0
         self._queues: set[asyncio.Queue[Live]] = set()
         self._states: dict[str, PointState] = {}
-        self._drivers = drivers
+        self._aside = aside
+        self._waiting = Waiting(aside)
+        self._held = HeldValues(aside)
+        self._remembered = Remembered(catalog.setting(RADIO))
+        self._remembered_at = now()
         self._keys: dict[str, bytes] = {}
         for meter in config.meters:
             self._adopt_configured(meter)
         self.collect = Collect(
-            drivers=drivers,
+            drivers=lines.drivers(config.ports, self._remembered),
             protocols={port.name: port.protocol for port in config.ports},
             meters=self,
             latest=store.latest,
             keep=self._keep,
             live=self._tell,
             adopt=self._adopt_wired,
+            wait=self._waiting.keep,
+            set_aside=self._held.add,
             now=now,
         )
+        # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
+        self.collect.readable.update(address for address in self._waiting.addresses() if self.key(address))
 
     # -- what stands here ---------------------------------------------------------------------------------------------
     @property
     def saved_to(self) -> int:
         """Everything shown up to this time (UTC seconds) is on the card."""
-        return self.store.saved_to
+        return min(self.store.saved_to, self._aside.saved_to)
 
     @property
     def store_trouble(self) -> str | None:
         """Why the last commit failed, in one sentence, or None."""
-        return self.store.trouble
+        return self.store.trouble or self._aside.trouble
 
     @property
     def language(self) -> str:
@@ -225,11 +243,8 @@ class House:
         if key is not None:
             self.catalog.set_key(address, key)  # first: a card that refuses it leaves the meter as it was
         meter = self.catalog.adopt(address, name, heard.medium if heard else Medium.OTHER, self.now())
-        if heard is not None:
-            del self.collect.heard[address]
-            self.collect.replay(address, tuple(heard.sealed), heard.port)
-        elif key is not None:
-            self._try_again(address)
+        self.collect.take_over(address)
+        await self._read_past(address)  # without a key of ours too: makers' own keys open some
         return self._adoption(meter)
 
     async def set_key(self, address: str, key: bytes) -> Adoption:
@@ -237,16 +252,34 @@ class House:
         meter = self.catalog.meter(address)
         if meter is None:
             raise LookupError(f"{address}: not adopted")
+        if key != self.key(address):
+            self._remembered.forget(address)
         self.catalog.set_key(address, key)
-        self._try_again(address)
+        await self._read_past(address)
         return self._adoption(meter)
 
-    def _try_again(self, address: str) -> None:
-        log = self.collect.meters.get(address)
-        if log is not None:
-            waiting = tuple(log.sealed)
-            log.sealed.clear()
-            self.collect.replay(address, waiting, log.port)
+    async def read_past(self) -> None:
+        """Read what waits and may be read now: at start, before any port is open, and when a full frame was heard."""
+        while self.collect.readable:
+            await self._read_past(self.collect.readable.pop())
+
+    async def _read_past(self, address: str) -> None:
+        self.collect.readable.discard(address)
+        await self._waiting.read(address, self.collect, lambda: self.store.run(self.store.commit))
+
+    async def save(self, *, stopping: bool = False) -> None:
+        """Bring to the card what is set aside and what the radio's decoder has learned; called each minute."""
+        await asyncio.wrap_future(self._aside.sync())
+        learned = self._remembered.state()
+        kept = self.catalog.setting(RADIO)
+        formats = kept.get("formats") if isinstance(kept, dict) else None
+        due = stopping or learned.get("formats") != formats or self.now() - self._remembered_at >= COUNTERS_S
+        if learned and learned != kept and due:
+            self._remembered_at = self.now()
+            try:
+                await asyncio.to_thread(self.catalog.set_setting, RADIO, learned)
+            except OSError as error:  # learned again after a restart
+                log.warning("what the radio's decoder has learned: the card refuses it: %s", error)
 
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)
@@ -350,6 +383,11 @@ class House:
             level=self._level(log) if log and state is PointState.SPEAKING else None,
             texts=dict(log.texts) if log else {},
             status=log.status if log else (),
+            reading=log.state if log else None,
+            error=log.error if log else None,
+            in_clear=log.in_clear if log else False,
+            waits=self._waiting.waits(meter.address) if meter else None,
+            held=self._held.of(point.id, self.now() - HELD_S_MAX),
         )
 
     def _state(self, log: MeterLog) -> PointState:

@@ -1,8 +1,6 @@
 """From the configuration's ports to running ones: which framer, which decoder, which line."""
 
-import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from drivers.model import Framer
 from gateway.collect import Driver
@@ -10,27 +8,30 @@ from gateway.config import Meter
 from gateway.config import Port as PortConfig
 from gateway.ports import Port, Sink
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine
+from gateway.remembered import Remembered
 
 
-def drivers(ports: Sequence[PortConfig]) -> dict[str, Driver]:
-    """The driver of each port whose meters speak in frames. Imports only the protocols that the house uses."""
+def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -> dict[str, Driver]:
+    """The driver of each port whose meters speak in frames. Imports only the protocols that the house uses.
+
+    All radios share what is remembered of the meters they hear: formats of compact frames, and message counters.
+    """
     found: dict[str, Driver] = {}
+    remembered = remembered or Remembered()
     for port in ports:
         match port.protocol:
             case "tic":
                 from drivers import tic
 
-                found[port.name] = Driver(lambda frame, key: tic.decode(frame))
+                found[port.name] = Driver(lambda frame, key, at: tic.decode(frame))
             case "mbus":
                 from drivers import mbus
 
-                found[port.name] = Driver(lambda frame, key: mbus.decode(frame))
+                found[port.name] = Driver(lambda frame, key, at: mbus.decode(frame))
             case "wmbus":
                 from drivers import wmbus
 
-                formats, fragments = wmbus.Formats(), wmbus.Fragments(time.monotonic)
-                decode = partial(wmbus.decode, formats=formats, fragments=fragments)
-                found[port.name] = Driver(decode, wmbus.header)
+                found[port.name] = Driver(remembered.decoder(), wmbus.header)
             case "modbus":
                 pass  # its port asks and decodes in one
     return found

@@ -31,11 +31,38 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How many telegrams of a meter wait for its key, since when (UTC seconds); `thinned` were given up for room."""
+
+    telegrams: int
+    since: int
+    thinned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an index said at `at` (UTC seconds) and was not believed; `believed` is the last one that was."""
+
+    series: SeriesKey
+    quantity: Quantity
+    at: int
+    value: Decimal
+    believed: Decimal
+
+    @property
+    def backwards(self) -> bool:
+        """It ran back; else it leapt."""
+        return self.value < self.believed
+
+
+@dataclass(frozen=True, slots=True)
 class PointView:
     """One metering point as a page shows it.
 
     `index` is the total of its main index series (None if it has none yet); `level` its present power or flow, None
     when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text.
+    `reading` is what became of its last telegram, `error` why it was not read; `in_clear` that it came in clear though
+    the meter has a key.
     """
 
     point: MeteringPoint
@@ -51,6 +78,11 @@ class PointView:
     level: Value | None
     texts: dict[str, str]
     status: tuple[str, ...]
+    reading: State | None = None
+    error: str | None = None
+    in_clear: bool = False
+    waits: Waits | None = None
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway import lines
+from gateway.aside import Aside
 from gateway.catalog import Catalog
 from gateway.config import parse
 from gateway.house import House
@@ -33,7 +33,9 @@ def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[
     store = Store.open(
         folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=60
     )
+    aside = Aside(folder / "aside", now)
     try:
-        yield House(config, catalog, store, lines.drivers(config.ports), now=now)
+        yield House(config, catalog, store, aside, now=now)
     finally:
+        aside.close()
         store.close()

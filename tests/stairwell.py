@@ -10,6 +10,7 @@ from gateway import lines
 from gateway.collect import Collect, MeterLog
 from gateway.config import parse
 from gateway.model import Meter, Point
+from gateway.sealed import Sealed
 from tests.house import Clock
 
 METERS = 400
@@ -39,6 +40,8 @@ class Stairwell:
         self.keys = {str(address(number)): key(number) for number in OURS}
         self.kept = 0
         self.lost = 0
+        self.waiting: list[Sealed] = []
+        self.held: list[Point] = []
         self._shown: dict[str, int] = {}
         self.collect = Collect(
             drivers=lines.drivers(parse(CONFIG, "flood").ports),
@@ -48,6 +51,8 @@ class Stairwell:
             keep=self._keep,
             live=self._live,
             adopt=self._adopt,
+            wait=lambda address, telegram: self.waiting.append(telegram),
+            set_aside=lambda point, believed: self.held.append(point),
             now=self.clock,
         )
 

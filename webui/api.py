@@ -193,6 +193,20 @@ def _point(house: House, view: PointView) -> dict[str, object]:
         "level": value_of(view.level) if view.level else None,
         "texts": view.texts,
         "status": list(view.status),
+        "reading": view.reading,
+        "error": view.error,
+        "in_clear": view.in_clear,
+        "waits": {"telegrams": view.waits.telegrams, "since": view.waits.since} if view.waits else None,
+        "held": [
+            {
+                "series": str(held.series),
+                "unit": held.quantity.unit,
+                "at": held.at,
+                "value": number(held.value),
+                "believed": number(held.believed),
+            }
+            for held in view.held
+        ],
         "series": [str(series) for series in house.series(view.point.id)],
     }
 

@@ -1,5 +1,7 @@
 """Wireless M-Bus telegrams, for the demo and the tests: headers, security, fragments, formats A and B."""
 
+from collections.abc import Sequence
+
 from drivers.model import Address
 from drivers.wmbus.layers import Afl
 from drivers.wmbus.link import BLOCK_BYTES as LINK_BLOCK_BYTES
@@ -124,6 +126,13 @@ def telegram_ell(
         start = identity(address).link_order + b"\x20" + sent_session + bytes(3)
         payload = aes_ctr(key, start, payload)
     return _linked(address, b"\x8d\x20" + bytes((access_number,)) + sent_session + payload)
+
+
+def compact(address: Address, records: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """A compact frame (EN 13757-3): of each record, given as its DIF and VIF and its data, only the data is sent."""
+    signature = crc(b"".join(head for head, _ in records)).to_bytes(2, "little")
+    check = crc(b"".join(head + data for head, data in records)).to_bytes(2, "little")
+    return _linked(address, b"\x79" + signature + check + b"".join(data for _, data in records))
 
 
 def format_a(telegram: bytes) -> bytes:

@@ -29,7 +29,10 @@ READINGS_PER_FAULT_MIN = 4  # measured: random bytes of 2 to 5 blocks have more 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """All that is looked at for a meter nobody adopted. `encrypted` is what the header announces."""
+    """All that is looked at for a meter nobody adopted.
+
+    `encrypted` is what the header announces, unless the content shows that it came in clear all the same.
+    """
 
     address: Address
     medium: Medium
@@ -41,7 +44,8 @@ def header(frame: Frame) -> Header:
     """Whose telegram it is; the content stays unread. DecodeError where the headers themselves are cut."""
     layers = makers.headed(layering.peel(link.parse(frame.data)))
     address, _, medium = _meter(layers)
-    return Header(address, medium, layers.announced, layers.access_number)
+    encrypted = layers.announced and not security.in_clear(layers)
+    return Header(address, medium, encrypted, layers.access_number)
 
 
 def decode(

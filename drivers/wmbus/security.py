@@ -115,6 +115,14 @@ def open_content(layers: Layers, key: bytes | None) -> Opened | Shut:
     return fault or _refused(key, mode.key_bytes, f"mode {tpl.mode}")
 
 
+def in_clear(layers: Layers) -> bool:
+    """Whether what a header announces as encrypted came in clear, as far as that can be seen without a key."""
+    if layers.tpl is None:
+        return bool(layers.ell and layers.ell.session) and _crc_checked(layers.payload) is not None
+    mode = MODES.get(layers.tpl.mode)
+    return mode is not None and mode.clear(layers)
+
+
 def ell_counter_block(layers: Layers) -> bytes:
     # MM MM ID ID ID ID VV TT CC SN SN SN SN 00 00 00     counted up from its last byte
     assert layers.ell is not None

@@ -14,13 +14,12 @@ from gateway.collect import (
     HEARD_S_MAX,
     PASSING_S_MAX,
     REGISTERS_MAX,
-    SEALED_KEPT,
-    SEALED_S_MAX,
     Collect,
     Driver,
     MeterLog,
 )
 from gateway.model import Meter, Point, SeriesKey
+from gateway.sealed import PER_METER_MAX, S_MAX, Sealed
 
 KEY = bytes(16)
 
@@ -36,7 +35,7 @@ def address_of(frame: Frame) -> Address:
     return Address("test", frame.data.decode().split()[0])
 
 
-def decode(frame: Frame, key: bytes | None) -> Telegram:
+def decode(frame: Frame, key: bytes | None, at: int = 0) -> Telegram:
     """A language for tests: `<id> <litres>`; an id with k is encrypted, a value of `crash` is a bug of ours."""
     identity, value = frame.data.decode().split()
     if value == "crash":
@@ -67,6 +66,8 @@ class House:
         self.kept: list[Point] = []
         self.keep: Callable[[Sequence[Point]], None] = self.kept.extend
         self.shown: list[Point] = []
+        self.waiting: list[Sealed] = []
+        self.held: list[tuple[int, Decimal]] = []
 
         def header(frame: Frame) -> Header:
             return Header(address_of(frame), encrypted=b"k" in frame.data.split()[0])
@@ -79,6 +80,8 @@ class House:
             keep=lambda points: self.keep(points),
             live=self._live,
             adopt=self._adopt,
+            wait=lambda address, telegram: self.waiting.append(telegram),
+            set_aside=lambda point, believed: self.held.append((point.value, believed)),
             now=lambda: self.at,
         )
 
@@ -130,15 +133,20 @@ def test_a_neighbours_meter_is_counted_and_never_decoded() -> None:
     heard = house.collect.heard["test:9"]
     assert (heard.count, heard.rssi_dbm, heard.last_at - heard.first_at) == (2, -70, 15)
     assert house.counts() == {"frames": 2, "not adopted": 2}
-    assert not heard.sealed
+    assert not house.collect.strangers.count("test:9")
     assert not house.kept
 
 
-def test_encrypted_telegrams_of_a_meter_nobody_adopted_wait_in_bounded_memory() -> None:
+def test_encrypted_telegrams_of_a_meter_nobody_adopted_wait_in_bounded_memory_the_first_among_them() -> None:
     house = House()
-    for n in range(SEALED_KEPT + 3):
-        house.hear(f"9k {n}")
-    assert len(house.collect.heard["test:9k"].sealed) == SEALED_KEPT
+    first = house.at
+    for n in range(20 * PER_METER_MAX):
+        house.hear(f"9k {n}", after_s=30)
+    waiting = house.collect.strangers.take("test:9k")
+    assert PER_METER_MAX / 2 < len(waiting) <= PER_METER_MAX
+    assert (waiting[0].at, waiting[-1].at) == (first + 30, house.at)
+    assert [telegram.at for telegram in waiting] == sorted(telegram.at for telegram in waiting)
+    assert not house.waiting, "nothing of a stranger reaches the card"
 
 
 def test_a_bug_in_a_decoder_blinds_one_meter_and_not_the_house() -> None:
@@ -168,6 +176,7 @@ def test_an_index_that_runs_backwards_is_held_counted_and_neither_kept_nor_shown
     assert house.values() == [500, 501]
     assert [point.value for point in house.shown if point.series.register == "volume"] == [500, 501]
     assert house.counts()["held"] == 1
+    assert house.held == [(0, Decimal(500))]
 
 
 def test_the_last_index_on_the_card_judges_the_first_one_after_a_start() -> None:
@@ -213,13 +222,38 @@ def test_one_damaged_address_on_a_wire_makes_no_meter() -> None:
 def test_telegrams_that_wait_for_their_key_are_decoded_when_it_comes() -> None:
     house = House(["7k"])
     house.hear("7k 100")
+    heard_at = house.at
     log = house.collect.meters["test:7k"]
     assert (log.state, house.values()) == (State.KEY_MISSING, [])
     house.keys["test:7k"] = KEY
-    waiting = tuple(log.sealed)
-    house.collect.replay("test:7k", waiting, "line")
+    house.at += 3600
+    (waiting,) = house.waiting
+    assert house.collect.again("test:7k", waiting) is State.DECODED
     assert (log.state, house.values()) == (State.DECODED, [100])
+    assert {point.at for point in house.kept} == {heard_at}, "at the time it was heard, not when the key came"
+    assert (log.heard_at, log.telegrams) == (heard_at, 1)
+    assert not log.levels, "an hour later that flow is not the present one"
     assert house.counts()["key-missing"] == 1
+
+
+def test_what_a_meter_says_while_its_past_is_read_waits_behind_it() -> None:
+    house = House(["7k"], keys={"test:7k": KEY})
+    house.collect.pause("test:7k")
+    house.hear("7k 101")
+    assert (house.values(), [telegram.frame.data for telegram in house.waiting]) == ([], [b"7k 101"])
+    house.collect.go_on("test:7k")
+    house.hear("7k 102")
+    assert house.values() == [102]
+
+
+def test_what_was_heard_of_a_meter_before_its_adoption_goes_to_the_card_with_it() -> None:
+    house = House()
+    house.hear("9k 100")
+    house.adopted["test:9k"] = Meter("test:9k", "9k", 0)
+    house.collect.take_over("test:9k")
+    assert [telegram.frame.data for telegram in house.waiting] == [b"9k 100"]
+    assert not house.collect.heard
+    assert not house.collect.strangers.count("test:9k")
 
 
 def test_a_level_that_the_meter_dates_is_kept_at_its_date_and_not_shown_as_the_present() -> None:
@@ -250,7 +284,8 @@ def test_a_bug_in_the_map_of_a_meter_that_is_asked_blinds_that_meter_only() -> N
 
 def test_a_bug_met_while_a_new_key_is_tried_is_not_the_keepers() -> None:
     house = House(["7"])
-    house.collect.replay("test:7", [(house.at, Frame(b"7 crash")), (house.at, Frame(b"7 100"))], "line")
+    for data in (b"7 crash", b"7 100"):
+        house.collect.again("test:7", Sealed(house.at, "line", Frame(data)))
     assert house.counts()["bugs"] == 1
     assert house.values() == [100]
 
@@ -316,12 +351,13 @@ def test_a_text_of_a_past_date_is_not_the_present_one() -> None:
 def test_a_strangers_payloads_are_forgotten_after_a_day_and_the_stranger_after_a_week() -> None:
     house = House()
     house.hear("9k 1")
-    house.hear("9k 2", after_s=SEALED_S_MAX)
+    house.hear("9k 2", after_s=S_MAX)
     house.collect.forget_strangers()
-    assert [at for at, _ in house.collect.heard["test:9k"].sealed] == [house.at]
+    assert house.collect.strangers.count("test:9k") == len(house.collect.strangers) == 1
     house.at += HEARD_S_MAX
     house.collect.forget_strangers()
     assert not house.collect.heard
+    assert not len(house.collect.strangers)
 
 
 def test_of_too_many_strangers_the_longest_unheard_is_forgotten() -> None:

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from drivers.model import Frame, State
-from gateway.collect import LEVEL_PACE_S, SEALED_KEPT
+from gateway.collect import LEVEL_PACE_S
+from gateway.sealed import PER_METER_MAX
 from tests.stairwell import METERS, OURS, PORT, Sent, Stairwell, traffic
 
 SECONDS = 16  # 3200 telegrams: each meter speaks eight times
@@ -36,9 +37,11 @@ def test_no_telegram_of_an_adopted_meter_is_lost_in_a_flood(flooded: Stairwell) 
 def test_what_is_kept_of_strangers_does_not_grow_with_what_they_say(flooded: Stairwell) -> None:
     heard = flooded.collect.heard
     assert len(heard) == METERS - len(OURS)
-    assert {len(stranger.sealed) for stranger in heard.values()} == {0, SEALED_KEPT}
-    assert all(bool(stranger.sealed) == stranger.encrypted for stranger in heard.values())
-    assert not any(log.sealed for log in flooded.collect.meters.values())
+    said = SECONDS * 200 // METERS
+    held = {address: flooded.collect.strangers.count(address) for address in heard}
+    assert set(held.values()) == {0, min(said, PER_METER_MAX)}
+    assert all(bool(held[address]) == stranger.encrypted for address, stranger in heard.items())
+    assert not flooded.waiting, "of strangers nothing goes to the card, and ours could all be read"
 
 
 def test_the_store_gets_points_at_their_pace_and_not_at_the_radios(flooded: Stairwell) -> None:

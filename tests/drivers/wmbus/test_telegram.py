@@ -168,6 +168,13 @@ def test_the_header_is_read_without_its_content() -> None:
     assert wmbus.header(Frame(ways(KEY)["ELL"])).encrypted
 
 
+def test_a_neighbours_content_in_clear_does_not_pass_for_sealed_because_its_header_announces_a_key() -> None:
+    sent = bytearray(telegram(WATER, b"\x2f\x2f" + RECORDS + b"\x2f" * 5, 0x2A))
+    sent[13:15] = bytes.fromhex("2005")
+    assert not wmbus.header(Frame(bytes(sent))).encrypted
+    assert not wmbus.header(Frame(telegram_ell(WATER, b"\x78" + RECORDS, 0x2A, session=1))).encrypted
+
+
 @given(st.binary(max_size=100), st.booleans())
 def test_the_header_never_looks_beyond_itself(content: bytes, long: bool) -> None:
     head = telegram(WATER, RECORDS, 0x2A, radio=MODULE if long else None)[: -len(RECORDS)]

@@ -1,0 +1,244 @@
+"""What is set aside on the card: files of short lines, each with its checksum, that one thread appends to and reads.
+
+A line is with the system when `append` was done: a kill loses none. It is on the card with the next `sync`: a power cut
+takes what came after `saved_to`.
+"""
+
+import os
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from urllib.parse import quote, unquote
+
+SUFFIX = ".lines"
+CRC_DIGITS = 8
+LINE_BYTES_MAX = 4096
+FILE_BYTES_MAX = 4_000_000
+# What may wait for the thread while a card takes its time; more is refused and counted.
+QUEUED_MAX = 5000
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Kept:
+    """How much of one name is set aside. `first` and `last` are whole lines; `thinned` were given up for want of room."""
+
+    lines: int = 0
+    bytes: int = 0
+    first: str = ""
+    last: str = ""
+    thinned: int = 0
+
+
+class Aside:
+    """The only owner of a folder. A name is any text; its file is made with its first line and goes with its last one.
+
+    Above FILE_BYTES_MAX every other line of a file's older half is given up, so the first and the newest ones stay.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], int]) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder = folder
+        self._now = now
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
+        self._lock = threading.Lock()  # around the counts, which any thread may ask for
+        self._kept: dict[str, Kept] = {}
+        self._unsaved: set[str] = set()
+        self._oldest: int | None = None
+        self._queued = 0
+        self.refused = 0
+        self.damaged = 0
+        self.trouble: str | None = None
+        for path in sorted(folder.glob("*" + SUFFIX)):
+            self._open(unquote(path.name.removesuffix(SUFFIX)))
+
+    # -- in memory ----------------------------------------------------------------------------------------------------
+    def names(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._kept)
+
+    def kept(self, name: str) -> Kept | None:
+        """How much is there; None for nothing."""
+        with self._lock:
+            found = self._kept.get(name)
+            return None if found is None else Kept(found.lines, found.bytes, found.first, found.last, found.thinned)
+
+    @property
+    def saved_to(self) -> int:
+        """UTC seconds: every line that was appended before is on the card."""
+        with self._lock:
+            return self._now() if self._oldest is None else self._oldest
+
+    # -- in the thread ------------------------------------------------------------------------------------------------
+    def append(self, name: str, line: str) -> None:
+        """Add a line; it waits for nothing. What the card refuses is counted and said in `trouble`."""
+        assert "\n" not in line, name
+        assert len(line) < LINE_BYTES_MAX, name
+        with self._lock:
+            if self._queued >= QUEUED_MAX:
+                self.refused += 1
+                return
+            self._queued += 1
+        self._submit(self._append, name, line)
+
+    def read(self, name: str) -> Future[list[str]]:
+        """All lines, in the order they came; damaged ones are left out and counted."""
+        return self._submit(self._read, name)
+
+    def replace(self, name: str, lines: Sequence[str]) -> Future[None]:
+        """Keep these lines instead, whole or not at all; none of them removes the file. OSError where the card refuses."""
+        return self._submit(self._replace, name, lines, 0)
+
+    def sync(self) -> Future[None]:
+        """Everything appended so far is on the card when it is done."""
+        return self._submit(self._sync)
+
+    def close(self) -> None:
+        self.sync().result()
+        self._thread.shutdown()
+
+    def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return self._thread.submit(function, *args, **kwargs)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / (quote(name, safe="") + SUFFIX)
+
+    def _open(self, name: str) -> None:
+        """Count what a file holds, and cut off a line that a power cut tore."""
+        path = self._path(name)
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            self.damaged += 1
+            os.truncate(path, len(whole))
+        lines = self._checked(whole)
+        if lines:
+            self._kept[name] = Kept(len(lines), len(whole), lines[0], lines[-1])
+
+    def _checked(self, data: bytes) -> list[str]:
+        lines = []
+        for row in data.splitlines():
+            line, _, crc = row.rpartition(b" ")
+            if crc == _crc(line):
+                lines.append(line.decode())
+            else:
+                self.damaged += 1
+        return lines
+
+    def _append(self, name: str, line: str) -> None:
+        row = _row(line)
+        try:
+            file = os.open(
+                self._path(name), os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            try:
+                size = os.fstat(file).st_size
+                if os.write(file, row) != len(row):
+                    os.ftruncate(file, size)
+                    raise OSError("no room")
+            finally:
+                os.close(file)
+        except OSError as error:
+            self._refused(error)
+            return
+        finally:
+            with self._lock:
+                self._queued -= 1
+        with self._lock:
+            kept = self._kept.setdefault(name, Kept(first=line))
+            kept.lines, kept.bytes, kept.last = kept.lines + 1, kept.bytes + len(row), line
+            self._unsaved.add(name)
+            self._oldest = self._now() if self._oldest is None else self._oldest
+        if kept.bytes > FILE_BYTES_MAX:
+            self._thin(name)
+
+    def _refused(self, error: OSError) -> None:
+        self.refused += 1
+        self.trouble = f"{self._folder.name}: {error.strerror or error}"
+
+    def _thin(self, name: str) -> None:
+        lines = self._read(name)
+        given_up = thin(lines)
+        try:
+            self._replace(name, lines, given_up)
+        except OSError as error:
+            self._refused(error)
+
+    def _read(self, name: str) -> list[str]:
+        try:
+            return self._checked(self._path(name).read_bytes())
+        except FileNotFoundError:
+            return []
+
+    def _replace(self, name: str, lines: Sequence[str], given_up: int) -> None:
+        path = self._path(name)
+        if not lines:
+            path.unlink(missing_ok=True)
+            self._sync_folder()
+            with self._lock:
+                self._kept.pop(name, None)
+                self._unsaved.discard(name)
+            return
+        data = b"".join(_row(line) for line in lines)
+        beside = path.with_suffix(".new")
+        file = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+        self._sync_folder()
+        with self._lock:
+            thinned = given_up + (self._kept[name].thinned if name in self._kept else 0)
+            self._kept[name] = Kept(len(lines), len(data), lines[0], lines[-1], thinned)
+            self._unsaved.discard(name)
+
+    def _sync(self) -> None:
+        with self._lock:
+            unsaved = tuple(self._unsaved)
+        try:
+            for name in unsaved:
+                _fsync(self._path(name), os.O_WRONLY)
+            if unsaved:
+                self._sync_folder()
+        except OSError as error:
+            self._refused(error)
+            return
+        with self._lock:
+            self._unsaved.clear()
+            self._oldest = None
+        self.trouble = None
+
+    def _sync_folder(self) -> None:
+        _fsync(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def thin(items: list[T]) -> int:
+    """Give up every other one of the older half; the first and all newer ones stay. How many went."""
+    half = len(items) // 2
+    given_up = len(range(1, half, 2))
+    del items[1:half:2]
+    return given_up
+
+
+def _fsync(path: Path, flags: int) -> None:
+    file = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _row(line: str) -> bytes:
+    data = line.encode()
+    return data + b" " + _crc(data) + b"\n"
+
+
+def _crc(line: bytes) -> bytes:
+    return b"%0*x" % (CRC_DIGITS, zlib.crc32(line))

@@ -1,0 +1,110 @@
+"""Telegrams of the house's own meters that cannot be read yet: on the card until a key, or a full frame, opens them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from drivers.model import Frame, State
+from gateway.aside import Aside
+from gateway.sealed import Sealed
+from gateway.views import Waits
+
+log = logging.getLogger(__name__)
+
+PREFIX = "waiting "
+# A meter says as much in a minute when it hurries; more is somebody speaking in its name, and is sampled.
+A_MINUTE_MAX = 60
+# Decoding takes 60 microseconds here and a Pi is slower: so many at a time, and the event loop has its turn.
+READ_AT_A_TIME = 50
+NO_SIGNAL = "-"
+STILL_WAITING = frozenset({State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FORMAT})
+# A part of a message waits with its message: once one was opened, its parts are no longer needed.
+STILL_SEALED = STILL_WAITING | {State.WAITING_FRAGMENT}
+
+
+class Reader(Protocol):
+    """What decodes a telegram of the past, as if it were heard then."""
+
+    def again(self, address: str, telegram: Sealed) -> State | None:
+        """What became of it; None for a decoder's failure, which was counted."""
+
+    def pause(self, address: str) -> None:
+        """From now on what this meter says waits, too: its past comes first."""
+
+    def go_on(self, address: str) -> None: ...
+
+
+class Waiting:
+    """Keeps telegrams in order of time, bounded, and has them read when it is asked to."""
+
+    def __init__(self, aside: Aside) -> None:
+        self._aside = aside
+        self._reading = asyncio.Lock()
+        self._minutes: dict[str, tuple[int, int]] = {}
+        self.sampled = 0
+
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(name.removeprefix(PREFIX) for name in self._aside.names() if name.startswith(PREFIX))
+
+    def waits(self, address: str) -> Waits | None:
+        kept = self._aside.kept(PREFIX + address)
+        return None if kept is None else Waits(kept.lines, int(kept.first.split()[0]), kept.thinned)
+
+    def keep(self, address: str, telegram: Sealed) -> None:
+        minute, count = self._minutes.get(address, (0, 0))
+        count = count + 1 if minute == telegram.at // 60 else 1
+        self._minutes[address] = (telegram.at // 60, count)
+        if count > A_MINUTE_MAX:
+            self.sampled += 1
+            return
+        self._aside.append(PREFIX + address, _line(telegram))
+
+    async def read(self, address: str, reader: Reader, settle: Callable[[], Awaitable[bool]]) -> None:
+        """Have all that waits decoded in the order it was heard; what still cannot be read goes on waiting.
+
+        What the meter says meanwhile waits behind it. A telegram leaves the card only after `settle` answered that the
+        points it gave are there.
+        """
+        name = PREFIX + address
+        async with self._reading:
+            reader.pause(address)
+            try:
+                left: list[str] = []
+                opened = False
+                last: str | None = None
+                while lines := _behind(last, await asyncio.wrap_future(self._aside.read(name))):
+                    for start in range(0, len(lines), READ_AT_A_TIME):
+                        for line in lines[start : start + READ_AT_A_TIME]:
+                            state = reader.again(address, _telegram(line))
+                            opened = opened or state not in STILL_SEALED
+                            if state in STILL_WAITING:
+                                left.append(line)
+                        await asyncio.sleep(0)
+                    last = lines[-1]
+                    if opened and not await settle():
+                        log.warning("%s: the card refuses its past, which is kept to be read again", address)
+                        return
+                # Asked for before the meter goes on: what it says from then on is written behind it.
+                replaced = self._aside.replace(name, left) if opened else None
+            finally:
+                reader.go_on(address)
+            if replaced is not None:
+                await asyncio.wrap_future(replaced)
+
+
+def _behind(last: str | None, lines: list[str]) -> list[str]:
+    """What came after a line; the file may have been thinned in between."""
+    if last is None or last not in lines:
+        return lines
+    return lines[len(lines) - lines[::-1].index(last) :]
+
+
+def _line(telegram: Sealed) -> str:
+    rssi = telegram.frame.rssi_dbm
+    return f"{telegram.at} {telegram.port} {NO_SIGNAL if rssi is None else rssi} {telegram.frame.data.hex()}"
+
+
+def _telegram(line: str) -> Sealed:
+    at, port, rssi, data = line.split()
+    return Sealed(int(at), port, Frame(bytes.fromhex(data), None if rssi == NO_SIGNAL else int(rssi)))
