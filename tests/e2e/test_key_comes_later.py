@@ -1,0 +1,165 @@
+"""A locked meter on an IM871A stick: it is taken as ours, the key comes later, the history is there from the first word."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from drivers.encode import im871a, records, wmbus
+from drivers.model import Address
+from gateway.collect import INDEX_PACE_S
+
+pytestmark = pytest.mark.timeout(180)
+
+METER = Address("wmbus", "41873260", "RLV", 0x1B, 0x07)
+ENGRAVED = "41\u00a0873\u00a0260"
+KEY = bytes(range(0x10, 0x20))
+PASSWORD = "le chat dort sur le radiateur"
+FIRST_LITRES = 612_483
+
+
+class Stick:
+    """The emulated stick at the end of a serial line: answers the box's questions, and hands on what it is told it heard."""
+
+    def __init__(self, path: Path) -> None:
+        self._end, self._line = os.openpty()
+        tty.setraw(self._line)
+        path.symlink_to(os.ttyname(self._line))
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        while asked := os.read(self._end, 4096):
+            for said in im871a.answers(asked):
+                os.write(self._end, said)
+
+    def hears(self, litres: int) -> None:
+        number = litres - FIRST_LITRES + 1
+        said = records.volume(litres) + records.flow(12)
+        data = wmbus.telegram_mode_7(METER, said, number % 256, key=KEY, counter=number)
+        os.write(self._end, im871a.heard(data, -64))
+
+
+class Box:
+    """`releve run`, which may be killed and started again on the same files."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}"
+        self.file = folder / "releve.toml"
+        self.file.write_text(
+            f'[box]\ndata = "{folder}/data"\nruntime = "{folder}/run"\n'
+            f'[web]\nlisten = "127.0.0.1:{port}"\nmdns = false\n'
+            f'[[port]]\nname = "radio"\nprotocol = "wmbus"\ndevice = "{folder}/stick"\n'
+        )
+        self.code = ""
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "run", "--config", str(self.file)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        said = ""
+        while self.url not in said:
+            line = self.process.stdout.readline()
+            assert line, said
+            said += line
+        if not self.code:
+            self.code = self.process.stdout.readline().rpartition("code is ")[2].strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def api(self, page: Page, path: str) -> dict[str, object]:
+        answer = page.request.get(f"{self.url}/api/v1/{path}")
+        assert answer.ok, answer.text()
+        return dict(json.loads(answer.text()))
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    running = Box(tmp_path)
+    yield running
+    running.kill()
+
+
+def wait_until_heard(box: Box, page: Page, count: int) -> None:
+    """The box heard this meter so often; what it keeps of it is on the card or with the system."""
+    for _ in range(100):
+        heard = box.api(page, "ports")["ports"]
+        assert isinstance(heard, list)
+        if heard and heard[0]["counts"].get("frames", 0) >= count:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"not heard {count} times: {heard}")
+
+
+def wait_since(began: int, wait_s: float) -> None:
+    time.sleep(max(0.0, began + wait_s - time.time()))
+
+
+def test_the_history_begins_with_the_first_telegram_though_the_key_was_typed_after_a_kill(box: Box, page: Page) -> None:
+    stick = Stick(box.folder / "stick")
+    box.start()
+    page.goto(box.url)
+    page.get_by_label("Code").fill(box.code)
+    for field in page.locator("input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("main button").click()
+    page.wait_for_url(re.compile(r"/$"))
+
+    began = int(time.time())
+    stick.hears(FIRST_LITRES)
+    wait_until_heard(box, page, 1)
+    page.goto(f"{box.url}/meters")
+    page.locator("tr", has_text=ENGRAVED).get_by_role("link").click()
+    page.get_by_label("Comment l’appelez-vous").fill("Eau du jardin")
+    page.get_by_role("button", name="mien").click()
+    expect(page.locator("main")).to_contain_text("Ses messages attendent la clé")
+    wait_since(began, INDEX_PACE_S + 1)
+    stick.hears(FIRST_LITRES + 5)
+    wait_until_heard(box, page, 2)
+
+    box.kill()
+    box.start()
+    wait_since(began, 2 * (INDEX_PACE_S + 1))
+    stick.hears(FIRST_LITRES + 12)
+    wait_until_heard(box, page, 1)
+    page.goto(f"{box.url}/meters")
+    mine = page.locator("li.meter", has_text="Eau du jardin")
+    expect(mine).to_contain_text(re.compile(r"3\smessages sont gardés"), timeout=10_000)
+    expect(mine).to_contain_text("illisible sans la clé")
+    assert str(FIRST_LITRES)[:3] not in mine.inner_text()
+
+    mine.get_by_label("La clé").fill(KEY.hex())
+    mine.get_by_role("button", name="Essayer").click()
+    expect(page.locator("main")).to_contain_text("Ce compteur est le vôtre, et il se lit")
+    expect(page.locator(".drum").first).to_be_visible()
+    points = box.api(page, "points")["points"]
+    assert isinstance(points, list)
+    (point,) = points
+    assert (point["state"], point["waits"], point["index"]["value"]) == ("speaking", None, str(FIRST_LITRES + 12))
+    assert began <= point["history_start"] <= began + 15
+    (volume,) = [key for key in point["series"] if ":volume:" in key]
+    page.goto(f"{box.url}/history/eau-du-jardin?by=day")
+    expect(page.locator("main")).to_contain_text(re.compile(r"\b12\sL"))
+    flow = box.api(page, f"series/{volume.replace('volume', 'flow')}/curve?from={began - 60}&to={began + 120}")
+    assert isinstance(flow["at"], list)
+    assert len(flow["at"]) == 3, "one value of each telegram, the first heard before the meter was ours"
+    for file in box.folder.rglob("*"):
+        if file.is_file():
+            assert KEY not in file.read_bytes(), file
