@@ -78,7 +78,7 @@ def sentences(words: Words, views: tuple[PointView, ...], now: int) -> list[Mark
             words.say(
                 "%(name)s since %(time)s",
                 name=view.point.name,
-                time=Markup('<b class="nb">{}</b>').format(words.since(view.heard_at, now)),
+                time=Markup("<b>{}</b>").format(words.since(view.heard_at, now)),
             )
             if view.heard_at is not None
             else Markup("{}").format(view.point.name)
