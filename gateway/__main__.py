@@ -160,6 +160,8 @@ def _status(options: argparse.Namespace) -> None:
         index = f"{point['index']} {point['unit']}" if point["index"] else "no index yet"
         say(f"{point['name']}: {point['state']}; {index}")
     say(f"heard, not adopted: {answer['heard']}")
+    if answer["set_aside"]:
+        say("telegrams set aside: " + ", ".join(f"{count} {what}" for what, count in answer["set_aside"].items()))
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -110,4 +110,5 @@ def _status(house: House, setup_code: str | None) -> dict[str, Any]:
             for view in house.points()
         ],
         "heard": len(house.heard()),
+        "set_aside": house.set_aside(),
     }

@@ -164,6 +164,17 @@ class House:
             for name, log in self.collect.ports.items()
         )
 
+    def set_aside(self) -> dict[str, int]:
+        """What is kept beside the series and what of it was given up, counted by name; nothing that is zero."""
+        counts = {
+            **self._waiting.counts,
+            "strangers": len(self.collect.strangers),
+            "strangers thinned": self.collect.strangers.thinned,
+            "refused": self._aside.refused,
+            "damaged": self._aside.damaged,
+        }
+        return {name: count for name, count in counts.items() if count}
+
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
         """All series of a point, whatever they measure."""
         return tuple(info.key for info in self.store.series() if info.key.point == point_id)

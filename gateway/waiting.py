@@ -47,6 +47,16 @@ class Waiting:
     def addresses(self) -> tuple[str, ...]:
         return tuple(name.removeprefix(PREFIX) for name in self._aside.names() if name.startswith(PREFIX))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many telegrams wait, and how many were given up and why."""
+        found = [waits for address in self.addresses() if (waits := self.waits(address)) is not None]
+        return {
+            "waiting": sum(waits.telegrams for waits in found),
+            "thinned": sum(waits.thinned for waits in found),
+            "sampled": self.sampled,
+        }
+
     def waits(self, address: str) -> Waits | None:
         kept = self._aside.kept(PREFIX + address)
         return None if kept is None else Waits(kept.lines, int(kept.first.split()[0]), kept.thinned)

@@ -24,7 +24,10 @@ COUNT_WORDS = {
     "bad parts": mark("parts of a telegram refused"),
     "in clear": mark("telegrams in clear of a meter that has a key"),
     "registers refused": mark("values refused: more than any meter has"),
-    "held": mark("readings held because an index ran backwards"),
+    "held": mark("readings put aside because an index ran backwards or leapt"),
+    "behind": mark("readings that came after later ones"),
+    "repeated": mark("telegrams heard twice"),
+    "waiting-fragment": mark("parts of telegrams that wait for the others"),
     "bugs": mark("frames that this program failed on"),
     "key-missing": mark("telegrams that wait for a key"),
     "wrong-key": mark("telegrams that the key did not open"),
@@ -32,6 +35,16 @@ COUNT_WORDS = {
     "no-data": mark("telegrams without data"),
     "unsupported": mark("telegrams of an unknown kind"),
     "invalid": mark("telegrams that contradict themselves"),
+}
+# What `House.set_aside` counts.
+ASIDE_WORDS = {
+    "waiting": mark("of your meters, until their key comes"),
+    "thinned": mark("of your meters, given up: too many waited"),
+    "sampled": mark("of your meters, given up: too many came at once"),
+    "strangers": mark("of other meters, locked, in memory only, for a day"),
+    "strangers thinned": mark("of other meters, forgotten sooner: too many came"),
+    "refused": mark("refused by the memory card"),
+    "damaged": mark("damaged on the memory card"),
 }
 
 
@@ -52,6 +65,8 @@ async def page(request: web.Request) -> web.Response:
         "box.html",
         ports=house.ports(),
         count_words=COUNT_WORDS,
+        set_aside=house.set_aside(),
+        aside_words=ASIDE_WORDS,
         protocol_words=PROTOCOL_WORDS,
         started_at=house.started_at,
         heard=len(house.heard()),

@@ -17,9 +17,9 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
         yield opened
 
 
-async def said(home: Home, language: str = "fr") -> str:
-    """The meters' page as a typewriter would have it."""
-    text = read(await home.text(f"/meters?lang={language}")).text
+async def said(home: Home, language: str = "fr", *, path: str = "/meters") -> str:
+    """A page as a typewriter would have it."""
+    text = read(await home.text(f"{path}?lang={language}")).text
     return text.replace("\xa0", " ").replace("\u202f", " ").replace("’", "'")
 
 
@@ -59,6 +59,15 @@ async def test_a_locked_meter_says_how_many_messages_are_kept_and_since_when(hom
     (point,) = (await home.json("/api/v1/points"))["points"]
     assert point["waits"] == {"telegrams": 2, "since": NOW}
     assert KEY.hex() not in text
+    assert "de vos compteurs, en attendant leur clé2" in await said(home, path="/box")
+
+
+async def test_a_neighbours_locked_messages_are_counted_where_the_box_says_what_it_keeps(home: Home) -> None:
+    home.house.collect.frame("radio", water_frame(LOCKED, 612_000, KEY))
+    home.house.collect.frame("radio", water_frame(WATER, 612_000))
+    text = await said(home, path="/box")
+    assert "d'autres compteurs, fermés à clé, en mémoire seulement, pour un jour1" in text
+    assert "612" not in text
 
 
 async def test_a_value_that_was_not_believed_is_shown_as_put_aside_and_nowhere_else(home: Home) -> None:
