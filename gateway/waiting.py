@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 PREFIX = "waiting "
 # A meter says as much in a minute when it hurries; more is somebody speaking in its name, and is sampled.
 A_MINUTE_MAX = 60
-# Decoding takes 60 microseconds here and a Pi is slower: so many at a time, and the event loop has its turn.
-READ_AT_A_TIME = 50
+# Reading one takes 0.2 ms here and a Pi is slower: so many at a time, and the event loop has its turn (bench/past.py).
+READ_AT_A_TIME = 10
 NO_SIGNAL = "-"
 STILL_WAITING = frozenset({State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FORMAT})
 # A part of a message waits with its message: once one was opened, its parts are no longer needed.
