@@ -38,6 +38,6 @@ integration:  ## as root: against the servers of other projects, each really sta
 	@tools/install apache2-bin iproute2 libmodbus5 mbpoll mosquitto mosquitto-clients ser2net socat
 	$(BIN)/python -m pytest tests/integration $(ARGS)
 
-bench:  ## the times and sizes that the comments in the code name
+bench:  ## the times and sizes that docs/measured.md and the comments name; writes that page
 	@tools/venv dev
-	@set -e; for each in $(sort $(wildcard bench/*.py)); do echo "$$each"; PYTHONPATH=. $(BIN)/python "$$each"; done
+	$(BIN)/python tools/measured.py $(ARGS)
