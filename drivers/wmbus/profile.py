@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 
-from drivers.model import DecodeError
+from drivers.model import DecodeError, Quantity
 from drivers.wmbus.values import FIELDS, Coding, Data, number
 from drivers.wmbus.vif import DURATION_S, DataType, Meaning
 from drivers.wmbus.vife import NUMBERS, PROFILE_INVERSE, PROFILES
@@ -26,12 +26,13 @@ def decode(meaning: Meaning, raw: bytes, base: Decimal | None) -> Iterator[tuple
     """(n, value) of each element that is valid, n = 1 for the one next to the base value.
 
     Differences count from the base, the single value of the same storage; without it, or after an invalid element,
-    nothing more can be said.
+    nothing more can be said. Each leads from the older value to the newer one: an inverse profile takes it off.
     """
     name = f"{meaning.register}: {PROFILES[meaning.profile]}"
     if meaning.type not in NUMBERS or len(raw) < 2:
         raise DecodeError(f"{name} cannot be read", raw)
     mode, field = raw[0] >> 6, raw[0] & 0x0F
+    adds = (mode == DECREMENTS) == (meaning.profile == PROFILE_INVERSE)
     coding, size = FIELDS.get(field, (Coding.NOTHING, 0))
     elements = raw[2:]
     if not size or len(elements) % size:
@@ -50,8 +51,27 @@ def decode(meaning: Meaning, raw: bytes, base: Decimal | None) -> Iterator[tuple
         elif value is None:
             raise DecodeError(f"{name}: its differences have no base value", raw)
         else:
-            value = _EXACT.subtract(value, step) if mode == DECREMENTS else _EXACT.add(value, step)
+            value = _EXACT.add(value, step) if adds else _EXACT.subtract(value, step)
         yield n + 1, value
+
+
+def sure(meaning: Meaning, raw: bytes, elements: list[tuple[date | None, Decimal]], stated: dict[date, Decimal]) -> int:
+    """How many of the elements hold, from the base value on. DecodeError where one contradicts a value stated beside them.
+
+    Sums of differences must agree with what the meter says of the same dates. An allocator starts again from zero on
+    its set date, which no sum can know: of its sums only those up to one that agrees are sure.
+    """
+    if raw[0] >> 6 == ABSOLUTE:
+        return len(elements)
+    agreed = 0
+    for n, (at, value) in enumerate(elements, 1):
+        if at is None or at not in stated:
+            continue
+        if value != stated[at]:
+            other = f"the profile's sum for {at} is {value}, the value kept for that date {stated[at]}"
+            raise DecodeError(f"{meaning.register}: {other}", raw)
+        agreed = n
+    return agreed if meaning.quantity is Quantity.HEAT_COST else len(elements)
 
 
 def moment(meaning: Meaning, raw: bytes, base: date, n: int) -> date | None:

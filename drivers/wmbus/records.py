@@ -1,6 +1,5 @@
 """Records of an M-Bus telegram, wired or wireless: DIF, VIF and data become readings (EN 13757-3, variable data)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Context, Decimal, Inexact
@@ -108,7 +107,7 @@ class _Decoder:
                 self._spans.append(Span(start, self._at, reading, fault))
         for meaning, head, raw in self._profiles:
             try:
-                readings += list(self._profile(meaning, head, raw, readings))
+                self._profile(meaning, head, raw, readings)
             except DecodeError as error:
                 faults.append(error)
         return Records(tuple(readings), tuple(faults), tuple(self._status), more, manufacturer_data, torn)
@@ -172,24 +171,29 @@ class _Decoder:
             register = f"{register}_{count}"
         return Reading(register, quantity, value, head.tariff, head.storage, head.subunit, head.function)
 
-    def _profile(self, meaning: Meaning, head: Head, raw: bytes, readings: list[Reading]) -> Iterator[Reading]:
+    def _profile(self, meaning: Meaning, head: Head, raw: bytes, readings: list[Reading]) -> None:
         """The elements as values of the storages that follow the base value's, each with its date where it is known."""
-        base: Decimal | None = None
-        base_moment: date | None = None
-        dated = set()
+        kind = (meaning.register, head.tariff, head.subunit, head.function)
+        single: dict[int, Decimal] = {}
+        dates: dict[int, date] = {}
         for r in readings:
-            single = (r.register, r.storage, r.tariff, r.subunit, r.function)
-            if single == (meaning.register, head.storage, head.tariff, head.subunit, head.function):
-                base = r.value if isinstance(r.value, Decimal) else None
+            if (r.register, r.tariff, r.subunit, r.function) == kind and isinstance(r.value, Decimal):
+                single[r.storage] = r.value
             if r.register in DATES and isinstance(r.value, date):
-                dated.add(r.storage)
-                base_moment = r.value if r.storage == head.storage else base_moment
-        for n, value in profile.decode(meaning, raw, base):
+                dates[r.storage] = r.value
+        base = dates.get(head.storage)
+        numbered = list(profile.decode(meaning, raw, single.get(head.storage)))
+        elements = [(profile.moment(meaning, raw, base, n) if base else None, value) for n, value in numbered]
+        stated = {at: single[s] for s, at in dates.items() if s and s != head.storage and s in single}
+        sure = profile.sure(meaning, raw, elements, stated)
+        for (n, value), (at, _) in zip(numbered[:sure], elements, strict=False):
             storage = head.storage + n
-            kept = profile.moment(meaning, raw, base_moment, n) if base_moment else None
-            if kept is not None and storage not in dated:
-                yield Reading(TARGET_DATE, Quantity.DATE, kept, storage=storage)
-            yield self._reading(meaning.register, meaning.quantity, value, replace(head, storage=storage))
+            if at is not None and storage not in dates:
+                readings.append(Reading(TARGET_DATE, Quantity.DATE, at, storage=storage))
+            readings.append(self._reading(meaning.register, meaning.quantity, value, replace(head, storage=storage)))
+        if sure < len(elements):
+            unsure = f"{len(elements) - sure} sums of its profile that no value kept at a set date confirms"
+            raise DecodeError(f"{meaning.register}: {unsure}", raw)
 
 
 def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meaning, Head]:

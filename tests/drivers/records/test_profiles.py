@@ -42,6 +42,64 @@ def test_decrements_and_signed_differences_keep_their_sign() -> None:
     assert [v for _, v in history("8D 04 93 1F E4 F1 00 FB 07")] == [95, 102]
 
 
+def test_an_inverse_profile_takes_off_what_was_used_since() -> None:
+    # VIFE 13; 5 L and then 7 L used in the months before: going back they come off
+    assert [v for _, v in history("8D 04 93 13 E4 71 00 05 07")] == [95, 88]
+    assert [v for _, v in history("8D 04 93 13 E4 B1 00 05 07")] == [105, 112]
+    assert [v for _, v in history("8D 04 93 13 E4 F1 00 FB 07")] == [105, 98]
+
+
+def test_the_standards_own_example_of_a_profile_gives_its_values() -> None:
+    # EN 13757-3:2018, annex F.2.7: 12300.0 m3 at midnight, then hourly increments of 0.3, 0.2 and 1.1
+    read = decode(bytes.fromhex("84 04 6D 00 20 41 11  8B 04 15 00 30 12  8D 04 95 1F 05 69 01 03 02 11")).readings
+    assert [(r.storage, r.value) for r in read if r.storage > 8] == [
+        (9, datetime.fromisoformat("2010-01-01T01:00")),
+        (9, Decimal(12_300_300)),
+        (10, datetime.fromisoformat("2010-01-01T02:00")),
+        (10, Decimal(12_300_500)),
+        (11, datetime.fromisoformat("2010-01-01T03:00")),
+        (11, Decimal(12_301_600)),
+    ]
+
+
+def test_the_example_of_oms_of_an_inverse_profile_gives_its_values() -> None:
+    # OMS specification, volume 2, annex G, tables G.6 and G.7: 1013 L on 31 May 2008, four months' increments
+    read = decode(bytes.fromhex("0C 13 13 10 00 00  02 6C 1F 15  0D 93 13 0A 7A FE 58 02 32 03 14 02 44 01")).readings
+    assert [(r.storage, r.value) for r in read if r.storage] == [
+        (1, date(2008, 4, 30)),
+        (1, Decimal(755)),
+        (2, date(2008, 3, 31)),
+        (2, Decimal(423)),
+        (3, date(2008, 2, 29)),
+        (3, Decimal(209)),
+        (4, date(2008, 1, 31)),
+        (4, Decimal(65)),
+    ]
+
+
+# storage 8: 30 November 2027, 3 units; then monthly increments of 4, 5 and 6
+ALLOCATOR = "82 04 6C 7E 3B 82 04 6E 03 00 8D 04 EE 1F E5 71 FE 04 05 06"
+
+
+def test_an_allocators_sums_hold_up_to_the_set_date_that_confirms_them() -> None:
+    # storage 1: 7 units on 31 December 2027, after which it counts from zero again
+    result = decode(bytes.fromhex("42 6C 7F 3C 42 6E 07 00" + ALLOCATOR))
+    assert [(r.storage, r.value) for r in result.readings if r.storage > 8] == [
+        (9, date(2027, 12, 31)),
+        (9, Decimal(7)),
+    ]
+    assert "2 sums of its profile that no value" in str(result.faults[0])
+    assert all(r.storage <= 8 for r in decode(bytes.fromhex(ALLOCATOR)).readings)
+
+
+def test_sums_that_contradict_a_value_kept_for_the_same_date_are_not_shown() -> None:
+    result = decode(bytes.fromhex("42 6C 7F 3C 42 6E 04 00" + ALLOCATOR))
+    assert all(r.storage <= 8 for r in result.readings)
+    assert "the profile's sum for 2027-12-31 is 7, the value kept for that date 4" in str(result.faults[0])
+    volume = "42 6C 81 32 42 13 6B 00" + BASE + "8D 04 93 1F E4 71 FE 05 07"  # 1 February 2028: 107 L, not 105 L
+    assert all(r.storage <= 8 for r in decode(bytes.fromhex(volume)).readings)
+
+
 def test_an_invalid_element_is_absent_and_ends_a_row_of_differences() -> None:
     assert [s for s, v in history("8D 04 93 13 E8 32 00 50 00 00 80 28 00")] == [9, 11]
     assert [s for s, v in history("8D 04 93 1F E5 F1 00 01 80 01")] == [9]
