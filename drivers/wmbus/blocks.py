@@ -124,7 +124,21 @@ def _head(cursor: _Cursor) -> Head:
 
 
 def _meaning(cursor: _Cursor, stored: bool) -> tuple[Meaning | None, str | None]:
-    """VIF and VIFEs: what they mean, or why they cannot be used. All their bytes are read in either case."""
+    """VIF and VIFEs: what they mean, or why they cannot be used. All their bytes are read in either case.
+
+    Where nothing but an error of the standard's keeps them from being used, its words are in the meaning's name: a maker
+    may mean something else by it.
+    """
+    meaning, fault = _value_information(cursor, stored)
+    if meaning is None or not meaning.error:
+        return meaning, fault
+    if fault is not None:
+        return replace(meaning, error=""), fault
+    name = f"{meaning.register}_{meaning.error.lower().replace(' ', '_')}"
+    return replace(meaning, register=name), f"{meaning.register}: the meter says {meaning.error}"
+
+
+def _value_information(cursor: _Cursor, stored: bool) -> tuple[Meaning | None, str | None]:
     vif = cursor.byte()
     code, more = vif & 0x7F, bool(vif & 0x80)
     meaning: Meaning | None
@@ -164,7 +178,7 @@ def _meaning(cursor: _Cursor, stored: bool) -> tuple[Meaning | None, str | None]
             continue
         combined = vife.combine(meaning, code, extended)
         if combined is None and fault is None:
-            fault = _vife_fault(meaning, code, extended)
+            fault = f"{meaning.register}: VIFE {'FC ' if extended else ''}{code:02X} is not understood"
         meaning = combined or meaning
     return meaning, fault
 
@@ -196,9 +210,3 @@ def _plain(letters: bytes) -> Meaning:
         return known
     slug = "_".join("".join(c if c.isascii() and c.isalnum() else " " for c in words).split())
     return Meaning(f"plain_{slug}" if slug else "plain", Quantity.NUMBER)
-
-
-def _vife_fault(meaning: Meaning, code: int, extended: bool) -> str:
-    if not extended and code in vife.ERRORS:
-        return f"{meaning.register}: the meter says {vife.ERRORS[code]}"
-    return f"{meaning.register}: VIFE {'FC ' if extended else ''}{code:02X} is not understood"

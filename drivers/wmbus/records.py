@@ -7,7 +7,7 @@ from decimal import Context, Decimal, Inexact
 from drivers.meters import Flags, Model
 from drivers.model import DecodeError, Function, Quantity, Reading, frozen
 from drivers.wmbus import profile
-from drivers.wmbus.blocks import DATES, TARGET_DATE, Head, TornError, block
+from drivers.wmbus.blocks import DATES, TARGET_DATE, Block, Head, TornError, block
 from drivers.wmbus.devices import main as main
 from drivers.wmbus.devices import medium as medium
 from drivers.wmbus.devices import status_words as status_words
@@ -125,7 +125,7 @@ class _Decoder:
             raise TornError(f"{end - len(data)} bytes are missing", data[start:])
         self._at = end
         raw = data[start:end]
-        if known.fault is not None:
+        if known.fault is not None and not self._meant(known):
             raise DecodeError(known.fault, raw)
         head, meaning = known.head, known.meaning
         assert meaning is not None, "a VIF has a meaning or a fault"
@@ -144,6 +144,13 @@ class _Decoder:
         if flags or meaning.register == "error_flags":
             self._flagged(value, head, flags)
         return self._reading(meaning.register, quantity, value, head)
+
+    def _meant(self, known: Block) -> bool:
+        """Whether this model means something of its own by a VIFE that stands for an error in the standard."""
+        meaning, head = known.meaning, known.head
+        if self._model is None or meaning is None or not meaning.error:
+            return False
+        return self._model.rule(meaning.register, head.tariff, head.storage, head.subunit) is not None
 
     def _flagged(self, value: Decimal | str | date, head: Head, flags: tuple[Flags, ...]) -> None:
         """What error flags say is wrong now; a bit in a table of the maker's may also be marked as "while in error"."""

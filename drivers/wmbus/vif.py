@@ -33,6 +33,7 @@ class Meaning:
     type: DataType = DataType.SIGNED
     profile: int = 0  # the VIFE of a compact profile, 0 for a single value
     absent: bool = False  # the meter says that it has no value
+    error: str = ""  # what it says in place of a value; a maker may use the VIFE for something else
 
 
 Table = dict[int, Meaning]

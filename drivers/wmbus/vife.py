@@ -123,6 +123,10 @@ def _absent(m: Meaning) -> Meaning:
     return replace(m, absent=True)
 
 
+def _error(words: str) -> _Rule:
+    return lambda m: replace(m, error=m.error or words)
+
+
 def _unchanged(m: Meaning) -> Meaning:
     return m
 
@@ -151,6 +155,7 @@ def _limits() -> dict[int, _Rule]:
 # last digit, and a value off by a power of ten is worse than none. 3D, a non-metric unit system, is not here either.
 _RULES: dict[int, _Rule] = {
     0x00: _unchanged,
+    **{code: _error(words) for code, words in ERRORS.items()},
     0x12: _named("average"),
     0x14: lambda m: replace(m, register=f"{m.register}_relative_deviation", quantity=Quantity.NUMBER),
     0x15: _absent,

@@ -157,6 +157,15 @@ def test_months_that_rise_into_the_past_are_not_dated() -> None:
     assert dates(hear(meter, CLOCK + "0413 14000000" + storage(2, 5) + storage(3, 6))) == {}
 
 
+def test_what_the_standard_calls_a_data_error_is_a_counter_in_a_sharky() -> None:
+    content = "0B26 032100 0AA618 1200"
+    sharky = hear(Address("wmbus", "12345678", "DME", 0x41, 0x04), content)
+    assert values(sharky) == {("operating_time", 0, 0): 2103 * 3600, ("operating_time_in_error", 0, 0): 12 * 3600}
+    other = hear(Address("wmbus", "12345678", "REL", 0x41, 0x04), content)
+    assert set(values(other)) == {("operating_time", 0, 0)}
+    assert "operating_time: the meter says data error" in str(other.faults[0])
+
+
 ANY = Address("wmbus", "12345678", "REL", 0x01, 0x07)
 BASE = "8104FD28 01 82046C BF2C 8404 13 0A000000"  # storage 8: one month apart, 31.12.2021, 10 L
 

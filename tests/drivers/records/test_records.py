@@ -279,6 +279,11 @@ def test_every_error_a_meter_can_answer_is_named() -> None:
         assert words in str(fault)
 
 
+def test_an_error_beside_another_fault_keeps_the_other_fault() -> None:
+    (fault,) = decode(bytes.fromhex("01 93 BD 18 05")).faults
+    assert "VIFE 3D is not understood" in str(fault)
+
+
 def test_names_of_registers_are_words_that_files_may_hold() -> None:
     for table in (PRIMARY, FB, FD, FD_FD):
         for meaning in table.values():
