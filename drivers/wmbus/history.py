@@ -1,4 +1,4 @@
-"""Dates of past values that come without one: month ends counted back from a date the meter does state."""
+"""Dates of past values that come without one: month ends counted from a date the meter does state."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,7 +20,7 @@ def dated(read: Records, model: Model | None) -> Records:
     """The records, and a date for each past value whose moment is sure."""
     found: Iterable[Reading] = ()
     if model is not None and model.history is not None:
-        found = _by_clock(read.readings, model.history)
+        found = _month_ends(read.readings, model.history)
     for reading in read.readings:
         if reading.register == INTERVAL and isinstance(reading.value, Decimal):
             found = _by_interval(read.readings, reading.storage, int(reading.value))
@@ -50,22 +50,28 @@ def _by_interval(readings: tuple[Reading, ...], base: int, months: int) -> Itera
         yield _dated(month_end(start.year, start.month, n * back), base + n)
 
 
-def _by_clock(readings: tuple[Reading, ...], history: History) -> Iterable[Reading]:
-    """Month ends before the meter's clock, the newest first.
+def _month_ends(readings: tuple[Reading, ...], history: History) -> Iterable[Reading]:
+    """Month ends before the meter's clock, the newest first; where the clock is not valid, around the set date.
 
     They must not rise into the past, and the value at the set date (storage 1) must be that of the month which ends
-    there; else nothing is dated.
+    there; else nothing is dated. Without a clock, one month alone must have that value.
     """
-    clock = _clock(readings)
-    if clock is None:
-        return
     known = _dates(readings)
     values = _indexes(readings)
     storages = [s for s in range(history.first, history.last + 1, history.step) if s in values and s not in known]
-    ends = {s: month_end(clock.year, clock.month, 1 + (s - history.first) // history.step) for s in storages}
-    set_date = _date_of(readings, 1)
     if any(values[newer] < values[older] for newer, older in pairwise(storages)):
         return
+    clock, set_date = _clock(readings), _date_of(readings, 1)
+    if clock is not None:
+        year, month, newest = clock.year, clock.month, history.first - history.step
+        if set_date is not None and (set_date.year, set_date.month, set_date.day) > (year, month, clock.day):
+            return
+    else:
+        alike = [storage for storage in storages if values[storage] == values.get(1)]
+        if set_date is None or len(alike) != 1 or set_date != month_end(set_date.year, set_date.month):
+            return
+        year, month, newest = set_date.year, set_date.month, alike[0]
+    ends = {s: month_end(year, month, (s - newest) // history.step) for s in storages}
     for storage, end in ends.items():
         if end == set_date and values[storage] != values.get(1):
             return

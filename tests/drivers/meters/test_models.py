@@ -157,6 +157,28 @@ def test_months_that_rise_into_the_past_are_not_dated() -> None:
     assert dates(hear(meter, CLOCK + "0413 14000000" + storage(2, 5) + storage(3, 6))) == {}
 
 
+def test_a_clock_that_is_marked_invalid_dates_nothing() -> None:
+    meter = Address("wmbus", "12345678", "EFE", 0x70, 0x07)
+    history = storage(2, 18) + storage(3, 16)
+    assert dates(hear(meter, "046D BB2ED729" + "0413 14000000" + history)) == {}
+
+
+def test_a_clock_before_the_set_date_dates_nothing() -> None:
+    meter = Address("wmbus", "12345678", "DWZ", 0x02, 0x07)
+    history = storage(2, 18) + storage(3, 16)
+    assert set(dates(hear(meter, "046D 00008121" + "0413 14000000" + SET_DATE + history))) == {1}  # 1.1.2020
+
+
+def test_without_a_clock_the_one_month_with_the_set_dates_value_dates_the_others() -> None:
+    meter = Address("wmbus", "12345678", "EFE", 0x00, 0x07)
+    months = storage(2, 14) + storage(3, 12) + storage(4, 10) + storage(5, 7)
+    found = dates(hear(meter, "0413 14000000" + SET_DATE + months))
+    assert (found[2], found[3]) == (date(2022, 2, 28), date(2022, 1, 31))
+    assert (found[4], found[5]) == (date(2021, 12, 31), date(2021, 11, 30))
+    twice = storage(2, 14) + storage(3, 10) + storage(4, 10) + storage(5, 7)
+    assert set(dates(hear(meter, "0413 14000000" + SET_DATE + twice))) == {1}
+
+
 def test_what_the_standard_calls_a_data_error_is_a_counter_in_a_sharky() -> None:
     content = "0B26 032100 0AA618 1200"
     sharky = hear(Address("wmbus", "12345678", "DME", 0x41, 0x04), content)
