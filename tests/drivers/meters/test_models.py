@@ -188,6 +188,13 @@ def test_what_the_standard_calls_a_data_error_is_a_counter_in_a_sharky() -> None
     assert "operating_time: the meter says data error" in str(other.faults[0])
 
 
+def test_the_flags_of_an_itron_cyble_are_a_status_though_the_standard_calls_them_an_error() -> None:
+    cyble = Address("wmbus", "12345678", "ITW", 0x33, 0x07)
+    assert hear(cyble, "0C13 78563412 03FD971C 000000").status == ()
+    heard = hear(cyble, "0C13 78563412 03FD971C 040000")
+    assert (heard.status, heard.faults) == (("error flags 0x4",), ())
+
+
 ANY = Address("wmbus", "12345678", "REL", 0x01, 0x07)
 BASE = "8104FD28 01 82046C BF2C 8404 13 0A000000"  # storage 8: one month apart, 31.12.2021, 10 L
 
