@@ -44,6 +44,7 @@ CONTENTS: dict[str, Callable[[bytes], Said | None]] = {
 # What stands behind the records (DIF 0F), or in one of them, in addition to them.
 TAILS: dict[str, Callable[[Records], Said]] = {
     "bmeters_hydrodigit": bmeters.hydrodigit,
+    "bmeters_hydrodigit_17": bmeters.hydrodigit_17,
     "bmp_hydroclima": bmp.hydroclima,
     "gwf_rcm": gwf.rcm,
     "qundis_walk_by": qundis.walk_by,
@@ -104,7 +105,8 @@ def tail(read: Records, model: Model | None) -> Records:
     except DecodeError as fault:
         return replace(read, faults=(*read.faults, DecodeError(f"{model.name}: {fault}", fault.data)))
     kept = tuple(r for r in read.readings if not said.readings or r.register != qundis.REGISTER)
-    return replace(read, readings=said.readings + kept, status=read.status + said.status)
+    faults = tuple(DecodeError(f"{model.name}: {fault}", fault.data) for fault in said.faults)
+    return replace(read, readings=said.readings + kept, status=read.status + said.status, faults=read.faults + faults)
 
 
 def _shut(model: Model, fault: DecodeError) -> Shut:

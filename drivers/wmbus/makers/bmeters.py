@@ -1,4 +1,4 @@
-"""B Meters: the old RFM-TX1 module's masked volume, and what Hydrodigit sends behind its records."""
+"""B Meters: the old RFM-TX1 module's masked volume, and what Hydrodigit sends behind its records, old and new."""
 
 from datetime import date
 from decimal import Decimal
@@ -8,7 +8,7 @@ from drivers.wmbus.makers.parts import Heard, Said, bcd, day, little, month_end,
 from drivers.wmbus.records import Records
 
 RFM_TX1_BYTES = 61  # from CI on
-LITRES = 10  # one unit of the month ends
+TENS = 10  # one unit of the month ends is ten of the volume's last digit
 NONE = 0xFFFFFF
 
 # What the four bytes of the volume are XORed with, beside the access number; the row is its low half.
@@ -24,6 +24,7 @@ MASK = tuple(
 
 _BATTERY_V = ("1.9", "2.1", "2.2", "2.3", "2.4", "2.5", "2.65", "2.8", "2.9", "3.05", "3.2", "3.35", "3.5")
 _BATTERY_FULL_V = "3.7"
+_FRAUD_17 = {0x40: "backflow", 0x20: "over flow"}
 _FRAUD = {0x80: "magnetic field", 0x40: "tamper (sensor)", 0x20: "removed"}
 
 
@@ -44,44 +45,87 @@ def rfm_tx1(heard: Heard) -> Said:
         raise DecodeError(f"{number}.{month}.{year} is no date", body) from None
     readings = [volume(total, main=True), *day(now)]
     if len(body) >= RFM_TX1_BYTES - 1:
-        readings += _months(body[24:60], now, total)
+        readings += _months(body[24:60], now, Decimal(total))
     return Said(tuple(readings))
 
 
 # 0F BB [vv] [tt yy mm dd] [yy mm dd] [RR RR RR RR] [HH HH HH] * 12     hydrodigit, each part if its bit in B is set
 # 01: battery   02: kind and date of a fraud   80: date of a leak   04: volume backwards, litres
-# 10: volumes at the ends of January .. December, ten litres
+# 10: volumes at the ends of January .. December, in tens of the volume's last digit
 def hydrodigit(read: Records) -> Said:
     tail = read.manufacturer_data
     if not tail:
         return Said(())
-    rest, status = tail[1:], []
+    rest, status = _Rest(tail[1:]), []
     readings: list[Reading] = []
-
-    def take(size: int) -> bytes:
-        nonlocal rest
-        need(rest, size, "data behind DIF 0F")
-        taken, rest = rest[:size], rest[size:]
-        return taken
-
     if tail[0] & 0x01:
-        readings.append(Reading("battery_voltage", Quantity.VOLTAGE, _battery_v(take(1)[0] & 0x0F)))
+        readings.append(Reading("battery_voltage", Quantity.VOLTAGE, _battery_v(rest.take(1)[0] & 0x0F)))
     if tail[0] & 0x02:
-        kind = take(1)[0]
+        kind = rest.take(1)[0]
         status += [code for bit, code in _FRAUD.items() if kind & bit]
-        readings += _dated("tamper_date", take(3))
+        readings += _dated("tamper_date", rest.take(3))
     if tail[0] & 0x80:
-        leak = _dated("leak_date", take(3))
+        leak = _dated("leak_date", rest.take(3))
         status += ["leak (earlier)"] if leak else []
         readings += leak
     if tail[0] & 0x04:
-        readings.append(Reading("volume_backward", Quantity.VOLUME, Decimal(little(take(4), 0, 4))))
+        readings.append(Reading("volume_backward", Quantity.VOLUME, Decimal(little(rest.take(4), 0, 4))))
     if tail[0] & 0x10:
         now, total = _now(read), _total(read)
         if now is None or total is None:
             raise DecodeError("month ends without the meter's clock or volume", tail)
-        readings += _months(take(36), now, total)
+        readings += _months(rest.take(36), now, total)
     return Said(tuple(readings), tuple(status))
+
+
+# 0F BB [vv] [RR RR RR RR] [dd mm yy] [dd mm yy] [dd mm yy] [HH HH HH] * 12 [DD]     hydrodigit_17: HYDRODIGIT user manual
+# v1.4.3, protocol specification; each part if its bit in B is set, in their order
+# 01: battery, not filled   02: volume backwards, litres   04: first fraud, its kind in the high bits of mm   08: leak
+# 10: burst   20, 40: values at memory days, length not known here   80: volumes kept in January .. December, in tens of
+# the volume's last digit, and the day they are kept on, 0 the last one of the month
+def hydrodigit_17(read: Records) -> Said:
+    tail = read.manufacturer_data
+    if not tail:
+        return Said(())
+    parts, rest = tail[0], _Rest(tail[1:])
+    readings: list[Reading] = []
+    status: list[str] = []
+    faults: tuple[DecodeError, ...] = ()
+    if parts & 0x01:
+        rest.take(1)
+    if parts & 0x02:
+        readings.append(Reading("volume_backward", Quantity.VOLUME, Decimal(little(rest.take(4), 0, 4))))
+    for part, word in ((0x04, "tamper"), (0x08, "leak"), (0x10, "burst")):
+        if parts & part:
+            number, month, year = rest.take(3)
+            found = _dated(f"{word}_date", bytes((year, month & 0x1F, number)))
+            kinds = [code for bit, code in _FRAUD_17.items() if part == 0x04 and month & bit] or [word]
+            status += [f"{kind} (earlier)" for kind in kinds] if found else []
+            readings += found
+    if parts & 0x60:
+        return Said(tuple(readings), tuple(status), (DecodeError("values at memory days are not known", tail),))
+    if parts & 0x80:
+        sent, kept_on = rest.take(36), rest.take(1)[0]
+        now, total = _now(read), _total(read)
+        if now is None or total is None or kept_on:
+            faults = (DecodeError(f"month values kept on day {kept_on:x} cannot be dated", tail),)
+        else:
+            readings += _months(sent, now, total, none=(NONE, 0))
+    if rest.data.strip(b"\x2f"):
+        raise DecodeError(f"{len(rest.data)} bytes behind the parts that are announced", tail)
+    return Said(tuple(readings), tuple(status), faults)
+
+
+class _Rest:
+    """Bytes taken from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def take(self, size: int) -> bytes:
+        need(self.data, size, "data behind DIF 0F")
+        taken, self.data = self.data[:size], self.data[size:]
+        return taken
 
 
 def _battery_v(code: int) -> Decimal:
@@ -97,16 +141,17 @@ def _dated(register: str, sent: bytes) -> list[Reading]:
     return [Reading(register, Quantity.DATE, at)]
 
 
-def _months(sent: bytes, now: date, total: Decimal | int) -> list[Reading]:
+def _months(sent: bytes, now: date, total: Decimal, none: tuple[int, ...] = (NONE,)) -> list[Reading]:
     """Volumes at month ends, the newest as storage 1. A month that has not ended yet is last year's."""
     readings: list[Reading] = []
-    newer = int(total)
+    newer = total
+    litres_each = TENS * Decimal(1).scaleb(int(total.as_tuple().exponent))
     for back in range(1, 13):
         end = month_end(now.year, now.month, back)
         raw = little(sent, 3 * (end.month - 1), 3)
-        if raw == NONE:
+        if raw in none:
             continue
-        litres = raw * LITRES
+        litres = raw * litres_each
         if litres > newer:
             raise DecodeError("the volumes at month ends do not rise to the present one", sent)
         newer = litres

@@ -74,6 +74,46 @@ def test_hydrodigit_says_a_leak_and_a_fraud_with_their_dates() -> None:
     assert heard.status == ("magnetic field", "leak (earlier)")
 
 
+def test_months_count_ten_of_the_volumes_last_digit() -> None:
+    tens_of_litres = bytes.fromhex("0C14 66380000  046D 2728 7E2A")  # 38660 L
+    said = values(
+        wmbus.decode(Frame(telegram(HYDRODIGIT, tens_of_litres + b"\x0f\x10" + u24s(*JANUARY_TO_DECEMBER), 1)))
+    )
+    assert (said["volume", 0], said["volume", 1]) == (38660, 36000)
+
+
+GENERATION_17 = Address("wmbus", "12345678", "BMT", 0x17, 0x07)
+
+
+def test_from_generation_17_on_the_parts_are_others() -> None:
+    # battery not filled, 128 L backwards (in the old layout the kind of a fraud), fraud 5.10.2019, leak 25.4.2019, no burst
+    parts = b"\x00" + (128).to_bytes(4, "little") + bytes.fromhex("055019 250419 000000")
+    heard = wmbus.decode(Frame(telegram(GENERATION_17, RECORDS + b"\x0f\x1f" + parts + b"\x2f" * 3, 1)))
+    said = values(heard)
+    assert (said["volume_backward", 0], said["volume", 0]) == (128, 3866)
+    assert (said["tamper_date", 0], said["leak_date", 0]) == (date(2019, 10, 5), date(2019, 4, 25))
+    assert not {("burst_date", 0), ("battery_voltage", 0)} & set(said)
+    assert (heard.status, heard.faults) == (("backflow (earlier)", "leak (earlier)"), ())
+
+
+def test_from_generation_17_on_the_months_say_their_day() -> None:
+    months = u24s(*JANUARY_TO_DECEMBER[:9], 0, 0, 0)
+    heard = wmbus.decode(Frame(telegram(GENERATION_17, RECORDS + b"\x0f\x80" + months + b"\x00", 1)))
+    assert (values(heard)["volume", 1], values(heard)["target_date", 1]) == (3600, date(2019, 9, 30))
+    assert ("volume", 10) not in values(heard)  # a month that was not kept is 0
+    heard = wmbus.decode(Frame(telegram(GENERATION_17, RECORDS + b"\x0f\x82" + bytes(4) + months + b"\x15", 1)))
+    assert values(heard)["volume_backward", 0] == 0
+    assert ("volume", 1) not in values(heard)
+    assert "month values kept on day 15 cannot be dated" in str(heard.faults[0])
+
+
+@pytest.mark.parametrize("tail", [b"\x0f\x02\x01", b"\x0f\x02" + bytes(5), b"\x0f\x40" + bytes(3)])
+def test_parts_of_generation_17_that_do_not_fit_leave_the_records_alone(tail: bytes) -> None:
+    heard = wmbus.decode(Frame(telegram(GENERATION_17, RECORDS + tail, 1)))
+    assert set(values(heard)) == {("volume", 0), ("date_time", 0)}
+    assert len(heard.faults) == 1
+
+
 @pytest.mark.parametrize("tail", [b"\x0f\x10" + u24s(*reversed(JANUARY_TO_DECEMBER)), b"\x0f\x04\x01"])
 def test_a_tail_that_makes_no_sense_leaves_the_records_alone(tail: bytes) -> None:
     heard = wmbus.decode(Frame(telegram(HYDRODIGIT, RECORDS + tail, 1)))

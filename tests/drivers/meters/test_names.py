@@ -35,6 +35,7 @@ CODES = frozenset(
             "frost",
             "hardware error",
             "information",
+            "installed backwards",
             "leak",
             "light",
             "magnetic field",
