@@ -99,6 +99,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 def wait_until_heard(box: Box, page: Page, count: int) -> None:
     """The box heard this meter so often; what it keeps of it is on the card or with the system."""
+    heard: object = None
     for _ in range(100):
         heard = box.api(page, "ports")["ports"]
         assert isinstance(heard, list)
