@@ -24,7 +24,7 @@ from drivers.encode import mbus as wired
 from drivers.encode import tic as customer
 from drivers.encode import wmbus as radio
 from drivers.model import Address, DecodeError, Frame, State, Telegram
-from drivers.receivers import RECEIVERS
+from drivers.receivers import RECEIVERS, text
 from drivers.talk import Dongle, Identity, Request
 from drivers.wmbus.explain import explain
 from drivers.wmbus.link import crc
@@ -344,6 +344,9 @@ TARGETS = {
     "mbus": Target(wired_frames, run_wired, 4),
     "tic": Target(customer_frames, run_customer),
     **{name: Target(stream(*STICKS[name]), run_stream(RECEIVERS[name].framer)) for name in RECEIVERS},
+    "text": Target(
+        stream(rtl_433_line, (*STICKS["hexlines"][1], TELEGRAMS[0].hex().encode())), run_stream(text.Framer)
+    ),
 }
 
 

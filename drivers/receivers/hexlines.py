@@ -1,4 +1,4 @@
-"""Telegrams as lines of text: plain hex digits, and the lines of rtl_wmbus; over serial, TCP or a pipe."""
+"""Telegrams as lines of text: plain hex digits, and the lines of rtl_wmbus."""
 
 import re
 from collections.abc import Iterator
@@ -30,10 +30,11 @@ class Framer:
             if isinstance(line, DecodeError):
                 yield line
             else:
-                yield from _telegrams(line)
+                yield from telegrams(line)
 
 
-def _telegrams(text: str) -> Iterator[Frame | DecodeError]:
+def telegrams(text: str) -> Iterator[Frame | DecodeError]:
+    """What one line holds."""
     fields = text.split(";")
     if len(fields) > 1:
         yield from _rtl_wmbus(fields, text.encode())

@@ -14,6 +14,7 @@ START = b""
 LINE_BYTES_MAX = 8192  # JSON with every value that rtl_433 decoded by itself, or two raw captures
 
 MODEL = "Wireless-MBus"
+_OF_ITSELF = frozenset({"src", "enabled", "stats"})  # its log and its statistics name no device
 _DATA = re.compile(r"(?:[0-9A-Fa-f]{2}){10,258}", re.ASCII)
 _CODE = re.compile(r"\{([0-9]{1,5})\}([0-9A-Fa-f]+)", re.ASCII)
 
@@ -31,10 +32,21 @@ class Framer:
         for line in self._lines.feed(data):
             if isinstance(line, DecodeError):
                 yield line
-            elif line.startswith("{"):
-                yield from _json(line)
-            elif MODEL in line:
-                yield _csv(line)
+            elif is_telling(line):
+                yield from telegrams(line)
+
+
+def is_telling(line: str) -> bool:
+    """Whether a line is JSON, or CSV that names a telegram."""
+    return line.startswith("{") or MODEL in line
+
+
+def telegrams(line: str) -> Iterator[Frame | DecodeError]:
+    """What one line that is telling holds."""
+    if line.startswith("{"):
+        yield from _json(line)
+    else:
+        yield _csv(line)
 
 
 def _json(line: str) -> Iterator[Frame | DecodeError]:
@@ -53,6 +65,8 @@ def _json(line: str) -> Iterator[Frame | DecodeError]:
     elif isinstance(codes, list):
         for code in codes:
             yield _capture(code if isinstance(code, str) else "")
+    elif "model" not in fields and not fields.keys() & _OF_ITSELF:
+        yield DecodeError("rtl_433: JSON of another program; the telegram itself is needed", line.encode())
 
 
 def _csv(line: str) -> Frame | DecodeError:

@@ -100,3 +100,22 @@ def test_a_long_telegram_of_format_b_keeps_its_length() -> None:
     (frame,) = feed(as_json(long))
     assert frame == Frame(long)
     assert len(format_b(long)) == len(long) + 4
+
+
+@pytest.mark.parametrize(
+    "line", ['{"media":"water","meter":"multical21","id":"12345678","total_m3":6.388}', '{"temperature":3.4}', "{}"]
+)
+def test_what_another_program_decoded_is_a_fault_that_says_so(line: str) -> None:
+    assert [str(fault) for fault in feed(line)] == ["rtl_433: JSON of another program; the telegram itself is needed"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"time":"2026-11-21 14:30:00","model":"Acurite-Tower","temperature_C":3.4}',
+        '{"time":"2026-11-21 14:30:00","src":"SDR","lvl":5,"msg":"Tuned to 868.950MHz."}',
+        '{"enabled":12,"since":"2026-11-21 14:30:00","frames":{},"stats":[]}',
+    ],
+)
+def test_other_devices_and_what_rtl_433_says_of_itself_are_no_faults(line: str) -> None:
+    assert feed(line) == []
