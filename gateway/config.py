@@ -14,6 +14,7 @@ from drivers.model import Medium
 
 Protocol = Literal["tic", "wmbus", "mbus", "modbus"]
 Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
+TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
 Mode = Literal["standard", "historique"]
 Parity = Literal["N", "E", "O"]
 Language = Literal["fr", "en"]
@@ -27,6 +28,7 @@ KEY_DIGITS = 32
 KEY_SHOWN_MAX = 7  # a longer text may be a key but for one digit, and a key is shown to nobody
 NAME_CHARACTERS_MAX = 80
 SHOWN_CHARACTERS_MAX = 40
+TOPIC_BYTES_MAX = 65_535  # MQTT 5.0, section 1.5.4
 
 # What a line is like when the file does not say: Enedis-NOI-CPT_54E (7E1; 9600 or 1200 baud), EN 13757-2 (2400 8E1),
 # and what most DIN-rail meters leave the factory with. A dongle knows its own rate, so none is stated here.
@@ -40,6 +42,7 @@ HISTORIQUE_BAUD = 1200
 
 PORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
+TOPIC = re.compile(r"#|([^+#/]*|\+)(/([^+#/]*|\+))*(/#)?")
 ADDRESS = re.compile(r"tic:[0-9A-Z]{12}|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}")
 ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
@@ -74,8 +77,20 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Mqtt:
+    """A broker, and what is heard there. The password stays in its file: no configuration that is shown holds it."""
+
+    broker: tuple[str, int]
+    topics: tuple[str, ...]
+    user: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
-    """A line or radio: a serial `device`, or a `tcp` (host, port) that carries the same bytes.
+    """A line or radio: a serial `device`, a `tcp` (host, port) that carries the same bytes, or lines of text by `mqtt`.
 
     `baud` None is the receiver's own rate. TIC over tcp with parity E: the far end reads 7E1 and has checked it; with
     parity N it reads 8N1, and the parity bit is still in the bytes.
@@ -85,6 +100,7 @@ class Port:
     protocol: Protocol
     device: str | None = None
     tcp: tuple[str, int] | None = None
+    mqtt: Mqtt | None = None
     receiver: Receiver | None = None
     mode: Mode | None = None
     baud: int | None = None
@@ -199,9 +215,16 @@ def _port(table: "_Table") -> Port:
     protocol = stated or "tic"
     device = table.checked("device", None, _device)
     tcp = table.checked("tcp", None, _host_and_port)
-    if ("device" in table.met) == ("tcp" in table.met):
-        table.fault("", "one of device and tcp is needed" + (", not both" if "tcp" in table.met else ""))
-    receiver: Receiver | None = table.word("receiver", "auto", get_args(Receiver))
+    mqtt = _mqtt(table)
+    ways = ("device", "tcp", "mqtt") if protocol == "wmbus" else ("device", "tcp")
+    met = [way for way in ("device", "tcp", "mqtt") if way in table.met]
+    if len(met) != 1:
+        wanted = f"one of {_join(ways[:-1])} and {ways[-1]} is needed"
+        table.fault("", wanted + (f", not {' and '.join(met)}" if met else ""))
+    elif protocol != "wmbus":
+        table.refuse("mqtt", "only a wmbus port listens to MQTT")
+    words = TEXT_RECEIVERS if "mqtt" in table.met else get_args(Receiver)
+    receiver: Receiver | None = table.word("receiver", "auto", words)
     mode: Mode | None = table.word("mode", "standard", ("standard", "historique"))
     if protocol != "wmbus":
         receiver = None
@@ -220,8 +243,29 @@ def _port(table: "_Table") -> Port:
         baud = None
         table.refuse("baud", "the far end of tcp sets the line")
         table.refuse("stopbits", "the far end of tcp sets the line")
+    if "mqtt" in table.met:
+        for other in ("baud", "parity", "stopbits"):
+            table.refuse(other, "MQTT has no line to set")
     table.end()
-    return Port(name, protocol, device, tcp, receiver, mode, baud, parity, stopbits)
+    return Port(name, protocol, device, tcp, mqtt, receiver, mode, baud, parity, stopbits)
+
+
+def _mqtt(table: "_Table") -> Mqtt | None:
+    broker = table.checked("mqtt", None, _host_and_port)
+    topics = table.some("topic", _topic, needed="mqtt" in table.met)
+    user = table.checked("user", None, _line)
+    password_file = table.checked("password_file", None, _file)
+    tls = table.boolean("tls", False)
+    ca_file = table.checked("ca_file", None, _file)
+    if "mqtt" not in table.met:
+        for other in ("topic", "user", "password_file", "tls", "ca_file"):
+            table.refuse(other, "only a port with mqtt has it")
+        return None
+    if "password_file" in table.met and "user" not in table.met:
+        table.fault("user", "is needed beside password_file")
+    if not tls:
+        table.refuse("ca_file", "it is read with tls = true")
+    return None if broker is None else Mqtt(broker, topics, user, password_file, tls, ca_file)
 
 
 def _meter(table: "_Table", ports: Sequence[Port]) -> Meter:
@@ -308,6 +352,19 @@ def _port_name(text: str) -> str:
     return text
 
 
+def _topic(text: str) -> str:
+    """A topic filter (MQTT 5.0, section 4.7.1): + stands alone for one level, # alone for all that follow."""
+    if not text or not text.isprintable() or not TOPIC.fullmatch(text) or len(text.encode()) > TOPIC_BYTES_MAX:
+        raise ValueError(f"a topic such as rtl_433/+/events is needed, not {_shown(text)}")
+    return text
+
+
+def _file(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError(f"a file is needed, not {_shown(text)}")
+    return Path(text)
+
+
 def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError(f"a folder is needed, not {_shown(text)}")
@@ -369,13 +426,30 @@ class _Table:
         if value is None:
             if needed:
                 self.fault(key, "is needed")
-        elif not isinstance(value, str):
-            self.fault(key, f"a text in quotes is needed, not {_shown(value)}")
-        else:
-            try:
-                return check(value)
-            except ValueError as error:
-                self.fault(key, str(error))
+            return default
+        return self._check(key, value, default, check)
+
+    def some(self, key: str, check: Callable[[str], T], needed: bool) -> tuple[T, ...]:
+        """One text, or a list of them."""
+        value = self._get(key)
+        if needed and value in (None, []):
+            self.fault(key, "is needed")
+        if value is None:
+            return ()
+        named = [(key, value)]
+        if isinstance(value, list):
+            named = [(f"{key}[{index}]", item) for index, item in enumerate(value, 1)]
+        checked = [self._check(where, item, None, check) for where, item in named]
+        return tuple(item for item in checked if item is not None)
+
+    def _check(self, where: str, value: object, default: T, check: Callable[[str], T]) -> T:
+        if not isinstance(value, str):
+            self.fault(where, f"a text in quotes is needed, not {_shown(value)}")
+            return default
+        try:
+            return check(value)
+        except ValueError as error:
+            self.fault(where, str(error))
         return default
 
     def word(self, key: str, default: T, words: Sequence[T], needed: bool = False) -> T:

@@ -1,14 +1,18 @@
 """From the configuration's ports to running ones: which framer, which decoder, which line."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from drivers.model import Framer
 from gateway.collect import Driver
-from gateway.config import Meter
+from gateway.config import Meter, Mqtt
 from gateway.config import Port as PortConfig
 from gateway.ports import Port, Sink
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine
 from gateway.remembered import Remembered
+
+if TYPE_CHECKING:
+    from gateway.ports.mqtt import Broker
 
 
 def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -> dict[str, Driver]:
@@ -69,8 +73,14 @@ def _framer(port: PortConfig) -> tuple[Callable[[], Framer], int]:
 
 
 def _radio(port: PortConfig, sink: Sink) -> Port:
-    from drivers.receivers import RECEIVERS
+    from drivers.receivers import RECEIVERS, text
 
+    if port.mqtt is not None:
+        from gateway.ports.mqtt import MqttPort
+
+        assert port.receiver is not None
+        framer = text.Framer if port.receiver == "auto" else RECEIVERS[port.receiver].framer
+        return MqttPort(port.name, _broker(port.mqtt), framer, sink)
     if port.receiver == "auto":
         from gateway.ports.auto import AutoPort
 
@@ -79,6 +89,12 @@ def _radio(port: PortConfig, sink: Sink) -> Port:
     assert port.receiver is not None
     receiver = RECEIVERS[port.receiver]
     return StreamPort(port.name, _line(port, receiver.baud), receiver.framer, sink, receiver.start)
+
+
+def _broker(mqtt: Mqtt) -> "Broker":
+    from gateway.ports.mqtt import Broker
+
+    return Broker(*mqtt.broker, mqtt.topics, mqtt.user, mqtt.password_file, mqtt.tls, mqtt.ca_file)
 
 
 def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
@@ -100,10 +116,15 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
 
 
 def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:
-    """What only the drivers can say of a configuration: a model nobody wrote a map for."""
+    """What only drivers and ports can say of a configuration: no map of a model, a broker's file that is no good."""
     from drivers import modbus
 
     found = []
+    for number, port in enumerate(ports, 1):
+        if port.mqtt is not None:
+            from gateway.ports import mqtt
+
+            found += [f"port[{number}].{key}: {fault}" for key, fault in mqtt.faults(_broker(port.mqtt))]
     for number, meter in enumerate(meters, 1):
         if meter.model is not None and meter.model not in modbus.models():
             found.append(f"meter[{number}].model: one of {', '.join(modbus.models())} is needed, not {meter.model!r}")

@@ -63,6 +63,13 @@ def test_the_configuration_that_the_page_shows_is_one() -> None:
     assert (config.ports[0].name, config.meters[0].name) == ("linky", "Eau froide")
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
+def test_the_broker_that_the_pages_show_is_one(page: str) -> None:
+    (port,) = parse(indented(page, "ESPHome"), page).ports
+    assert port.mqtt is not None
+    assert port.mqtt.topics == ("wmbus_bridge/+/telegram", "rtl_433/+/events")
+
+
 def test_the_configuration_page_names_every_medium() -> None:
     page = (ROOT / "docs/configuration.md").read_text()
     assert [medium for medium in Medium if f"`{medium}`" not in page] == []

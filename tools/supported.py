@@ -14,7 +14,7 @@ from drivers.tic.labels import HISTORIQUE, STANDARD, Label, Mode
 from drivers.wmbus import makers, security
 from drivers.wmbus.default_keys import DEFAULT_KEYS
 from drivers.wmbus.makers import diehl
-from gateway.config import Protocol
+from gateway.config import TEXT_RECEIVERS, Protocol
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "SUPPORTED.md"
@@ -65,9 +65,10 @@ def _receivers() -> Iterator[str]:
     for name, receiver in RECEIVERS.items():
         said = _first_line(sys.modules[receiver.framer.__module__].__doc__)
         talks = "set and recognised by its answers" if receiver.start else "recognised by its lines"
-        rows.append((f"`{name}`", said, str(receiver.baud), talks))
+        ways = "serial, TCP, MQTT" if name in TEXT_RECEIVERS else "serial, TCP"
+        rows.append((f"`{name}`", said, ways, str(receiver.baud), talks))
     text = "Each reads what an emulator of ours, or lines of our own, say. Tried with a real stick: none yet."
-    yield from _section("Radio receivers", text, ("receiver", "what it is", "baud", "how it is found"), rows)
+    yield from _section("Radio receivers", text, ("receiver", "what it is", "over", "baud", "how it is found"), rows)
 
 
 def _security() -> Iterator[str]:

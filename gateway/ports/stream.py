@@ -125,7 +125,7 @@ class StreamPort:
                     heard = now
                     if answered and starts_left == STARTS_MAX:
                         due = now + self._silence_s
-                for item in self._cut(framer, data):
+                for item in cut(self.name, framer, data):
                     match item:
                         case Frame():
                             self._sink.frame(self.name, item)
@@ -142,13 +142,14 @@ class StreamPort:
         finally:
             connection.close()
 
-    def _cut(self, framer: Dongle, data: bytes) -> Iterator[Said]:
-        """What the framer says. Its bugs cost this line a new start, not the house its gateway."""
-        try:
-            yield from framer.feed(data)
-        except Exception as bug:
-            log.exception("port %s: the framer failed on %s", self.name, data.hex())
-            raise OSError("a bug in the framer: see the log") from bug
+
+def cut(port: str, framer: Dongle, data: bytes) -> Iterator[Said]:
+    """What the framer says. Its bugs cost this line a new start, not the house its gateway."""
+    try:
+        yield from framer.feed(data)
+    except Exception as bug:
+        log.exception("port %s: the framer failed on %s", port, data.hex())
+        raise OSError("a bug in the framer: see the log") from bug
 
 
 async def read_until(connection: Connection, due: float | None) -> bytes:
@@ -201,7 +202,7 @@ class _Serial:
         loop = asyncio.get_running_loop()
         descriptor = self._serial.fileno()
         readable = loop.create_future()
-        loop.add_reader(descriptor, _wake, readable)
+        loop.add_reader(descriptor, wake, readable)
         try:
             await readable
         finally:
@@ -223,7 +224,8 @@ class _Serial:
         self._serial.close()
 
 
-def _wake(readable: "asyncio.Future[None]") -> None:
+def wake(readable: "asyncio.Future[None]") -> None:
+    """For `add_reader`, which calls again and again until it is taken away."""
     if not readable.done():
         readable.set_result(None)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.model import Medium
-from gateway.config import Config, ConfigError, Dwelling, Meter, Port, Web, load, parse
+from gateway.config import Config, ConfigError, Dwelling, Meter, Mqtt, Port, Web, load, parse
 
 FULL = """
 [box]
@@ -36,6 +36,16 @@ mode = "historique"
 name = "radio"
 protocol = "wmbus"
 device = "/dev/ttyUSB1"
+
+[[port]]
+name = "sky"
+protocol = "wmbus"
+mqtt = "broker.lan:8883"
+topic = ["wmbus_bridge/+/telegram", "rtl_433/+/events"]
+user = "releve"
+password_file = "/etc/releve/mqtt"
+tls = true
+ca_file = "/etc/releve/ca.pem"
 
 [[port]]
 name = "bus"
@@ -79,6 +89,19 @@ def test_every_word_of_a_full_file_is_heard() -> None:
         (
             Port("linky", "tic", device="/dev/ttyUSB0", mode="historique", baud=1200, parity="E"),
             Port("radio", "wmbus", device="/dev/ttyUSB1", receiver="auto"),
+            Port(
+                "sky",
+                "wmbus",
+                mqtt=Mqtt(
+                    ("broker.lan", 8883),
+                    ("wmbus_bridge/+/telegram", "rtl_433/+/events"),
+                    "releve",
+                    Path("/etc/releve/mqtt"),
+                    tls=True,
+                    ca_file=Path("/etc/releve/ca.pem"),
+                ),
+                receiver="auto",
+            ),
             Port("bus", "modbus", tcp=("192.0.2.7", 502)),
         ),
         (
@@ -115,6 +138,7 @@ def test_a_line_is_what_its_protocol_usually_is_unless_the_file_says(text: str, 
 
 WATER = '[[meter]]\nname = "a"\naddress = "wmbus:KAM-12345678-1b-16"\n'
 LINE = '[[port]]\nname = "line"\nprotocol = "tic"\ndevice = "/dev/x"\n'
+MQTT = '[[port]]\nname = "sky"\nprotocol = "wmbus"\nmqtt = "broker.lan:1883"\ntopic = "w/+"\n'
 BUS = '[[port]]\nname = "bus"\nprotocol = "modbus"\ndevice = "/dev/x"\n'
 ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
@@ -168,8 +192,29 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ('[[port]]\nname = "a"\nprotocol = "tic"', "port[1]: one of device and tcp is needed"),
         (
             '[[port]]\nname = "a"\nprotocol = "tic"\ndevice = "/dev/x"\ntcp = "h:1"',
-            "port[1]: one of device and tcp is needed, not both",
+            "port[1]: one of device and tcp is needed, not device and tcp",
         ),
+        ('[[port]]\nname = "a"\nprotocol = "wmbus"', "port[1]: one of device, tcp and mqtt is needed"),
+        (MQTT + 'tcp = "h:1"', "port[1]: one of device, tcp and mqtt is needed, not tcp and mqtt"),
+        (MQTT.replace("wmbus", "tic"), "port[1].mqtt: has no place here: only a wmbus port listens to MQTT"),
+        (MQTT.replace(":1883", ""), "port[1].mqtt: host:port is needed, not 'broker.lan'"),
+        (MQTT.replace('topic = "w/+"', ""), "port[1].topic: is needed"),
+        (MQTT.replace('"w/+"', "[]"), "port[1].topic: is needed"),
+        (MQTT.replace('"w/+"', "3"), "port[1].topic: a text in quotes is needed, not 3"),
+        (MQTT.replace('"w/+"', '["w", 3]'), "port[1].topic[2]: a text in quotes is needed, not 3"),
+        (MQTT.replace("w/+", "w/+x"), "port[1].topic: a topic such as rtl_433/+/events is needed, not 'w/+x'"),
+        (
+            MQTT.replace('"w/+"', '["w", "w/#/x"]'),
+            "port[1].topic[2]: a topic such as rtl_433/+/events is needed, not 'w/#/x'",
+        ),
+        (MQTT + 'receiver = "cul"', "port[1].receiver: one of auto, hexlines, rtl_433 is needed, not 'cul'"),
+        (MQTT + "baud = 9600", "port[1].baud: has no place here: MQTT has no line to set"),
+        (MQTT + 'password_file = "/p"', "port[1].user: is needed beside password_file"),
+        (MQTT + 'user = "box"\npassword = "secret"', "port[1].password: is not known; password_file?"),
+        (MQTT + 'tls = "yes"', "port[1].tls: true or false is needed, not 'yes'"),
+        (MQTT + 'ca_file = "/ca"', "port[1].ca_file: has no place here: it is read with tls = true"),
+        (MQTT + 'tls = true\nca_file = ""', "port[1].ca_file: a file is needed, not ''"),
+        (LINE + 'topic = "w"', "port[1].topic: has no place here: only a port with mqtt has it"),
         (
             '[[port]]\nname = "a"\nprotocol = "tic"\ndevice = "ttyUSB0"',
             "port[1].device: a path such as /dev/ttyUSB0 is needed, not 'ttyUSB0'",
@@ -221,6 +266,18 @@ def test_a_fault_is_named_by_its_path_with_what_was_met_and_what_was_expected(te
     assert faults(text) == [fault]
 
 
+@pytest.mark.parametrize("topic", ["#", "+", "+/+", "a", "/", "a/#", "/#", "+/b/#", "$share/box/w/+", "maison/eau"])
+def test_every_form_of_a_topic_is_taken(topic: str) -> None:
+    (port,) = parse(MQTT.replace("w/+", topic), "a test").ports
+    assert port.mqtt == Mqtt(("broker.lan", 1883), (topic,))
+
+
+@pytest.mark.parametrize("topic", ["", "#/", "a#", "a/#b", "++", "a+/b", "a/+b", "##", "a\\u0000b", "é" * 40_000])
+def test_what_no_broker_takes_as_a_topic_is_refused(topic: str) -> None:
+    (fault,) = faults(MQTT.replace("w/+", topic))
+    assert fault.startswith("port[1].topic: a topic such as rtl_433/+/events is needed, not ")
+
+
 def test_all_faults_are_told_at_once() -> None:
     assert faults('[box]\ncommit_s = 1\n[web]\nlanguage = "de"\n[[meter]]\nname = ""\n') == [
         "box.commit_s: one of 10, 60, 300 is needed, not 1",
@@ -268,7 +325,9 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 SOME = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=3)
-KEYS = st.sampled_from(["name", "protocol", "device", "tcp", "baud", "address", "key", "port", "unit", "listen", "zz"])
+KEYS = st.sampled_from(
+    ["name", "protocol", "device", "tcp", "mqtt", "topic", "baud", "address", "key", "port", "unit", "listen", "zz"]
+)
 
 
 @settings(max_examples=40)
