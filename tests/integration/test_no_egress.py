@@ -77,7 +77,14 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
         protocol = "wmbus"
         receiver = "hexlines"
         tcp = "{LAN_IP}:9000"
+        [[port]]
+        name = "sky"
+        protocol = "wmbus"
+        mqtt = "{LAN_IP}:1883"
+        topic = "wmbus_bridge/+/telegram"
     """)
+    broker = tmp_path / "mosquitto.conf"
+    broker.write_text(f"user root\nlistener 1883 {LAN_IP}\nallow_anonymous true\n")
     telegram = wmbus.telegram(Address("wmbus", "12345678", "REL", 1, 7), records.volume(612_373), 1).hex()
     feed = f"import time\nwhile True: print('{telegram}', flush=True); time.sleep(1)"
     with two_hosts():
@@ -85,9 +92,10 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
             within(LAN, sys.executable, str(HERE / "sniff.py"), "v-lan"),
             within(LAN, "socat", "TCP-LISTEN:9000,reuseaddr,fork", f'SYSTEM:{sys.executable} -c "{feed}"'),
             within(BOX, sys.executable, "-m", "gateway", "run", "--config", str(config)),
+            within(LAN, "mosquitto", "-c", str(broker)),
         ]
         try:
-            sniffer, _, gateway = processes
+            sniffer, _, gateway, _ = processes
             assert sniffer.stdout is not None
             assert gateway.stdout is not None
             assert sniffer.stdout.readline() == "listening\n"
@@ -113,4 +121,5 @@ def test_a_box_with_no_consent_sends_no_packet_beyond_the_lan(tmp_path: Path) ->
     assert "12345678" not in learnt, "no meter is named to the whole LAN"
     assert any(line.startswith("udp") and line.endswith(" 5353") for line in packets), "mDNS was announced"
     assert any(line.startswith("tcp") and line.endswith(" 9000") for line in packets), "the radio was listened to"
+    assert any(line.startswith("tcp") and line.endswith(" 1883") for line in packets), "the broker was asked"
     assert [line for line in packets if line.split()[1] != LAN_IP and not stays_home(line)] == []
