@@ -150,8 +150,9 @@ def _status(options: argparse.Namespace) -> None:
         return
     if answer["setup_code"]:
         say(f"first visit: the code is {answer['setup_code']}")
-    if answer["trouble"]:
-        say(f"trouble: {answer['trouble']}")
+    for trouble in (answer["trouble"], answer["keys_trouble"]):
+        if trouble:
+            say(f"trouble: {trouble}")
     for port in answer["ports"]:
         counts = ", ".join(f"{count} {what}" for what, count in port["counts"].items())
         receiver = f" ({port['receiver']})" if port["receiver"] else ""

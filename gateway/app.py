@@ -24,6 +24,7 @@ from gateway.config import Config
 from gateway.house import House
 from gateway.ledger import Ledger, LedgerError
 from gateway.ports.stream import SerialLine, probe
+from gateway.secret import BoxSecret
 from gateway.store import Store, StoreError
 from gateway.supervise import keep_running
 from gateway.trouble import Trouble
@@ -75,6 +76,9 @@ async def run(
 def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
     with _in_one_sentence():
         catalog, store = _open_data(config, clock, opened)
+        catalog.seal_keys()
+        if catalog.keys_trouble is not None:
+            log.warning("%s", catalog.keys_trouble)
         aside = Aside(config.data / "aside", clock.now)
         opened.callback(aside.close)
         ledger = Ledger.open(config.data / "ledger.db")
@@ -93,7 +97,9 @@ def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tu
         commit_s=config.commit_s,
     )
     opened.callback(store.close)
-    return Catalog.open(config.data, config.dwelling.name, config.dwelling.time_zone), store
+    home = config.dwelling
+    catalog = Catalog.open(config.data, home.name, home.time_zone, BoxSecret(config.secret))
+    return catalog, store
 
 
 def _own_folder(folder: Path, what: str) -> None:

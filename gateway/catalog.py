@@ -1,7 +1,6 @@
-"""The catalogue: dwelling, metering points, meters, settings and keys, in two small files replaced whole."""
+"""The catalogue: dwelling, metering points, meters and settings in one small file replaced whole; keys in another."""
 
 import json
-import os
 import re
 import threading
 import unicodedata
@@ -16,13 +15,15 @@ from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
 from drivers.model import Medium
+from gateway.files import remains, replace
+from gateway.keys import Keys, KeysError, Plate
 from gateway.model import Meter, MeteringPoint
+from gateway.secret import BoxSecret
 
 VERSION = 1
 FILE_BYTES_MAX = 10_000_000
 NAME_CHARACTERS_MAX = 80
 ID_CHARACTERS_MAX = 40
-KEY_BYTES = 16
 
 T = TypeVar("T")
 
@@ -46,12 +47,10 @@ class Catalog:
     A change that the card refuses (OSError) is undone here too, so what is answered is what a restart would answer.
     """
 
-    def __init__(self, directory: Path, dwelling_name: str, time_zone: str) -> None:
+    def __init__(self, directory: Path, dwelling_name: str, time_zone: str, secret: BoxSecret) -> None:
         self._files = _File(directory / "catalog.json")
-        self._key_files = _File(directory / "keys.json")
         self._writing = threading.RLock()
         self._db = TinyDB(storage=lambda: self._files)
-        self._keys_db = TinyDB(storage=lambda: self._key_files)
         if self._files.read() is None:
             with self._files.one_write():
                 self._db.table("catalog").insert({"version": VERSION})
@@ -61,15 +60,20 @@ class Catalog:
         self._read()
         if (self.dwelling.name, self.dwelling.time_zone) != (dwelling_name, time_zone):
             self._change("dwellings", self.dwelling.id, {"name": dwelling_name, "time_zone": time_zone})
+        try:
+            self._keys = Keys(directory / "keys.json", secret, self.dwelling.id)
+        except KeysError as error:
+            raise CatalogError(str(error)) from None
 
     @classmethod
-    def open(cls, directory: Path, dwelling_name: str, time_zone: str) -> "Catalog":
+    def open(cls, directory: Path, dwelling_name: str, time_zone: str, secret: BoxSecret) -> "Catalog":
         """The catalogue in `directory`, made if there is none. CatalogError leaves the file as it was found.
 
-        The name and the time zone are the configuration's, which may change them; the dwelling's id stays.
+        The name and the time zone are the configuration's, which may change them; the dwelling's id stays. The keys
+        are sealed under `secret`, which is not made before there is one.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        return cls(directory, dwelling_name, time_zone)
+        return cls(directory, dwelling_name, time_zone, secret)
 
     @property
     def dwelling(self) -> Dwelling:
@@ -115,16 +119,36 @@ class Catalog:
         with self._written():
             self._put(self._db.table("settings"), "name", name, {} if value is None else {"value": value})
 
+    @property
+    def keys_trouble(self) -> str | None:
+        """Why keys that are kept cannot be read, or lie open, in one sentence, or None."""
+        return self._keys.trouble
+
+    def seal_keys(self) -> None:
+        """Seal keys that an older program left in clear."""
+        with self._writing:
+            self._keys.seal()
+
     def key(self, address: str) -> bytes | None:
-        return self._keys.get(address)
+        """The meter's own key, else the one that a key file gave for a plate like its own."""
+        return self._keys.of(address)
+
+    def key_of(self, meter: str | Plate) -> bytes | None:
+        """The key that was kept for exactly this address or plate."""
+        return self._keys.get(meter)
+
+    def plates(self, id_: str) -> tuple[Plate, ...]:
+        """The plates of this number that a key is kept for."""
+        return self._keys.plates(id_)
 
     def set_key(self, address: str, key: bytes | None) -> None:
-        """Keep a meter's key, or forget it. It goes into its own file, which no backup in clear contains."""
-        assert key is None or len(key) == KEY_BYTES
+        """Keep a meter's key, or forget it. It goes sealed into its own file; KeysError where it cannot be sealed."""
+        self.set_keys({address: key})
+
+    def set_keys(self, keys: Mapping[str | Plate, bytes | None]) -> None:
+        """Keep all of these keys, for addresses and for plates, or none of them."""
         with self._writing:
-            with self._key_files.one_write():
-                self._put(self._keys_db.table("keys"), "address", address, {} if key is None else {"key": key.hex()})
-            self._read_keys()
+            self._keys.put(keys)
 
     def _adopt(self, address: str, name: str, medium: Medium, at: int, point: str | None) -> Meter:
         known = self._meters.get(address)
@@ -203,15 +227,6 @@ class Catalog:
                 if _text(document, "dwelling") == dwelling.id
             }
         self._dwelling, self._points, self._meters, self._settings = dwelling, points, meters, settings
-        self._read_keys()
-
-    def _read_keys(self) -> None:
-        with self._key_files.checked():
-            self._keys = {
-                _text(document, "address"): _key(document)
-                for document in self._keys_db.table("keys")
-                if _text(document, "dwelling") == self._dwelling.id
-            }
 
 
 class _File(Storage):
@@ -226,7 +241,7 @@ class _File(Storage):
         self._text: str | None = None
         self._open = False
         try:
-            _beside(path).unlink(missing_ok=True)
+            remains(path).unlink(missing_ok=True)
             if path.stat().st_size > FILE_BYTES_MAX:
                 raise CatalogError(f"{path}: at most {FILE_BYTES_MAX} bytes are read, and it is longer")
             self._text = path.read_text(encoding="utf-8")
@@ -254,7 +269,7 @@ class _File(Storage):
         try:
             yield
             if self._text is not None and self._text != before:
-                _replace(self._path, self._text.encode())
+                replace(self._path, self._text.encode())
         except BaseException:
             self._text = before
             raise
@@ -263,7 +278,7 @@ class _File(Storage):
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Whatever the content is not, said without the content: it may be a key."""
+        """Whatever the content is not, said in one sentence."""
         try:
             yield
         except json.JSONDecodeError as error:
@@ -272,25 +287,6 @@ class _File(Storage):
             raise CatalogError(f"{self._path}: something that every catalogue has is missing") from None
         except ValueError as error:
             raise CatalogError(f"{self._path}: {error}") from None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    beside = _beside(path)
-    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(file, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)  # without it a power cut may bring the old file back after a change was acknowledged
-    finally:
-        os.close(directory)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".new")
 
 
 def _check_tables(content: object) -> None:
@@ -316,13 +312,6 @@ def _of(document: Document, name: str, type_: type[T]) -> T:
     if type(value) is not type_:
         raise ValueError(f"document {document.doc_id} has no good {name!r}")
     return value
-
-
-def _key(document: Document) -> bytes:
-    text = _text(document, "key")
-    if not re.fullmatch(r"[0-9a-f]*", text) or len(text) != 2 * KEY_BYTES:
-        raise ValueError(f"document {document.doc_id} has no good 'key'")
-    return bytes.fromhex(text)
 
 
 def _name(text: str) -> str:

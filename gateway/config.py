@@ -20,6 +20,7 @@ Parity = Literal["N", "E", "O"]
 Language = Literal["fr", "en"]
 
 DATA = Path("/var/lib/releve")
+SECRET = Path("/etc/releve/box-secret")
 FILE_BYTES_MAX = 1_000_000
 COMMIT_S = (10, 60, 300)
 BAUD = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
@@ -131,6 +132,7 @@ class Config:
     web: Web = Web()
     ports: tuple[Port, ...] = ()
     meters: tuple[Meter, ...] = ()
+    secret: Path = SECRET
 
 
 HOME = Dwelling()
@@ -167,6 +169,9 @@ def parse(text: str, where: str) -> Config:
     data = box.checked("data", DATA, _path)
     runtime = box.checked("runtime", None, _path) or _runtime()
     commit_s = box.integer("commit_s", 60, COMMIT_S)
+    secret = box.checked("secret", None, _path)
+    if secret is not None and _inside(secret, data):
+        box.fault("secret", "a file outside box.data is needed: who copies that folder must not have both")
     box.end()
     home = root.table("dwelling")
     dwelling = Dwelling(home.checked("name", HOME.name, _line), home.checked("time_zone", HOME.time_zone, _time_zone))
@@ -185,7 +190,7 @@ def parse(text: str, where: str) -> Config:
     _refuse_twice(faults, "meter", "address", [meter.address for meter in meters])
     if faults:
         raise ConfigError(faults)
-    return Config(data, runtime, commit_s, dwelling, web, ports, meters)
+    return Config(data, runtime, commit_s, dwelling, web, ports, meters, secret or _secret(data))
 
 
 def _runtime() -> Path:
@@ -195,6 +200,22 @@ def _runtime() -> Path:
     box = Path("/run/releve")
     own = os.environ.get("XDG_RUNTIME_DIR")
     return box if box.is_dir() or not own else Path(own) / "releve"
+
+
+def _secret(data: Path) -> Path:
+    """Where the box secret lies by default: what systemd hands over, else where the user's own settings are."""
+    if given := os.environ.get("CREDENTIALS_DIRECTORY"):
+        handed = Path(given) / SECRET.name
+        if handed.exists():
+            return handed
+    own = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 - which raises without a home
+    path = Path(own) / "releve" / SECRET.name
+    usable = os.geteuid() != 0 and path.is_absolute() and not _inside(path, data)
+    return path if usable else SECRET
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _web(table: "_Table") -> Web:
@@ -367,7 +388,7 @@ def _file(text: str) -> Path:
 
 def _path(text: str) -> Path:
     if not text or "\0" in text:
-        raise ValueError(f"a folder is needed, not {_shown(text)}")
+        raise ValueError(f"a path is needed, not {_shown(text)}")
     return Path(text)
 
 

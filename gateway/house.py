@@ -128,6 +128,11 @@ class House:
         return self.store.trouble or self._aside.trouble
 
     @property
+    def keys_trouble(self) -> str | None:
+        """Why keys that are kept cannot be read, or lie open, in one sentence, or None."""
+        return self.catalog.keys_trouble
+
+    @property
     def language(self) -> str:
         return self.config.web.language
 

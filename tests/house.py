@@ -9,6 +9,7 @@ from gateway.aside import Aside
 from gateway.catalog import Catalog
 from gateway.config import parse
 from gateway.house import House
+from gateway.secret import BoxSecret
 from gateway.store import Store
 
 NOON = 1_790_000_000
@@ -29,7 +30,8 @@ def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[
     """A house on `folder`; a second call on the same folder is the same house, started again."""
     now = clock or Clock()
     config = parse(toml, "test.toml")
-    catalog = Catalog.open(folder, config.dwelling.name, config.dwelling.time_zone)
+    secret = BoxSecret(folder / "elsewhere" / "box-secret")
+    catalog = Catalog.open(folder, config.dwelling.name, config.dwelling.time_zone, secret)
     store = Store.open(
         folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=60
     )

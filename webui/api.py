@@ -17,7 +17,7 @@ from gateway.model import SeriesKey
 from gateway.views import PointView, Value
 from webui import days
 from webui.page import COMPRESS_BYTES_MIN, HOUSE
-from webui.tries import Adopted, NotTaken, take
+from webui.tries import Adopted, Fault, NotTaken, take
 
 # A year of half-hours; more is asked in several requests.
 SLOTS_MAX = 17_600
@@ -162,6 +162,8 @@ async def adopt(request: web.Request) -> web.Response:
                 "values": [value_of(value) for value in adoption.values],
             }
             return answer(request, data, 201)
+        case NotTaken(Fault.NOT_KEPT, detail):
+            raise Problem(503, f"{Fault.NOT_KEPT}: {detail}")
         case NotTaken(fault):
             raise Problem(422, str(fault))
 

@@ -71,6 +71,7 @@ async def page(request: web.Request) -> web.Response:
         started_at=house.started_at,
         heard=len(house.heard()),
         points=len(house.points()),
+        keys_trouble=house.keys_trouble,
     )
 
 

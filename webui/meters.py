@@ -19,6 +19,7 @@ FAULTS = {
     Fault.NAME_MISSING: mark("A name is needed: what you call this meter at home."),
     Fault.KEY_DIGITS: mark("A key has 32 characters: digits 0 to 9 and letters A to F. Spaces do not count."),
     Fault.NOT_HEARD: mark("This meter has not been heard for seven days."),
+    Fault.NOT_KEPT: mark("The box cannot keep this key, and changed nothing. For whoever repairs: %(text)s"),
 }
 
 # Who looks for a meter finds it among those heard most; a made-up crowd of them must not weigh on the page.
@@ -37,20 +38,21 @@ async def page(request: web.Request) -> web.Response:
     return _page(request)
 
 
-def _page(request: web.Request, *, status: int = 200, fault: str | None = None, at: str | None = None) -> web.Response:
+def _page(request: web.Request, *, fault: Fault | None = None, detail: str = "", at: str | None = None) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
     views = house.points()
     heard = sorted(house.heard(), key=lambda meter: -meter.count)
     return render(
         request,
         "meters.html",
-        status=status,
+        status=422 if fault else 200,
         sentences=sentences(words, views, house.now()),
         rows=[_row(words, view) for view in views],
         heard=heard[:HEARD_SHOWN_MAX],
         heard_more=max(0, len(heard) - HEARD_SHOWN_MAX),
-        fault=words.say(fault) if fault else None,
+        fault=words.say(FAULTS[fault], text=detail) if fault else None,
         fault_at=at,
+        keys_trouble=house.keys_trouble,
     )
 
 
@@ -102,7 +104,9 @@ async def add_page(request: web.Request) -> web.Response:
     return _add_page(request, meter)
 
 
-def _add_page(request: web.Request, meter: HeardMeter, *, name: str = "", fault: Fault | None = None) -> web.Response:
+def _add_page(
+    request: web.Request, meter: HeardMeter, *, name: str = "", fault: Fault | None = None, detail: str = ""
+) -> web.Response:
     words = words_of(request)
     return render(
         request,
@@ -112,8 +116,8 @@ def _add_page(request: web.Request, meter: HeardMeter, *, name: str = "", fault:
         hue=shown.HUES[meter.medium],
         medium=words.say(shown.MEDIUM_NAMES[meter.medium]),
         typed=name or words.say(shown.MEDIUM_NAMES[meter.medium]),
-        fault=words.say(FAULTS[fault]) if fault else None,
-        fault_at="key" if fault is Fault.KEY_DIGITS else "name",
+        fault=words.say(FAULTS[fault], text=detail) if fault else None,
+        fault_at="name" if fault is Fault.NAME_MISSING else "key",
     )
 
 
@@ -125,8 +129,8 @@ async def add(request: web.Request) -> web.Response:
     match await take(house, meter.address, name, fields.get("key", "")):
         case Adopted(adoption):
             raise see(_added(adoption.point, adoption.state))
-        case NotTaken(fault):
-            return _add_page(request, meter, name=name, fault=fault)
+        case NotTaken(fault, detail):
+            return _add_page(request, meter, name=name, fault=fault, detail=detail)
 
 
 async def added(request: web.Request) -> web.Response:
@@ -152,8 +156,8 @@ async def key(request: web.Request) -> web.Response:
     match await try_key(request.app[HOUSE], address, fields.get("key", "")):
         case Adopted(adoption):
             raise see(_added(adoption.point, adoption.state))
-        case NotTaken(fault):
-            return _page(request, status=422, fault=FAULTS[fault], at=address)
+        case NotTaken(fault, detail):
+            return _page(request, fault=fault, detail=detail, at=address)
 
 
 async def rename(request: web.Request) -> web.Response:
@@ -164,7 +168,7 @@ async def rename(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     name = clean_name(fields.get("name", ""))
     if name is None:
-        return _page(request, status=422, fault=FAULTS[Fault.NAME_MISSING], at=point)
+        return _page(request, fault=Fault.NAME_MISSING, at=point)
     house.rename(point, name)
     raise see(f"/meters#{point}")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.house import House
+from gateway.keys import KeysError
 from gateway.views import Adoption
 
 KEY_DIGITS = 32
@@ -16,6 +17,7 @@ class Fault(StrEnum):
     NAME_MISSING = "name: one to 80 characters are needed"
     KEY_DIGITS = "key: 32 digits 0 to 9 and letters A to F are needed"
     NOT_HEARD = "address: no such meter has been heard these seven days"
+    NOT_KEPT = "key: the box cannot keep it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Adopted:
 @dataclass(frozen=True, slots=True)
 class NotTaken:
     fault: Fault
+    detail: str = ""  # for whoever repairs the box
 
 
 def parse_key(text: str) -> bytes | None:
@@ -56,6 +59,8 @@ async def take(house: House, address: str, name: str, key: str) -> Adopted | Not
         return Adopted(await house.adopt(address, named, opened))
     except LookupError:
         return NotTaken(Fault.NOT_HEARD)
+    except KeysError as error:
+        return NotTaken(Fault.NOT_KEPT, str(error))
 
 
 async def try_key(house: House, address: str, key: str) -> Adopted | NotTaken:
@@ -66,3 +71,5 @@ async def try_key(house: House, address: str, key: str) -> Adopted | NotTaken:
         return Adopted(await house.set_key(address, opened))
     except LookupError:
         return NotTaken(Fault.NOT_HEARD)
+    except KeysError as error:
+        return NotTaken(Fault.NOT_KEPT, str(error))

@@ -63,7 +63,12 @@ class Demo:
         adopted = (meters.HOME, meters.WORKSHOP, meters.COLD_WATER, meters.GAS, meters.RADIATOR)
         return "\n".join(
             [
-                _table("[box]", data=str(folder / "data"), runtime=str(folder / "run")),
+                _table(
+                    "[box]",
+                    data=str(folder / "data"),
+                    runtime=str(folder / "run"),
+                    secret=str(folder / "box-secret"),
+                ),
                 _table("[dwelling]", name="Maison de démonstration", time_zone="Europe/Paris"),
                 _table("[[port]]", name="linky", protocol="tic", device=str(self._linky.path)),
                 _table(

@@ -59,7 +59,7 @@ class Box:
         self.url = f"http://127.0.0.1:{port}"
         self.file = folder / "releve.toml"
         self.file.write_text(
-            f'[box]\ndata = "{folder}/data"\nruntime = "{folder}/run"\n'
+            f'[box]\ndata = "{folder}/data"\nruntime = "{folder}/run"\nsecret = "{folder}/secret"\n'
             f'[web]\nlisten = "127.0.0.1:{port}"\nmdns = false\n'
             f'[[port]]\nname = "radio"\nprotocol = "wmbus"\ndevice = "{folder}/stick"\n'
         )

@@ -1,4 +1,4 @@
-"""The catalogue: adoption, names, keys and settings, whole after every kill."""
+"""The catalogue: adoption, names and settings, whole after every kill. The keys have tests of their own."""
 
 import json
 import os
@@ -13,14 +13,14 @@ import pytest
 from drivers.model import Medium
 from gateway.catalog import Catalog, CatalogError, Dwelling
 from gateway.model import Meter, MeteringPoint
+from gateway.secret import BoxSecret
 
 WATER = "wmbus:KAM-12345678-1b-16"
 HEAT = "wmbus:KAM-12345679-1b-04"
-KEY = bytes(range(16))
 
 
-def opened(directory: Path, name: str = "Maison") -> Catalog:
-    return Catalog.open(directory, name, "Europe/Paris")
+def opened(directory: Path, name: str = "Maison", zone: str = "Europe/Paris") -> Catalog:
+    return Catalog.open(directory, name, zone, BoxSecret(directory / "elsewhere" / "box-secret"))
 
 
 def test_a_new_catalogue_has_its_dwelling_and_nothing_else(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_new_catalogue_has_its_dwelling_and_nothing_else(tmp_path: Path) -> No
 
 def test_another_name_in_the_configuration_is_the_same_dwelling(tmp_path: Path) -> None:
     opened(tmp_path).adopt(WATER, "Eau", Medium.WATER, 1)
-    catalog = Catalog.open(tmp_path, "Chalet", "Indian/Reunion")
+    catalog = opened(tmp_path, "Chalet", "Indian/Reunion")
     assert catalog.dwelling == Dwelling("maison", "Chalet", "Indian/Reunion")
     assert opened(tmp_path, "Chalet").points() == catalog.points() != ()
 
@@ -118,22 +118,11 @@ def test_a_setting_is_any_json_and_can_be_forgotten(tmp_path: Path) -> None:
     assert opened(tmp_path).setting("zero") == 0
 
 
-def test_keys_are_in_their_own_file_and_only_the_owner_reads_either(tmp_path: Path) -> None:
-    catalog = opened(tmp_path)
-    catalog.adopt(WATER, "Eau", Medium.WATER, 1)
-    catalog.set_key(WATER, KEY)
-    catalog.set_key(HEAT, bytes(16))
-    catalog.set_key(HEAT, None)
-    assert opened(tmp_path).key(WATER) == KEY
-    assert opened(tmp_path).key(HEAT) is None
-    assert KEY.hex() not in (tmp_path / "catalog.json").read_text()
-    assert KEY.hex() not in repr(catalog) + repr(vars(catalog)["_keys_db"])
-    (tmp_path / "keys.json").chmod(0o644)
+def test_only_the_owner_reads_what_the_household_has_told(tmp_path: Path) -> None:
+    opened(tmp_path).adopt(WATER, "Eau", Medium.WATER, 1)
+    (tmp_path / "catalog.json").chmod(0o644)
     opened(tmp_path)
-    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
-        "catalog.json": 0o600,
-        "keys.json": 0o600,
-    }
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {"catalog.json": 0o600}
 
 
 def write_tables(path: Path, **tables: Mapping[str, object]) -> str:
@@ -188,18 +177,6 @@ def test_a_point_that_is_none_is_not_guessed(tmp_path: Path, points: dict[str, o
     assert (tmp_path / "catalog.json").read_text() == text
 
 
-def test_a_spoilt_keys_file_shows_no_key(tmp_path: Path) -> None:
-    opened(tmp_path)
-    path = tmp_path / "keys.json"
-    document = {"address": WATER, "dwelling": "maison", "key": KEY.hex() + "0"}
-    for text in (KEY.hex(), write_tables(path, keys=document)):
-        path.write_text(text)
-        with pytest.raises(CatalogError) as met:
-            opened(tmp_path)
-        assert KEY.hex() not in f"{met.value!r} {met.value.__cause__!r} {met.value}"
-        assert path.read_text() == text
-
-
 def test_a_folder_that_cannot_be_read_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "catalog.json").mkdir()
     with pytest.raises(CatalogError, match=r"catalog\.json: cannot be read: Is a directory"):
@@ -238,10 +215,7 @@ def test_a_card_that_is_full_leaves_what_was_there(tmp_path: Path, monkeypatch: 
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
             catalog.adopt(HEAT, "Chauffage", Medium.HEAT, 2)
-        with pytest.raises(OSError, match="No space left"):
-            catalog.set_key(WATER, KEY)
     assert catalog.meter(HEAT) is None
-    assert catalog.key(WATER) is None
     assert opened(tmp_path).meters() == catalog.meters()
     assert catalog.adopt(HEAT, "Chauffage", Medium.HEAT, 3).since == 3
     assert len(opened(tmp_path).points()) == 2
@@ -254,6 +228,7 @@ import os, random, select, signal, sys, time
 from pathlib import Path
 from drivers.model import Medium
 from gateway.catalog import Catalog
+from gateway.secret import BoxSecret
 
 directory, rounds = Path(sys.argv[1]), int(sys.argv[2])
 acknowledged = 0
@@ -261,7 +236,7 @@ for round in range(rounds):
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        catalog = Catalog.open(directory, "Maison", "Europe/Paris")
+        catalog = Catalog.open(directory, "Maison", "Europe/Paris", BoxSecret(directory / "secret"))
         while True:
             count = len(catalog.meters()) + 1
             catalog.adopt(f"tic:{count:012}", "Linky", Medium.ELECTRICITY, count)
@@ -273,7 +248,7 @@ for round in range(rounds):
     os.waitpid(child, 0)
     with os.fdopen(reading, "rb") as pipe:
         acknowledged = int.from_bytes(pipe.read()[-4:], "big")
-    catalog = Catalog.open(directory, "Maison", "Europe/Paris")
+    catalog = Catalog.open(directory, "Maison", "Europe/Paris", BoxSecret(directory / "secret"))
     found = len(catalog.meters())
     assert acknowledged <= found <= acknowledged + 1, (acknowledged, found)
     assert len(catalog.points()) == found

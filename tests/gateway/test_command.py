@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.catalog import Catalog
+from gateway.secret import BoxSecret
 from gateway.store import Store
 
 COMMAND_S_MAX = 15
@@ -30,8 +31,8 @@ def releve(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedProc
 
 def configured(folder: Path, text: str = "") -> Path:
     path = folder / "releve.toml"
-    box = f'[box]\ndata = "{folder}/data"\nruntime = "{folder}/run"\n[web]\nlisten = "127.0.0.1:1"\nmdns = false\n'
-    path.write_text(box + text)
+    box = f'[box]\ndata = "{folder}/data"\nruntime = "{folder}/run"\nsecret = "{folder}/secret"\n'
+    path.write_text(f'{box}[web]\nlisten = "127.0.0.1:1"\nmdns = false\n{text}')
     return path
 
 
@@ -174,7 +175,7 @@ def test_a_second_gateway_on_the_same_data_changes_nothing_there(tmp_path: Path)
     config = configured(tmp_path, '[dwelling]\nname = "Autre"\n')
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
-    Catalog.open(data, "Maison", "Europe/Paris")
+    Catalog.open(data, "Maison", "Europe/Paris", BoxSecret(tmp_path / "secret"))
     before = (data / "catalog.json").read_bytes()
     store = Store.open(data / "series.db", tmp_path / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: NOON)
     try:

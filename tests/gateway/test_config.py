@@ -1,6 +1,7 @@
 """The configuration: what a file may say, and how a wrong one is told so."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ FULL = """
 data = "data"
 runtime = "run"
 commit_s = 300
+secret = "secret/box"
 
 [dwelling]
 name = "Chez nous"
@@ -76,7 +78,10 @@ def faults(text: str) -> list[str]:
 
 def test_an_empty_file_is_a_whole_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/one:/run/two")
-    assert parse("", "a test") == Config(Path("/var/lib/releve"), Path("/run/one"), 60, Dwelling(), Web(), (), ())
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert parse("", "a test") == Config(
+        Path("/var/lib/releve"), Path("/run/one"), 60, Dwelling(), Web(), (), (), Path("/etc/releve/box-secret")
+    )
 
 
 def test_every_word_of_a_full_file_is_heard() -> None:
@@ -108,6 +113,7 @@ def test_every_word_of_a_full_file_is_heard() -> None:
             Meter("Eau froide", "wmbus:KAM-12345678-1b-16", bytes(range(16)), medium=Medium.WATER),
             Meter("Borne", "modbus:bus/255", port="bus", unit=255, model="some-model", every_s=5),
         ),
+        Path("secret/box"),
     )
 
 
@@ -118,6 +124,29 @@ def test_the_runtime_folder_is_found_by_the_service_and_by_its_command_line(monk
     assert parse("", "a test").runtime == Path(expected)
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert parse("", "a test").runtime == Path("/run/releve")
+
+
+def test_the_box_secret_lies_where_the_data_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    assert parse("", "a test").secret == tmp_path / "settings" / "releve" / "box-secret"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert parse("", "a test").secret == tmp_path / ".config" / "releve" / "box-secret"
+    # a user of a service, whose home is the data
+    assert parse(f'[box]\ndata = "{tmp_path}"', "a test").secret == Path("/etc/releve/box-secret")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "handed"))
+    assert parse("", "a test").secret == tmp_path / ".config" / "releve" / "box-secret"
+    (tmp_path / "handed").mkdir()
+    (tmp_path / "handed" / "box-secret").write_bytes(bytes(32))
+    assert parse("", "a test").secret == tmp_path / "handed" / "box-secret"
+
+
+@pytest.mark.parametrize("secret", ["data/box-secret", "data/../data/deep/er", "data"])
+def test_a_box_secret_beside_the_data_is_refused(secret: str) -> None:
+    text = f'[box]\ndata = "data"\nsecret = "{secret}"'
+    assert faults(text) == ["box.secret: a file outside box.data is needed: who copies that folder must not have both"]
 
 
 @pytest.mark.parametrize(
@@ -149,9 +178,9 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ("[box", "a test: Expected ']' at the end of a table declaration (at end of document)"),
         ("[box]\ncommit_s = 1", "box.commit_s: one of 10, 60, 300 is needed, not 1"),
         ("[box]\ncommit_s = true", "box.commit_s: one of 10, 60, 300 is needed, not true"),
-        ('[box]\ndata = ""', "box.data: a folder is needed, not ''"),
+        ('[box]\ndata = ""', "box.data: a path is needed, not ''"),
         ("[box]\ncommits = 60", "box.commits: is not known; commit_s?"),
-        ("[box]\nzzz = 60", "box.zzz: is not known: one of data, runtime, commit_s"),
+        ("[box]\nzzz = 60", "box.zzz: is not known: one of data, runtime, commit_s, secret"),
         ("[wob]\n", "wob: is not known; web?"),
         ("box = 3", "box: one table [box] is needed, not 3"),
         ('[port]\nname = "a"', "port: tables [[port]], in two brackets, are needed, not a table"),

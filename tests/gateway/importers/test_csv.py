@@ -17,6 +17,7 @@ from gateway.catalog import Catalog
 from gateway.importers import rows
 from gateway.importers.csv import RefusedError, Report, import_file, preview
 from gateway.model import SeriesKey
+from gateway.secret import BoxSecret
 from gateway.store import Store
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -32,7 +33,7 @@ def now() -> int:
 class Box:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.catalog = Catalog.open(directory, "Maison", "Europe/Paris")
+        self.catalog = Catalog.open(directory, "Maison", "Europe/Paris", BoxSecret(directory / "secret"))
         self.store = Store.open(directory / "series.db", directory / "tail", zone=PARIS, now=now)
 
     def take(self, *lines: str, header: str = HEADER) -> Report:
