@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import base64
+import getpass
 import importlib.metadata
 import json
 import logging
@@ -71,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     bring_in.add_argument("files", type=Path, nargs="+", metavar="FILE", help="CSV as docs/import.md describes it")
     bring_in.add_argument("--json", action="store_true")
     bring_in.set_defaults(command=_import)
+
+    keys = commands.add_parser("keys", help="keep the meters' keys that an operator's file holds")
+    _takes_config(keys)
+    keys.add_argument("files", type=Path, nargs="+", metavar="FILE", help="CSV or KEM as docs/keys.md describes them")
+    keys.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password of KEM files, in one line")
+    keys.add_argument("--json", action="store_true")
+    keys.set_defaults(command=_keys)
 
     analyze = commands.add_parser(
         "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
@@ -192,6 +201,73 @@ def _import(options: argparse.Namespace) -> int:
         for line in (*report["swaps"], *report["refused"]):
             say(f"{path}: {line}")
     return 1 if refused else 0
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from gateway import control
+    from gateway.importers.keyfile import KeyFileError, Why, read
+
+    config = _load(options.config)
+    password = _password(options.password_file)
+    refused = 0
+    for path in options.files:
+        data = _bounded(path)
+        try:
+            try:
+                file = read(data, password)
+            except KeyFileError as error:
+                if error.why is not Why.LOCKED or not sys.stdin.isatty():
+                    raise
+                password = getpass.getpass(f"{path}: password: ")
+                file = read(data, password)
+        except KeyFileError as error:
+            hint = "; name a file that holds it with --password-file" if error.why is Why.LOCKED else ""
+            raise Trouble(f"{path}: {error}{hint}") from None
+        body = {"data": base64.b64encode(data).decode(), "password": password}
+        try:
+            report = control.ask(config.runtime, "POST", "/keys", body)
+        except ConnectionRefusedError:
+            from gateway.app import keep_keys_stopped
+
+            report = keep_keys_stopped(config, file)
+        except ConnectionError as error:
+            raise Trouble(str(error)) from None
+        refused += report["rows_refused"]
+        if options.json:
+            say(json.dumps(report))
+            continue
+        say(
+            f"{path}: {_count(report['kept'], 'key')} kept, {report['new']} of them new; {len(report['mine'])} for "
+            f"meters of yours, {len(report['heard'])} for meters heard; {_count(report['rows_refused'], 'row')} refused"
+        )
+        for point in report["read"]:
+            say(f"{path}: {point} is read with its key")
+        for line in report["refused"]:
+            say(f"{path}: {line}")
+    return 1 if refused else 0
+
+
+def _password(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        lines = _bounded(path).decode().splitlines()
+    except UnicodeDecodeError:
+        lines = []
+    if len(lines) != 1 or not lines[0]:
+        raise Trouble(f"{path}: one line in UTF-8, the password, is needed")
+    return lines[0]
+
+
+def _bounded(path: Path) -> bytes:
+    """A file that may be a key file, and not more of it than one has."""
+    from gateway.importers.keyfile import FILE_BYTES_MAX
+
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Trouble(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _count(n: int, what: str) -> str:

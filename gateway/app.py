@@ -22,6 +22,8 @@ from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.house import House
+from gateway.importers.keyfile import KeyFile
+from gateway.keys import KeysError
 from gateway.ledger import Ledger, LedgerError
 from gateway.ports.stream import SerialLine, probe
 from gateway.secret import BoxSecret
@@ -116,7 +118,7 @@ def _own_folder(folder: Path, what: str) -> None:
 def _in_one_sentence() -> Iterator[None]:
     try:
         yield
-    except (CatalogError, StoreError, LedgerError) as error:
+    except (CatalogError, KeysError, StoreError, LedgerError) as error:
         raise Trouble(str(error)) from None
     except OSError as error:
         raise Trouble(f"{error.filename}: {error.strerror}; choose another box.data or box.runtime") from None
@@ -133,6 +135,18 @@ def import_stopped(config: Config, path: Path) -> dict[str, Any]:
             return import_file(path, store, catalog, clock.now).as_dict()
         except ValueError as error:
             raise Trouble(f"{path}: {error}") from None
+
+
+def keep_keys_stopped(config: Config, file: KeyFile) -> dict[str, Any]:
+    """Keep the keys of a file for a gateway that does not run."""
+    from gateway.importers.keeping import keep
+
+    configured = {meter.address: meter.key for meter in config.meters}
+    with _in_one_sentence(), contextlib.ExitStack() as opened:
+        catalog, _ = _open_data(config, Clock(), opened)
+        if catalog.keys_trouble is not None:
+            raise Trouble(f"{catalog.keys_trouble}; nothing was changed: ask again while the gateway runs")
+        return keep(file, catalog, present=lambda address: catalog.key(address) or configured.get(address)).as_dict()
 
 
 async def _serve(

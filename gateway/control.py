@@ -1,6 +1,7 @@
 """The command line's way into a running gateway: HTTP on a unix socket that only its owner may open."""
 
 import asyncio
+import base64
 import http.client
 import json
 import socket
@@ -12,11 +13,14 @@ from aiohttp import web
 
 from gateway.catalog import CatalogError
 from gateway.house import House
+from gateway.importers import keyfile
 from gateway.importers.csv import import_file
+from gateway.keys import KeysError
 from gateway.trouble import Trouble
 
 SOCKET = "releve.sock"
 ANSWER_S_MAX = 600.0
+BODY_BYTES_MAX = 2 * keyfile.FILE_BYTES_MAX  # a key file in base64, and its password
 
 
 def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Application:
@@ -33,9 +37,19 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(report.as_dict())
 
-    app = web.Application()
+    async def bring_keys(request: web.Request) -> web.Response:
+        asked = await request.json()
+        try:
+            file = await asyncio.to_thread(keyfile.read, base64.b64decode(asked["data"]), asked["password"])
+            report = await house.bring_keys(file)
+        except (OSError, keyfile.KeyFileError, KeysError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(report.as_dict())
+
+    app = web.Application(client_max_size=BODY_BYTES_MAX)
     app.router.add_get("/status", status)
     app.router.add_post("/import", bring_in)
+    app.router.add_post("/keys", bring_keys)
     return app
 
 

@@ -15,6 +15,8 @@ from gateway.collect import Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
 from gateway.held import HeldValues
+from gateway.importers.keeping import KeyReport, keep
+from gateway.importers.keyfile import KeyFile
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
 from gateway.remembered import Remembered
 from gateway.store import SeriesInfo, Store
@@ -296,6 +298,27 @@ class House:
                 await asyncio.to_thread(self.catalog.set_setting, RADIO, learned)
             except OSError as error:  # learned again after a restart
                 log.warning("what the radio's decoder has learned: the card refuses it: %s", error)
+
+    async def bring_keys(self, file: KeyFile) -> KeyReport:
+        """Keep the keys of a file, and try those of the house's own meters; KeysError when none can be kept."""
+        logs = self.collect.meters
+        before = {meter.address: self.key(meter.address) for meter in self.catalog.meters()}
+        report = keep(
+            file,
+            self.catalog,
+            heard=tuple(self.collect.heard),
+            present=self.key,
+            doubted=lambda address: address in logs and logs[address].state is State.WRONG_KEY,
+        )
+        for address in report.mine:
+            key = self.key(address)
+            assert key is not None
+            if key != before[address]:
+                self._remembered.forget(address)
+            adoption = await self.set_key(address, key)
+            if adoption.state is State.DECODED:
+                report.read.append(adoption.point)
+        return report
 
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)

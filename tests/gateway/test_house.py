@@ -10,6 +10,7 @@ from drivers.encode import mbus, records, wmbus
 from drivers.model import Address, Frame, Medium, Quantity, Reading, State, Telegram
 from gateway.collect import ADOPT_AFTER
 from gateway.house import LEVEL_S_MAX, House
+from gateway.importers.keyfile import KeyFile, Why, read
 from gateway.model import Point, SeriesKey
 from gateway.views import PointState
 from tests.house import Clock, house
@@ -258,3 +259,39 @@ async def test_a_meter_that_speaks_every_four_hours_has_no_gaps_between_its_word
         clock.at += 4 * HOUR_S
     bounds = [start + 4 * HOUR_S * n + 600 for n in range(12)]
     assert None not in await home.consumption("eau", bounds)
+
+
+# Key files
+
+
+def table(*rows: str) -> KeyFile:
+    return read("\n".join(("id;key", *rows)).encode())
+
+
+async def test_a_file_opens_the_meter_that_waited_for_its_key_at_once(home: House) -> None:
+    point = home.catalog.adopt(str(WATER), "Eau", Medium.WATER, home.now()).point
+    hear(home, 1000, key=KEY)
+    report = await home.bring_keys(table(f"{WATER.id};{KEY.hex()}"))
+    assert (report.mine, report.read, report.refusals) == ([str(WATER)], [point], [])
+    view = home.point(point)
+    assert view is not None
+    assert view.index is not None
+    assert view.index.value == 1000
+
+
+async def test_a_files_key_waits_for_the_meter_that_is_adopted_later(home: House) -> None:
+    hear(home, 1000, key=KEY)
+    report = await home.bring_keys(table(f"{WATER.id};{KEY.hex()}"))
+    assert (report.mine, report.heard, report.read) == ([], [str(WATER)], [])
+    assert home.points() == ()  # a neighbour's meter is not opened because a file has its key
+    assert (await home.adopt(str(WATER), "Eau", None)).state is State.DECODED
+
+
+async def test_a_wrong_key_gives_way_to_a_files_key_and_one_that_opens_does_not(home: House) -> None:
+    hear(home, 1000, key=KEY)
+    await home.adopt(str(WATER), "Eau", OTHER_KEY)
+    assert (await home.bring_keys(table(f"{WATER.id};{KEY.hex()}"))).read != []
+    report = await home.bring_keys(table(f"{WATER.id};{OTHER_KEY.hex()}"))
+    assert [refusal.why for refusal in report.refusals] == [Why.OTHER_KEY]
+    hear(home, 1010, key=KEY, number=2)
+    assert home.points()[0].state is PointState.SPEAKING

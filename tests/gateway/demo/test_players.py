@@ -17,6 +17,7 @@ from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
 from drivers.receivers import im871a
 from drivers.talk import Dongle
 from gateway import lines
+from gateway.catalog import Catalog
 from gateway.config import parse
 from gateway.demo import Demo, meters, players
 from gateway.demo.demo import SEED
@@ -24,7 +25,9 @@ from gateway.demo.life import DAY_S, HISTORY_DAYS, Life
 from gateway.demo.players import ON_THE_AIR, telegram_of
 from gateway.house import House
 from gateway.ports.stream import Connection, SerialLine, TcpLine, open_line
+from gateway.secret import BoxSecret
 from gateway.views import PointState
+from tests.gateway.test_keys import forms
 from tests.house import Clock, house
 
 NOW = int(datetime(2026, 11, 20, 19, 37, 11, tzinfo=UTC).timestamp())
@@ -309,6 +312,19 @@ async def test_a_frame_takes_as_long_as_on_its_wire(demo: Demo) -> None:
     assert end - start == pytest.approx(9600 * 10 / 1_200_000)
     assert sum(size for _, size in written) == 9600
     assert written[-1][0] >= end - 0.002
+
+
+def test_the_demo_seals_keys_under_a_secret_of_its_own_and_makes_none_elsewhere(demo: Demo) -> None:
+    config = parse(demo.configuration, "demo")
+    demo.close()
+    assert config.secret == demo.directory / "box-secret"
+    assert config.data == demo.directory / "data"
+    catalog = Catalog.open(config.data, "Maison", "Europe/Paris", BoxSecret(config.secret))
+    assert meters.HEAT.key is not None
+    catalog.set_key(str(meters.HEAT.address), meters.HEAT.key)
+    written = b"".join(path.read_bytes() for path in config.data.iterdir())
+    assert [form for form in forms(meters.HEAT.key) if form in written] == []
+    assert config.secret.exists()
 
 
 def test_the_configuration_is_one_that_releve_run_would_take(demo: Demo) -> None:
