@@ -34,11 +34,16 @@ class MeterRow:
     level: str
 
 
+# The protocols whose meters have keys.
+KEYED = ("wmbus", "mbus")
+
+
 async def page(request: web.Request) -> web.Response:
-    return _page(request)
+    return whole(request)
 
 
-def _page(request: web.Request, *, fault: Fault | None = None, detail: str = "", at: str | None = None) -> web.Response:
+def whole(request: web.Request, *, fault: Markup | None = None, at: str | None = None) -> web.Response:
+    """The page; after a form was filled in wrongly, with what is wrong at its point, its address, or the file."""
     house, words = request.app[HOUSE], words_of(request)
     views = house.points()
     heard = sorted(house.heard(), key=lambda meter: -meter.count)
@@ -50,8 +55,9 @@ def _page(request: web.Request, *, fault: Fault | None = None, detail: str = "",
         rows=[_row(words, view) for view in views],
         heard=heard[:HEARD_SHOWN_MAX],
         heard_more=max(0, len(heard) - HEARD_SHOWN_MAX),
-        fault=words.say(FAULTS[fault], text=detail) if fault else None,
+        fault=fault,
         fault_at=at,
+        takes_keys=any(port.protocol in KEYED for port in house.ports()),
         keys_trouble=house.keys_trouble,
     )
 
@@ -115,6 +121,7 @@ def _add_page(
         meter=meter,
         hue=shown.HUES[meter.medium],
         medium=words.say(shown.MEDIUM_NAMES[meter.medium]),
+        has_key=request.app[HOUSE].key(meter.address) is not None,
         typed=name or words.say(shown.MEDIUM_NAMES[meter.medium]),
         fault=words.say(FAULTS[fault], text=detail) if fault else None,
         fault_at="name" if fault is Fault.NAME_MISSING else "key",
@@ -157,7 +164,7 @@ async def key(request: web.Request) -> web.Response:
         case Adopted(adoption):
             raise see(_added(adoption.point, adoption.state))
         case NotTaken(fault, detail):
-            return _page(request, fault=fault, detail=detail, at=address)
+            return whole(request, fault=words_of(request).say(FAULTS[fault], text=detail), at=address)
 
 
 async def rename(request: web.Request) -> web.Response:
@@ -168,7 +175,7 @@ async def rename(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     name = clean_name(fields.get("name", ""))
     if name is None:
-        return _page(request, fault=Fault.NAME_MISSING, at=point)
+        return whole(request, fault=words_of(request).say(FAULTS[Fault.NAME_MISSING]), at=point)
     house.rename(point, name)
     raise see(f"/meters#{point}")
 

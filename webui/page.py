@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from gateway.house import House
 from gateway.ledger import Session
-from webui import charts, shown, status
+from webui import charts, multipart, shown, status
 from webui.assets import Assets
 from webui.auth import Access
 from webui.words import AGES, LANGUAGES, Words, plain
@@ -125,12 +125,26 @@ def set_cookie(request: web.Request, response: web.StreamResponse, name: str, va
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of a form of ours; 403 when its token is not this browser's."""
     fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    _check_token(request, fields.get("token", "").encode())
+    return fields
+
+
+async def read_file_form(request: web.Request) -> dict[str, bytes]:
+    """The fields of a form of ours that sends a file; 403 when its token is not this browser's."""
+    try:
+        fields = multipart.parse(request.headers.get("Content-Type", ""), await request.read())
+    except multipart.MultipartError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    _check_token(request, fields.get("token", b""))
+    return fields
+
+
+def _check_token(request: web.Request, token: bytes) -> None:
     session = session_of(request)
     browser = request.cookies.get(BROWSER_COOKIE, "")
     wanted = request.app[ACCESS].form_token(browser, session.id if session else None)
-    if not browser or not secrets.compare_digest(fields.get("token", "").encode(), wanted.encode()):
+    if not browser or not secrets.compare_digest(token, wanted.encode()):
         raise web.HTTPForbidden(text="stale form")
-    return fields
 
 
 def see(path: str) -> web.HTTPSeeOther:

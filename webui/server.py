@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.house import House
-from webui import api, box, history, live, login, meters, settings, today
+from gateway.importers.keyfile import FILE_BYTES_MAX
+from webui import api, box, history, keyfiles, live, login, meters, settings, today
 from webui.api import Problem, problem
 from webui.assets import Assets
 from webui.auth import Access
@@ -38,8 +39,10 @@ log = logging.getLogger(__name__)
 FORM_BYTES_MAX = 64 * 1024
 # A form that trickles in byte by byte holds a connection that somebody else could use.
 FORM_S_MAX = 20.0
-# No multipart: no form of ours sends a file, and what takes one apart is much code before any login.
 BODIES = frozenset({"application/json", "application/x-www-form-urlencoded"})
+# A file is sent to a route that says so, and to no other: and not before who sends it has logged in.
+FILE_BODIES = frozenset({"multipart/form-data"})
+FILE_FORM_BYTES_MAX = FILE_BYTES_MAX + FORM_BYTES_MAX
 
 
 class Role(StrEnum):
@@ -55,6 +58,7 @@ class Route(NamedTuple):
     path: str
     role: Role
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    takes_file: bool = False
 
 
 def routes(assets: Assets) -> tuple[Route, ...]:
@@ -75,6 +79,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/add", Role.OCCUPANT, meters.add),
         Route("GET", "/meters/added", Role.OCCUPANT, meters.added),
         Route("POST", "/meters/key", Role.OCCUPANT, meters.key),
+        Route("POST", "/meters/keys", Role.OCCUPANT, keyfiles.bring_in, takes_file=True),
         Route("POST", "/meters/name", Role.OCCUPANT, meters.rename),
         Route("GET", "/data", Role.OCCUPANT, box.data),
         Route("GET", "/box", Role.OCCUPANT, box.page),
@@ -91,7 +96,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
     )
 
 
-ROLES = web.AppKey("roles", dict[tuple[str, str], Role])
+ROUTES = web.AppKey("routes", dict[tuple[str, str], Route])
 
 
 def make_app(house: House, access: Access, *, host_names: tuple[str, ...], password: bool) -> web.Application:
@@ -103,13 +108,13 @@ def make_app(house: House, access: Access, *, host_names: tuple[str, ...], passw
     app[HOUSE], app[ACCESS], app[PASSWORD] = house, access, password
     app[PAGES] = Pages(house, assets)
     app[live.LISTENERS] = set()
-    app[ROLES] = {}
+    app[ROUTES] = {}
     for route in routes(assets):
         app.router.add_route(route.method, route.path, route.handler)
-        app[ROLES][route.method, route.path] = route.role
+        app[ROUTES][route.method, route.path] = route
         if route.method == "GET" and route.handler is not live.live:
             app.router.add_route("HEAD", route.path, route.handler)
-            app[ROLES]["HEAD", route.path] = route.role
+            app[ROUTES]["HEAD", route.path] = route
     app.on_response_prepare.append(add_headers)
     app.on_cleanup.append(_close)
     return app
@@ -173,7 +178,7 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     if resource is None:  # no such page: nothing to protect
         return await handler(request)
-    role = app[ROLES][request.method, resource.canonical]
+    role = app[ROUTES][request.method, resource.canonical].role
     access = app[ACCESS]
     if not app[PASSWORD]:
         if role is Role.SETUP:
@@ -198,14 +203,20 @@ async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Have all that was sent, which handlers then find in memory; refuse what no form and no program of ours sends."""
     if request.method in SAFE_METHODS:
         return await handler(request)
+    resource = request.match_info.route.resource
+    takes_file = resource is not None and request.app[ROUTES][request.method, resource.canonical].takes_file
+    if takes_file:
+        request = request.clone(client_max_size=FILE_FORM_BYTES_MAX)
     try:
         async with asyncio.timeout(FORM_S_MAX):
             body = await request.read()
-        body.decode()
+        if not takes_file:
+            body.decode()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, UnicodeDecodeError):
         raise web.HTTPBadRequest(text="A body in UTF-8 is needed, packed as its head says.\n") from None
-    if body and (request.content_type not in BODIES or (request.charset or "utf-8").lower() != "utf-8"):
-        raise web.HTTPUnsupportedMediaType(text=f"One of {', '.join(sorted(BODIES))} in UTF-8 is needed.\n")
+    bodies = FILE_BODIES if takes_file else BODIES
+    if body and (request.content_type not in bodies or (request.charset or "utf-8").lower() != "utf-8"):
+        raise web.HTTPUnsupportedMediaType(text=f"One of {', '.join(sorted(bodies))} in UTF-8 is needed.\n")
     return await handler(request)

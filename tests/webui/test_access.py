@@ -11,7 +11,7 @@ from webui import live
 from webui.assets import Assets
 from webui.auth import ADDRESSES_MAX, TRIES_FREE, WAIT_S_MAX, Patience
 from webui.guard import host_allowed
-from webui.server import ROLES, Role, routes
+from webui.server import ROUTES, Role, routes
 
 PASSWORD = "correct horse"
 
@@ -37,7 +37,7 @@ async def test_every_route_has_a_role_and_only_the_table_gives_routes(home: Home
     app = home.client.app
     assert app is not None
     listed = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
-    assert listed == set(app[ROLES])
+    assert listed == set(app[ROUTES])
 
 
 def test_what_anybody_may_read_is_this_and_no_more() -> None:
