@@ -58,9 +58,12 @@ def block(data: bytes, at: int) -> Block:
         while data[end] & 0x80:
             end += 1
         end += 1
-        if data[end] & 0x7F == VIF_PLAIN:
-            more = data[end]
-            end += 2 + data[end + 1]
+        vif = end
+        if data[vif] & 0x7F == VIF_PLAIN:
+            if data[vif] & 0x80 and (row := _letters_last(data, at, vif)):
+                return _known(row)
+            more = data[vif]
+            end = _letters_end(data, vif + 1)
             while more & 0x80:
                 more = data[end]
                 end += 1
@@ -74,6 +77,31 @@ def block(data: bytes, at: int) -> Block:
         _parse(_Cursor(data[at:]))
         raise AssertionError("a block that runs over the end is torn")
     return _known(data[at:end])
+
+
+def _letters_last(data: bytes, at: int, vif: int) -> bytes | None:
+    """A block with its plain-text VIF's letters behind the VIFEs, put into the common order: letters, then VIFEs.
+
+    EN 13757-3, annex on units, reads so; what is known of meters has the letters right behind the VIF. None where letters
+    stand there, or nowhere.
+    """
+    if _letters(data, vif + 1):
+        return None
+    last = vif + 1
+    while last < len(data) and data[last] & 0x80:
+        last += 1
+    letters = _letters(data, last + 1)
+    return data[at : vif + 1] + letters + data[vif + 1 : last + 1] if letters else None
+
+
+def _letters(data: bytes, at: int) -> bytes:
+    """The letters that are counted in a byte, that byte before them; nothing where no text stands there."""
+    end = _letters_end(data, at) if at < len(data) else len(data) + 1
+    return data[at:end] if end <= len(data) and data[at] and data[at + 1 : end].decode("latin-1").isprintable() else b""
+
+
+def _letters_end(data: bytes, at: int) -> int:
+    return at + 1 + data[at]
 
 
 @lru_cache(maxsize=BLOCKS_MAX)

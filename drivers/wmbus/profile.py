@@ -12,12 +12,14 @@ from decimal import Context, Decimal, Inexact
 from drivers.model import DecodeError, Quantity
 from drivers.wmbus.values import FIELDS, Coding, Data, number
 from drivers.wmbus.vif import DURATION_S, DataType, Meaning
-from drivers.wmbus.vife import NUMBERS, PROFILE_INVERSE, PROFILES
+from drivers.wmbus.vife import NUMBERS, PROFILE_INVERSE, PROFILES, SIGNED
 
 ABSOLUTE, INCREMENTS, DECREMENTS, DIFFERENCES = range(4)
 UNIT_DAY = 3
-DAYS_MAX = 250  # spacing values above it do not count days
-SPACING_MONTH = 0xFE
+SPACING_MAX = 250  # spacing values above it do not count units; 0 is an array that is not one of times
+SPACING_HALF_MONTH, SPACING_MONTHS = 0xFD, 0xFE
+MONTHS = {1: 6, 2: 3, UNIT_DAY: 1}  # by the unit's two bits, with SPACING_MONTHS
+HALVES = (1, 16)  # days that half a month begins with
 
 _EXACT = Context(prec=100, traps=[Inexact])
 
@@ -37,10 +39,12 @@ def decode(meaning: Meaning, raw: bytes, base: Decimal | None) -> Iterator[tuple
     elements = raw[2:]
     if not size or len(elements) % size:
         raise DecodeError(f"{name}: {len(elements)} bytes are no whole number of elements of DIF {field:X}", raw)
-    signed = mode in (ABSOLUTE, DIFFERENCES) and meaning.type is DataType.SIGNED
+    signed = mode in (ABSOLUTE, DIFFERENCES) and meaning.type in SIGNED
+    ones = mode == ABSOLUTE and meaning.type is DataType.INDEX
     value = base
     for n in range(len(elements) // size):
-        element = number(Data(coding, elements[n * size : (n + 1) * size]), signed)
+        element_raw = elements[n * size : (n + 1) * size]
+        element = None if ones and not element_raw.strip(b"\xff") else number(Data(coding, element_raw), signed)
         if element is None and mode == ABSOLUTE:
             continue
         if element is None:
@@ -79,9 +83,12 @@ def moment(meaning: Meaning, raw: bytes, base: date, n: int) -> date | None:
     unit, spacing = raw[0] >> 4 & 3, raw[1]
     steps = -n if meaning.profile == PROFILE_INVERSE else n
     try:
-        if unit == UNIT_DAY and spacing == SPACING_MONTH:
-            return _months_later(base, steps)
-        if not 0 < spacing <= DAYS_MAX or (unit != UNIT_DAY and not isinstance(base, datetime)):
+        if spacing == SPACING_MONTHS and unit in MONTHS:
+            return _months_later(base, steps * MONTHS[unit])
+        if spacing == SPACING_HALF_MONTH and unit == UNIT_DAY and base.day in HALVES:
+            later = HALVES.index(base.day) + steps
+            return _months_later(base.replace(day=1), later // 2).replace(day=HALVES[later % 2])
+        if not 0 < spacing <= SPACING_MAX or (unit != UNIT_DAY and not isinstance(base, datetime)):
             return None
         return base + timedelta(seconds=DURATION_S[unit] * spacing * steps)
     except (ValueError, OverflowError):  # before year 1 or after 9999

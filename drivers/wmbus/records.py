@@ -20,7 +20,9 @@ DIF_MANUFACTURER = 0x0F
 DIF_MANUFACTURER_MORE = 0x1F
 
 _EXACT = Context(prec=100, traps=[Inexact])
-_NOTHING, _NUMBER, _SIGNED, _FLAGS = Coding.NOTHING, Quantity.NUMBER, DataType.SIGNED, DataType.FLAGS
+_NOTHING, _NUMBER = Coding.NOTHING, Quantity.NUMBER
+_INDEX, _POSITIVE, _UNSIGNED, _FLAGS = DataType.INDEX, DataType.POSITIVE, DataType.UNSIGNED, DataType.FLAGS
+_SIZES = {DataType.DATE: (2,), DataType.CLOCK: (3, 4, 6), DataType.MOMENT: (2, 3, 4, 6)}
 _NOW = (Function.INSTANTANEOUS, Function.ERROR)
 
 
@@ -223,12 +225,19 @@ def _value(meaning: Meaning, coding: Coding, raw: bytes) -> tuple[Decimal | str 
     if type_ in NUMBERS:
         if quantity is _NUMBER and (coding is Coding.TEXT or coding is Coding.WIDE):
             return text(Data(coding, raw)), Quantity.TEXT
-        exact = number_of(coding, raw, type_ is _SIGNED, type_ is _FLAGS)
-        return None if exact is None else _EXACT.multiply(exact, meaning.factor), quantity
+        if type_ is _INDEX and not raw.strip(b"\xff"):
+            return None, quantity
+        flags = type_ is _FLAGS
+        exact = number_of(coding, raw, not flags and type_ is not _UNSIGNED, flags)
+        if exact is None:
+            return None, quantity
+        if type_ is _POSITIVE and exact < 0:
+            raise DecodeError(f"{meaning.register}: {exact}, and it is never below zero", raw)
+        return _EXACT.multiply(exact, meaning.factor), quantity
     data = Data(coding, raw)
     match type_:
-        case DataType.MOMENT:
-            value = moment(data)
+        case DataType.MOMENT | DataType.CLOCK | DataType.DATE:
+            value = moment(data, _SIZES[type_])
             return value, Quantity.TEXT if isinstance(value, str) else Quantity.DATE
         case DataType.TEXT:
             return text(data), quantity

@@ -10,6 +10,11 @@ from typing import NamedTuple
 from drivers.model import DecodeError
 
 NUMBER_BYTES_MAX = 16
+# What a number of so many bytes is where the meter has none: all ones in type C, the most negative one in type B.
+_INVALID = (
+    tuple((1 << 8 * size) - 1 for size in range(NUMBER_BYTES_MAX + 1)),
+    (0, *(-(1 << 8 * size - 1) for size in range(1, NUMBER_BYTES_MAX + 1))),
+)
 IDENTITY_BYTES = 8  # an enhanced identification: digits, manufacturer, version and device type in one, no number
 
 
@@ -80,7 +85,7 @@ def number_of(coding: Coding, raw: bytes, signed: bool, flags: bool) -> Decimal 
         if len(raw) > NUMBER_BYTES_MAX:
             raise DecodeError(f"{len(raw)} bytes, a number has {NUMBER_BYTES_MAX} at most", raw)
         value = int.from_bytes(raw, "little", signed=signed)
-        if not raw or (not flags and value == _invalid(len(raw), signed)):
+        if not raw or (not flags and value == _INVALID[signed][len(raw)]):
             return None
         return Decimal(value)
     if coding is _BCD or coding is _BCD_NEGATIVE:
@@ -107,7 +112,7 @@ def text(data: Data) -> str | None:
             return digits.upper()  # some makers count their identification in hex
         case Coding.BINARY:
             value = int.from_bytes(raw, "little")
-            if value == _invalid(len(raw), signed=False):
+            if value == _INVALID[False][len(raw)]:
                 return None
             return raw[::-1].hex() if len(raw) == IDENTITY_BYTES else str(value)
         case Coding.WIDE:
@@ -130,14 +135,19 @@ def manufacturer(data: Data) -> str | None:
     return "".join(chr(64 + letter) for letter in letters)
 
 
-def moment(data: Data) -> date | str | None:
-    """A date (type G), a local date and time (F, I) or a time of day as text (J); None where it is marked invalid."""
+def moment(data: Data, sizes: tuple[int, ...] = (2, 3, 4, 6)) -> date | str | None:
+    """A date (type G), a local date and time (F, I) or a time of day as text (J); None where it is marked invalid.
+
+    `sizes`: the bytes that the VIF allows. Type M, in a data field of variable length, is not read.
+    """
     raw = data.raw
-    if data.coding not in (Coding.BINARY, Coding.WIDE):
+    if data.coding is not _BINARY:
         if data.coding is Coding.NOTHING:
             return None
+        if data.coding is _WIDE:
+            raise DecodeError("a date of variable length (type M) is not read", raw)
         raise DecodeError(f"a date in coding {data.coding.name}", raw)
-    match len(raw):
+    match len(raw) if len(raw) in sizes else 0:
         case 2:
             return date_g(raw)
         case 3:
@@ -147,7 +157,8 @@ def moment(data: Data) -> date | str | None:
         case 6:
             return datetime_i(raw)
         case _:
-            raise DecodeError(f"a date of {len(raw)} bytes; 2, 3, 4 or 6 are known", raw)
+            known = ", ".join(str(size) for size in sizes)
+            raise DecodeError(f"a date of {len(raw)} bytes; with this VIF it has {known}", raw)
 
 
 # YYYDDDDD YYYYMMMM     types G, F, I: three low bits of the year above the day, four high bits above the month
@@ -180,9 +191,9 @@ def datetime_i(raw: bytes) -> datetime | None:
 
 
 def time_j(raw: bytes) -> str | None:
-    """Type J, EN 13757-3: HH:MM:SS, local."""
-    second, minute, hour = raw[0] & 0x3F, raw[1] & 0x3F, raw[2] & 0x1F
-    if raw[1] & 0x80 or hour > 23 or minute > 59 or second > 59:
+    """Type J, EN 13757-3: HH:MM:SS, local. The highest bits are 0; 63 is "every second", and so on."""
+    second, minute, hour = raw
+    if hour > 23 or minute > 59 or second > 59:
         return None
     return f"{hour:02}:{minute:02}:{second:02}"
 
@@ -205,16 +216,12 @@ def _datetime(year: int, month: int, day: int, hour: int, minute: int, second: i
         return None
 
 
-def _invalid(size: int, signed: bool) -> int:
-    return -(1 << 8 * size - 1) if signed else (1 << 8 * size) - 1
-
-
 def _bcd(raw: bytes, negative: bool) -> Decimal | None:
     digits = raw[::-1].hex()
     if not digits.strip("f"):
         return None
-    if digits[0] == "f":
-        digits, negative = digits[1:], not negative
+    if digits[0] == "f" and not negative:
+        digits, negative = digits[1:], True
     if not digits.isdecimal():
         raise DecodeError(f"BCD {raw[::-1].hex()} has a nibble that is no digit", raw)
     value = int(digits)

@@ -12,7 +12,8 @@ MANUFACTURER = 0x7F  # the VIFEs that follow and the data are the maker's own
 PROFILE_INVERSE = 0x13
 PROFILES = {PROFILE_INVERSE: "inverse compact profile", 0x1E: "compact profile with registers", 0x1F: "compact profile"}
 
-NUMBERS = (DataType.SIGNED, DataType.UNSIGNED, DataType.FLAGS)
+SIGNED = (DataType.SIGNED, DataType.INDEX, DataType.POSITIVE)
+NUMBERS = (*SIGNED, DataType.UNSIGNED, DataType.FLAGS)
 _OWN = (Quantity.COUNT, Quantity.DURATION)  # what a VIFE may say of any VIF: how often, how long, and when
 _DATE = (Quantity.DATE, Decimal(1), DataType.MOMENT)
 
@@ -104,11 +105,11 @@ def _date(suffix: str) -> _Rule:
 
 
 def _count(suffix: str) -> _Rule:
-    return lambda m: Meaning(f"{m.register}_{suffix}", Quantity.COUNT, type=DataType.UNSIGNED)
+    return lambda m: Meaning(f"{m.register}_{suffix}", Quantity.COUNT, type=DataType.POSITIVE)
 
 
 def _duration(suffix: str, unit_s: int) -> _Rule:
-    return lambda m: Meaning(f"{m.register}_{suffix}", Quantity.DURATION, Decimal(unit_s))
+    return lambda m: Meaning(f"{m.register}_{suffix}", Quantity.DURATION, Decimal(unit_s), DataType.POSITIVE)
 
 
 def _type(type_: DataType) -> _Rule:
@@ -151,13 +152,13 @@ def _limits() -> dict[int, _Rule]:
     return rules
 
 
-# 78-7B, an additive constant, is not here: the standard leaves open whether it counts in the VIF's unit or in its
-# last digit, and a value off by a power of ten is worse than none. 3D, a non-metric unit system, is not here either.
+# Not here, as a value off by a factor is worse than none: 14, a relative deviation, of which nothing says whether it counts
+# in the VIF's unit; 78-7B, an additive constant, which may count in the VIF's unit or in its last digit; 3D, a non-metric
+# unit system.
 _RULES: dict[int, _Rule] = {
     0x00: _unchanged,
     **{code: _error(words) for code, words in ERRORS.items()},
     0x12: _named("average"),
-    0x14: lambda m: replace(m, register=f"{m.register}_relative_deviation", quantity=Quantity.NUMBER),
     0x15: _absent,
     0x1D: _named("standard"),
     **{code: _profile(code) for code in PROFILES},
@@ -216,4 +217,6 @@ _EXTENDED: dict[int, _Rule] = {
     0x10: _named("absolute"),
     0x11: _type(DataType.UNSIGNED),
     0x12: _type(DataType.FLAGS),
+    0x14: _named("to_meter"),  # a level as the meter hears it
+    0x15: _named("from_meter"),
 }

@@ -35,7 +35,7 @@ def test_any_head_and_any_bcd_come_back(
 def test_any_integer_comes_back(size: int, data: st.DataObject) -> None:
     value = data.draw(st.integers(-(1 << 8 * size - 1) + 1, (1 << 8 * size - 1) - 1))
     field = encode.FIELD_INT[size]
-    (reading,) = decode(encode.record(encode.dif(field), b"\x03", encode.int_(value, size))).readings
+    (reading,) = decode(encode.record(encode.dif(field), b"\x2b", encode.int_(value, size))).readings
     assert reading.value == value
 
 

@@ -28,7 +28,7 @@ def one(records: str) -> tuple[str, Quantity, object]:
     return reading.register, reading.quantity, reading.value
 
 
-VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
+VALUES: list[tuple[str, str, Quantity, int | str | date | Decimal]] = [
     # data fields
     ("01 13 7B", "volume", Q.VOLUME, 123),
     ("02 13 7B 00", "volume", Q.VOLUME, 123),
@@ -72,11 +72,13 @@ VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
     ("02 6C 6B 2B", "date", Q.DATE, date(2019, 11, 11)),
     ("04 6D 1E 0E 6B 2B", "date_time", Q.DATE, local("2019-11-11T14:30")),
     ("04 6D 1E AE 6B 2B", "date_time", Q.DATE, local("2019-11-11T14:30")),
+    ("03 FD 65 05 1E 0E", "day_change", Q.TEXT, "14:30:05"),
     ("06 6D 05 1E 6E 6B 2B 2E", "date_time", Q.DATE, local("2019-11-11T14:30:05")),
     ("03 6D 05 1E 0E", "date_time", Q.TEXT, "14:30:05"),
     ("02 6C 41 CC", "date", Q.DATE, date(1998, 12, 1)),
     ("02 6E E8 03", "heat_cost", Q.HEAT_COST, 1000),
-    ("02 6E FF FF", "heat_cost", Q.HEAT_COST, -1),
+    ("02 6E FE FF", "heat_cost", Q.HEAT_COST, -2),
+    ("02 5A FF FF", "flow_temperature", Q.TEMPERATURE, "-0.1"),
     ("01 71 02", "averaging_duration", Q.DURATION, 120),
     ("01 76 02", "actuality_duration", Q.DURATION, 7200),
     ("0C 78 34 12 00 00", "fabrication_number", Q.TEXT, "00001234"),
@@ -88,12 +90,17 @@ VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
     ("02 FC 03 48 52 25 74 44 0D", "humidity", Q.HUMIDITY, "33.96"),
     ("01 7C 04 74 73 75 44 07", "plain_dust", Q.NUMBER, 7),
     ("0D 7C 02 64 69 03 43 42 41", "plain_id", Q.TEXT, "ABC"),
+    # VIFEs behind its letters, as meters send them, and before them, as the standard has it
+    ("01 FC 03 68 57 6B 3B 05", "energy_forward", Q.ENERGY, 5000),
+    ("01 FC F4 3B 03 68 57 6B 05", "energy_forward", Q.ENERGY, 50),
     # FB, FD
     ("01 FB 00 05", "energy", Q.ENERGY, 500_000),
     ("01 FB 09 05", "energy_joule", Q.ENERGY_JOULE, 5_000_000_000),
     ("01 FB 0D 05", "energy_mcal", Q.NUMBER, 5),
     ("01 FB 11 05", "volume", Q.VOLUME, 5_000_000),
-    ("01 FB 1B 05", "humidity", Q.HUMIDITY, 5),
+    ("01 FB 1A C8", "humidity", Q.HUMIDITY, 20),
+    ("02 FB 68 00 18", "rating_factor", Q.NUMBER, Decimal("1.5")),
+    ("02 FB 6E 01 00", "rating_factor_display", Q.NUMBER, Decimal(1) / 4096),
     ("01 FB 20 02", "volume", Q.VOLUME, "56.633693184"),
     ("01 FB 23 02", "volume", Q.VOLUME, "7.570823568"),
     ("02 FB 2D 88 13", "frequency", Q.FREQUENCY, 50),
@@ -108,11 +115,14 @@ VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
     ("01 FD 28 01", "storage_interval_months", Q.NUMBER, 1),
     ("01 FD 31 0F", "tariff_duration", Q.DURATION, 900),
     ("02 FD 30 6B 2B", "tariff_start", Q.DATE, date(2019, 11, 11)),
+    ("01 FD 2D C8", "duration_since_readout", Q.DURATION, 12000),
+    ("01 FD 3D F0", "transmission_period", Q.DURATION, 14400),
     ("01 FD 61 05", "cumulation_count", Q.COUNT, 5),
+    ("02 FD 69 00 90", "duration_since_cumulation", Q.DURATION, 36864 * 86400),
     ("01 FD 71 B0", "rf_level_dbm", Q.NUMBER, -80),
     ("02 FD 74 6D 01", "battery_life_remaining", Q.DURATION, 365 * 86400),
     ("0D FD 3B E3 01 02 03", "wireless_container", Q.TEXT, "010203"),
-    ("01 FD FD 02 18", "battery_life_remaining_months", Q.NUMBER, 24),
+    ("01 FD FD 02 C8", "battery_life_remaining_months", Q.NUMBER, 200),
     # VIFEs
     ("01 93 3B 05", "volume_forward", Q.VOLUME, 5),
     ("01 93 3C 05", "volume_backward", Q.VOLUME, 5),
@@ -137,6 +147,7 @@ VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
     ("02 FD C8 FC 01 FC 08", "voltage_l1", Q.VOLTAGE, 230),
     ("02 FD C8 FC 05 A0 0F", "voltage_l1_l2", Q.VOLTAGE, 400),
     ("02 93 FC 11 00 80", "volume", Q.VOLUME, 32768),
+    ("01 FD F1 FC 14 B0", "rf_level_dbm_to_meter", Q.NUMBER, -80),
     # the maker's own
     ("02 FF 21 05 00", "manufacturer_21", Q.NUMBER, 5),
     ("02 FF A6 00 05 00", "manufacturer_a6_00", Q.NUMBER, 5),
@@ -148,9 +159,9 @@ VALUES: list[tuple[str, str, Quantity, int | str | date]] = [
 
 @pytest.mark.parametrize(("records", "register", "quantity", "value"), VALUES, ids=[v[0] for v in VALUES])
 def test_a_record_means_what_the_standard_says(
-    records: str, register: str, quantity: Quantity, value: int | str | date
+    records: str, register: str, quantity: Quantity, value: int | str | date | Decimal
 ) -> None:
-    number = isinstance(value, int) or quantity.unit
+    number = isinstance(value, int | Decimal) or quantity.unit
     expected = Decimal(str(value)) if number else value
     assert one(records) == (register, quantity, expected)
 
@@ -161,6 +172,9 @@ ABSENT = [
     "0C 13 FF FF FF FF",  # BCD all F
     "01 13 80",  # type B invalid
     "04 13 00 00 00 80",
+    "04 13 FF FF FF FF",  # no index: it stands still at -1 in meters that have none
+    "02 6E FF FF",
+    "01 FD 60 80",
     "01 FD 08 FF",  # type C invalid
     "05 2B 00 00 C0 7F",  # not a number
     "05 2B 00 00 80 7F",  # infinity
@@ -172,6 +186,7 @@ ABSENT = [
     "04 6D 3F 1F 6B 2B",  # every minute, every hour
     "06 6D 05 9E 6E 6B 2B 2E",
     "03 6D FF FF FF",
+    "03 6D 05 1E 6E",  # a day of the week that type J does not have
     "0C 78 FF FF FF FF",
     "0D 7C 02 64 69 00",  # empty text
     "0D 13 E0",
@@ -195,6 +210,15 @@ FAULTS = [
     ("04 93 18 01 00 00 00", "the meter says data error"),
     ("0C 6C 01 01 20 12", "a date in coding BCD"),
     ("01 6C 01", "a date of 1 bytes"),
+    ("04 6C 1E 0E 6B 2B", "a date of 4 bytes; with this VIF it has 2"),
+    ("02 6D 6B 2B", "a date of 2 bytes; with this VIF it has 3, 4, 6"),
+    ("0D 6D E4 1E 0E 6B 2B", "of variable length (type M)"),
+    ("01 22 FE", "on_time: -2, and it is never below zero"),
+    ("02 BB 5E FE FF", "exceeded_duration: -2, and it is never below zero"),
+    ("05 24 00 00 80 BF", "operating_time: -1"),
+    ("01 93 14 05", "VIFE 14 is not understood"),
+    ("04 FB 69 01 00 00 00", "VIF FB 69 is reserved"),
+    ("0D 13 D2 34 F2", "nibble"),
     ("0D 13 02 31 32", "text where a number was expected"),
     ("0D 13 F2" + "00" * 24, "a number has 16 at most"),
     ("02 FD 16 01 02", "an access code is not kept"),
