@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from drivers import mbus_fixed, meters
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
+from drivers.wmbus import answers, records, security
 from drivers.wmbus import layers as layering
-from drivers.wmbus import records, security
 from drivers.wmbus.layers import Layers
 from drivers.wmbus.link import Identity
 from drivers.wmbus.security import Shut
@@ -30,19 +30,6 @@ CI_APPLICATION_ERROR = 0x70
 CI_RECORDS = (0x72, 0x78, 0x7A)  # long, no and short header, least significant byte first
 CI_FIXED = 0x73
 CI_MSB_FIRST = (0x74, 0x76, 0x77)
-
-# What a meter answers where it cannot answer (EN 13757-3, application errors).
-APPLICATION_ERRORS = {
-    0x00: "unspecified error",
-    0x01: "CI field not implemented",
-    0x02: "buffer too long",
-    0x03: "too many records",
-    0x04: "premature end of record",
-    0x05: "too many DIFEs",
-    0x06: "too many VIFEs",
-    0x08: "application busy",
-    0x09: "too many readouts",
-}
 
 UNKNOWN = Identity(bytes(2), bytes(4), 0, 0)
 
@@ -94,15 +81,13 @@ def decode(frame: Frame, key: bytes | None = None) -> Telegram:
     primary = Address("mbus", str(data[5]))
     ci, body = data[6], data[6:-2]
     if ci == CI_APPLICATION_ERROR:
-        code = body[1] if len(body) > 1 else 0
-        error = APPLICATION_ERRORS.get(code, f"{code:02X}")
-        return Telegram(primary, State.INVALID, error=f"the meter answers with an application error: {error}")
+        return Telegram(primary, State.INVALID, error=answers.said(ci, body[1:]))
     if ci == CI_FIXED:
         return mbus_fixed.decode(body[1:])
     if ci in CI_MSB_FIRST:
         return Telegram(primary, State.UNSUPPORTED, error=f"CI {ci:02X}: most significant byte first")
     if ci not in CI_RECORDS:
-        return Telegram(primary, State.UNSUPPORTED, error=f"CI {ci:02X} is no answer with records")
+        return Telegram(primary, State.UNSUPPORTED, error=f"{layering.named(ci)} is no answer with records")
     return _records(layering.peel_inner(Layers(UNKNOWN), body), primary, key)
 
 

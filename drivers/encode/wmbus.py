@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from drivers.model import Address
-from drivers.wmbus.layers import Afl
+from drivers.wmbus.layers import COUNTER_IN_HEADER, EXTENSION_KEY_VERSION, Afl
 from drivers.wmbus.link import BLOCK_BYTES as LINK_BLOCK_BYTES
 from drivers.wmbus.link import HEADER_BYTES, PART_BYTES_MAX, Identity, crc, crc_bytes
 from drivers.wmbus.security import (
     ALL_BYTES,
     BLOCK_BYTES,
     CHECK,
-    COUNTER_4,
     DES_BYTES,
+    KDF_A,
     aes_cbc_iv,
     aes_cmac,
     aes_ctr,
@@ -24,6 +24,7 @@ from drivers.wmbus.security import (
 C_SEND = 0x44
 MODE_2, MODE_5, MODE_7, MODE_10 = 2, 5, 7, 10
 MAC_BYTES = 8
+MAC_ONLY = b"\x05"  # a code of type 5 is in the message
 MAC_CONTROL = b"\x25"  # counter and code are in the message; code of type 5: 8 bytes of AES-CMAC
 TAG_8_KDF_A = 0x0110  # extension of mode 10: a tag of 8 bytes, key derivation A
 AFL_MORE, AFL_CONTROL, AFL_LENGTH, AFL_COUNTER, AFL_MAC = 0x4000, 0x2000, 0x1000, 0x0800, 0x0400
@@ -78,6 +79,24 @@ def telegram_mode_7(
     return _linked(address, b"\x8c\x20" + bytes((access_number,)) + fields + message)
 
 
+def telegram_mode_7_counted(
+    address: Address, records: bytes, access_number: int, *, key: bytes, counter: int, key_version: int, coded: bool
+) -> bytes:
+    """A telegram with the message counter and the key's version in its transport header; `coded`: with an AFL and code."""
+    meter, plain = identity(address), _padded(records)
+    sent_counter = counter.to_bytes(4, "little")
+    configuration = COUNTER_IN_HEADER | MODE_7 << 8 | len(plain) // BLOCK_BYTES << 4
+    content = _aes_cbc(derived_key(key, 0, sent_counter, meter), bytes(BLOCK_BYTES), plain)
+    header = _header(meter, access_number, 0, configuration, long=False)
+    extension = bytes((EXTENSION_KEY_VERSION | KDF_A << 4,))
+    message = header + extension + sent_counter + bytes((key_version,)) + content
+    if not coded:
+        return _linked(address, message)
+    afl = Afl(fragment=0, more=False, control=MAC_ONLY, counter=b"", mac=b"", length=b"")
+    mac = aes_cmac(derived_key(key, 1, sent_counter, meter), mac_input(afl, message))[:MAC_BYTES]
+    return _linked(address, _afl(AFL_CONTROL | AFL_MAC, MAC_ONLY + mac) + message)
+
+
 def fragments(
     address: Address, records: bytes, access_number: int, *, key: bytes, counter: int, size: int
 ) -> tuple[bytes, ...]:
@@ -108,7 +127,7 @@ def telegram_mode_10(
 
     meter = identity(address)
     sent_counter = counter.to_bytes(4, "little")
-    configuration = COUNTER_4 | MODE_10 << 8 | ALL_BYTES
+    configuration = COUNTER_IN_HEADER | MODE_10 << 8 | ALL_BYTES
     header = _header(meter, access_number, 0, configuration, radio is not None) + TAG_8_KDF_A.to_bytes(2, "little")
     cipher = AESCCM(derived_key(key, 0, sent_counter, meter), tag_length=tag_bytes(TAG_8_KDF_A))
     content = cipher.encrypt(ccm_nonce(meter, sent_counter), records, header)

@@ -10,8 +10,8 @@ from functools import lru_cache
 from drivers import meters
 from drivers.meters import Model
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
+from drivers.wmbus import answers, link, makers, records, security
 from drivers.wmbus import layers as layering
-from drivers.wmbus import link, makers, records, security
 from drivers.wmbus.compact import Formats
 from drivers.wmbus.fragments import Fragments
 from drivers.wmbus.layers import Layers
@@ -22,6 +22,9 @@ from drivers.wmbus.security import Opened, Shut
 from drivers.wmbus.understood import understood
 
 __all__ = ["Formats", "Fragments", "Header", "Replay", "decode", "header"]
+
+_ANSWERS = layering.CI_ERROR | layering.CI_ALARM
+_CONTENT = layering.CI_RECORDS | layering.CI_FORMAT
 
 METERS_MAX = 2048  # kept with what is known of their models; a tower block has fewer
 READINGS_PER_FAULT_MIN = 4  # measured: random bytes of 2 to 5 blocks have more faults, real telegrams fewer
@@ -113,18 +116,24 @@ def _decode(parsed: link.Link, key: bytes | None, formats: Formats | None, fragm
 def _unread(layers: Layers) -> Shut | None:
     """Telegrams whose content nobody can read, whatever the key."""
     if layers.foreign_ci is not None:
-        whose = " (the manufacturer's own coding)" if layers.foreign_ci in layering.CI_MANUFACTURER else ""
-        return Shut(State.UNSUPPORTED, f"CI {layers.foreign_ci:02x}{whose}")
-    if layers.tpl is None or not layers.payload:
+        if layers.foreign_ci in _ANSWERS:
+            return Shut(State.NO_DATA, answers.said(layers.foreign_ci, layers.payload))
+        return Shut(State.UNSUPPORTED, layering.named(layers.foreign_ci))
+    ci = layers.tpl.ci if layers.tpl is not None else None
+    if ci in _CONTENT and layers.payload:
+        return None
+    if ci is None or ci in _CONTENT or ci in layering.CI_HEADER_ONLY:
         return Shut(State.NO_DATA, "the meter announces itself and sends no value")
-    return None
+    return None if ci in _ANSWERS else Shut(State.UNSUPPORTED, layering.named(ci))
 
 
 def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | None) -> Telegram:
     assert layers.tpl is not None
     address, model, medium = _meter(layers)
-    content = opened.content
-    if layers.tpl.ci in layering.CI_COMPACT:
+    content, ci = opened.content, layers.tpl.ci
+    if ci not in layering.CI_RECORDS and ci != makers.CI_REAL_DATA:
+        return _answered(layers, opened, formats)
+    if ci in layering.CI_COMPACT:
         body = content.removeprefix(security.CHECK) if layers.tpl.mode else content
         full = _expanded(body, address.manufacturer, formats)
         if full is None:
@@ -145,7 +154,7 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
     if read.torn and len(read.faults) > 1:
         # A telegram cut short ends in one torn record. More faults: the maker's own coding behind a standard header.
         return _refused(layers, Shut(State.INVALID, str(read.faults[0])), opened.encrypted)
-    if formats is not None and layers.tpl.ci not in layering.CI_COMPACT:
+    if formats is not None and ci not in layering.CI_COMPACT:
         formats.learn(content)
     read = understood(read, model)
     readings = records.main(read.readings, medium)
@@ -167,6 +176,18 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
     if not content.strip(b"\x2f"):
         return replace(telegram, state=State.NO_DATA, error="only idle fillers")
     return replace(telegram, state=State.UNSUPPORTED, error="only the manufacturer's own records")
+
+
+def _answered(layers: Layers, opened: Opened, formats: Formats | None) -> Telegram:
+    """An application error, an alarm, or a format for the compact frames to come."""
+    assert layers.tpl is not None
+    body = opened.content.removeprefix(security.CHECK).rstrip(b"\x2f")
+    ci = layers.tpl.ci
+    if ci in _ANSWERS:
+        return _refused(layers, Shut(State.NO_DATA, answers.said(ci, body)), opened.encrypted)
+    if formats is not None:
+        formats.learn_format(body)
+    return _refused(layers, Shut(State.NO_DATA, layering.named(ci)), opened.encrypted)
 
 
 def _meter(layers: Layers) -> tuple[Address, Model | None, Medium]:
@@ -215,11 +236,14 @@ def _is_plain(read: records.Records) -> bool:
 
 def _refused(layers: Layers, shut: Shut, encrypted: bool = False) -> Telegram:
     address, model, medium = _meter(layers)
+    status = records.status_words(layers.tpl.status, model) if layers.tpl else ()
+    if shut.state is State.NO_DATA and (layers.tpl.ci if layers.tpl else layers.foreign_ci) in layering.CI_ALARM:
+        status = tuple(dict.fromkeys((*status, answers.ALARM)))
     return Telegram(
         address,
         shut.state,
         medium,
-        status=records.status_words(layers.tpl.status, model) if layers.tpl else (),
+        status=status,
         error=shut.error,
         access_number=layers.access_number,
         encrypted=encrypted or layers.announced,

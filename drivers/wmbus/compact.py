@@ -31,6 +31,14 @@ class Formats:
         """Remember how a full frame was laid out."""
         self._keep(_split(records, data=True))
 
+    def learn_format(self, content: bytes) -> None:
+        """Remember the format that a meter sends by itself. DecodeError where it does not agree with its signature."""
+        # LL SS SS heads     L: bytes that follow it   S: signature, as in a compact frame
+        heads = _split(content[3:], data=False)
+        if not heads or crc(b"".join(heads)) != int.from_bytes(content[1:3], "little"):
+            raise DecodeError("format frame: its signature does not agree", content)
+        self._keep(heads)
+
     def expand(self, content: bytes) -> bytes | None:
         """The full frame a compact one stands for; None while its format is unknown.
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from drivers import meters
 from drivers.model import DecodeError
-from drivers.wmbus import blocks, link, makers, records, security
+from drivers.wmbus import answers, blocks, link, makers, records, security
 from drivers.wmbus import layers as layering
 from drivers.wmbus.layers import Afl, Layers, Tpl
 from drivers.wmbus.link import Identity
@@ -24,26 +24,9 @@ DIB = "EN 13757-3, data information block"
 VIB = "EN 13757-3, value information block"
 DATA = "EN 13757-3, data"
 COMPACT = "EN 13757-3, compact frame"
+ANSWER = "EN 13757-3, application errors and alarms"
 OWN = "the manufacturer's own"
 
-C_FIELDS = {
-    0x44: "SND-NR, sent unasked",
-    0x46: "SND-IR, installation",
-    0x47: "ACC-NR, nothing new to say",
-    0x48: "ACC-DMD, wants to be asked",
-    0x08: "RSP-UD, an answer",
-    0x18: "RSP-UD, an answer",
-    0x28: "RSP-UD, an answer",
-    0x38: "RSP-UD, an answer",
-}
-CI_FIELDS = {
-    0x72: "records behind a long header",
-    0x73: "a compact frame behind a long header",
-    0x78: "records without a header",
-    0x79: "a compact frame without a header",
-    0x7A: "records behind a short header",
-    0x7B: "a compact frame behind a short header",
-}
 MODES = {
     0: "in clear",
     2: "DES-CBC",
@@ -123,7 +106,7 @@ def _rows(data: bytes, key: bytes | None) -> Iterator[Row]:
     fault = "" if told == len(data) else f", {len(data)} are here"
     yield Row(0, data[:1], f"L: {told} bytes with this one{fault}", LINK)
     relayed = ", through a repeater" if data[1] & link.C_RELAYED else ""
-    yield Row(1, data[1:2], f"C: {C_FIELDS[parsed.c]}{relayed}", LINK)
+    yield Row(1, data[1:2], f"C: {link.C_FROM_METER[parsed.c]}{relayed}", LINK)
     yield from _identity(2, maker, ("manufacturer", "id", "version", "device_type"), LINK)
     yield from _layers(layering.peel(parsed), parsed.body, link.HEADER_BYTES, key)
 
@@ -152,8 +135,9 @@ def _inner(layers: Layers, body: bytes, at: int, key: bytes | None, opened: bool
         yield from _tpl(layers, at, opened)
         yield from _content(layers, at + len(layers.signed) - len(layers.payload), key, opened)
     elif layers.foreign_ci is not None:
-        own = layers.foreign_ci in layering.CI_MANUFACTURER
-        yield Row(at, body, f"CI {layers.foreign_ci:02X}: {'its own coding' if own else 'not read'}", OWN, opened)
+        yield Row(
+            at, body, f"CI {layers.foreign_ci:02X}: {layering.CI_NAMES.get(layers.foreign_ci, 'reserved')}", TPL, opened
+        )
     elif body:
         assert layers.afl is not None
         yield Row(at, body, f"piece {layers.afl.fragment} of a message", AFL, opened)
@@ -226,7 +210,9 @@ def _afl(afl: Afl, body: bytes, at: int, opened: bool) -> Iterator[Row]:
 def _tpl(layers: Layers, at: int, opened: bool = False) -> Iterator[Row]:
     tpl, sent = layers.tpl, layers.signed
     assert tpl is not None
-    yield Row(at, sent[:1], f"CI {tpl.ci:02X}: {CI_FIELDS.get(tpl.ci, 'a header of its own')}", TPL, opened)
+    behind = "no" if tpl.access_number is None else "a long" if tpl.identity is not None else "a short"
+    kind = layering.CI_NAMES.get(tpl.ci, "reserved")
+    yield Row(at, sent[:1], f"CI {tpl.ci:02X}: {kind} behind {behind} header", TPL, opened)
     place = 1
     if tpl.identity is not None:
         yield from _identity(at + 1, tpl.identity, ("id", "manufacturer", "version", "device_type"), TPL, opened)
@@ -238,13 +224,15 @@ def _tpl(layers: Layers, at: int, opened: bool = False) -> Iterator[Row]:
     yield Row(at + place + 1, sent[place + 1 : place + 2], f"status: {words}", TPL, opened)
     yield Row(at + place + 2, sent[place + 2 : place + 4], _configuration(tpl), TPL, opened)
     place += 4
-    rest = len(sent) - len(layers.payload) - len(tpl.counter)
-    if place < rest:
-        derivation = tpl.extension >> 4 & 3
-        yield Row(at + place, sent[place:rest], f"configuration extension; key derivation {derivation}", TPL, opened)
-    if tpl.counter:
-        counter = int.from_bytes(tpl.counter, "little")
-        yield Row(at + rest, tpl.counter, f"message counter {counter}", PROFILE_D, opened)
+    end = len(sent) - len(layers.payload)
+    derivation = f"configuration extension; key derivation {tpl.extension >> 4 & 3}"
+    section = PROFILE_D if tpl.mode == 10 else TPL
+    fields = [(2 if tpl.mode == 10 else 1, derivation)] if place < end else []
+    version = [(1, "which version of the key")] if tpl.extension & layering.EXTENSION_KEY_VERSION else []
+    counter = [(4, f"message counter {int.from_bytes(tpl.counter, 'little')}")] if tpl.counter else []
+    for size, meaning in (*fields, *(version + counter if tpl.mode == 10 else counter + version)):
+        yield Row(at + place, sent[place : place + size], meaning, section, opened)
+        place += size
 
 
 def _configuration(tpl: Tpl) -> str:
@@ -261,6 +249,9 @@ def _content(layers: Layers, at: int, key: bytes | None, opened: bool) -> Iterat
     if tpl.mode >= makers.MODE_OWN:
         yield Row(at, layers.payload, "its own coding", OWN, opened)
         return
+    if tpl.ci in layering.CI_HEADERS - layering.CI_RECORDS - layering.CI_FORMAT - layering.CI_ERROR - layering.CI_ALARM:
+        yield Row(at, layers.payload, "not read", TPL, opened)
+        return
     answer = security.open_content(layers, key)
     if isinstance(answer, Shut):
         yield Row(at, layers.payload, answer.error, SECURITY, opened)
@@ -272,6 +263,12 @@ def _content(layers: Layers, at: int, key: bytes | None, opened: bool) -> Iterat
         at, content = at + 2, content[2:]
     if tpl.ci in layering.CI_COMPACT:
         yield from _compact(content, at, opened)
+    elif tpl.ci in layering.CI_FORMAT:
+        yield Row(at, content[:1], "bytes that follow", COMPACT, opened)
+        yield Row(at + 1, content[1:3], "signature of the format: the CRC of its DIF and VIF bytes", COMPACT, opened)
+        yield Row(at + 3, content[3:], "DIF and VIF bytes of compact frames", COMPACT, opened)
+    elif tpl.ci in layering.CI_HEADERS and tpl.ci not in layering.CI_RECORDS:
+        yield Row(at, content, answers.said(tpl.ci, content.rstrip(b"\x2f")), ANSWER, opened)
     else:
         yield from _records(layers, content, at, opened, answer.rest_bytes)
     if tpl.mode == 10:

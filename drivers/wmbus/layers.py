@@ -7,14 +7,54 @@ from drivers.wmbus.link import Identity, Link
 
 CI_NETWORK = 0x81
 CI_FRAGMENT = 0x90
-CI_LONG = frozenset({0x72, 0x73})
-CI_SHORT = frozenset({0x7A, 0x7B})
-CI_BARE = frozenset({0x78, 0x79})
-CI_HEADERS = CI_LONG | CI_SHORT | CI_BARE
 CI_COMPACT = frozenset({0x73, 0x79, 0x7B})
+CI_RECORDS = frozenset({0x72, 0x78, 0x7A}) | CI_COMPACT
+CI_FORMAT = frozenset({0x69, 0x6A, 0x6B})  # the DIFs and VIFs of compact frames
+CI_ERROR = frozenset({0x6E, 0x6F, 0x70})
+CI_ALARM = frozenset({0x71, 0x74, 0x75})
+CI_HEADER_ONLY = frozenset({0x8A, 0x8B})
+# By what stands behind it; the others have no header, or one that nobody here knows.
+CI_LONG = frozenset({0x68, 0x6B, 0x6F, 0x72, 0x73, 0x75, 0x7C, 0x7E, 0x87, 0x8B, 0x9F, 0xC2, 0xC5})
+CI_SHORT = frozenset({0x67, 0x6A, 0x6E, 0x74, 0x7A, 0x7B, 0x7D, 0x7F, 0x88, 0x8A, 0x9E, 0xC1, 0xC4})
+CI_BARE = frozenset({0x69, 0x78, 0x79})
+CI_HEADERS = CI_LONG | CI_SHORT | CI_BARE
 CI_MANUFACTURER = range(0xA0, 0xB8)
 
-EXTENSION_KEY_VERSION = 0x40  # of mode 10: one more byte says which of the meter's keys
+# What each CI field announces (EN 13757-7:2018, CI field codes).
+CI_NAMES = {
+    **dict.fromkeys(range(0x20), "DLMS"),
+    **dict.fromkeys((0x50, 0x53), "a command to reset or to select an application"),
+    **dict.fromkeys((0x51, 0x5A, 0x5B), "a command in records"),
+    0x52: "a command to select a meter",
+    **dict.fromkeys((0x54, 0x55), "a question for the selected application"),
+    0x5C: "a command to act at the same moment",
+    **dict.fromkeys((0x5F, 0x9E, 0x9F), "security management (TLS)"),
+    **dict.fromkeys((0x60, 0x61), "a command in DLMS"),
+    **dict.fromkeys((0x64, 0x65), "a command in SML"),
+    **dict.fromkeys((0x66, 0x67, 0x68), "the selected application"),
+    **dict.fromkeys(CI_FORMAT, "a format for compact frames"),
+    **dict.fromkeys((0x6C, 0x6D), "a command to set the clock"),
+    **dict.fromkeys(CI_ERROR, "an application error"),
+    **dict.fromkeys(CI_ALARM, "an alarm"),
+    **dict.fromkeys((0x72, 0x78, 0x7A), "records"),
+    **dict.fromkeys(CI_COMPACT, "a compact frame"),
+    **dict.fromkeys((0x7C, 0x7D), "DLMS"),
+    **dict.fromkeys((0x7E, 0x7F), "SML"),
+    **dict.fromkeys((0x80, 0x84, 0x85), "a header without content, to a meter"),
+    CI_NETWORK: "the network layer",
+    **dict.fromkeys((0x82, 0x83, 0x87, 0x88, 0x89), "network management"),
+    0x86: "an extended link layer of variable fields",
+    **dict.fromkeys(CI_HEADER_ONLY, "a header without content"),
+    **dict.fromkeys(range(0x8C, 0x90), "an extended link layer"),
+    CI_FRAGMENT: "the authentication and fragmentation layer",
+    **dict.fromkeys(CI_MANUFACTURER, "the manufacturer's own coding"),
+    **dict.fromkeys(range(0xB8, 0xC0), "a command to change the speed"),
+    **dict.fromkeys((0xC0, 0xC1, 0xC2), "image transfer (new software)"),
+    **dict.fromkeys((0xC3, 0xC4, 0xC5), "security information transfer (keys)"),
+}
+
+EXTENSION_KEY_VERSION = 0x40  # of modes 7 and 10: one more byte says which of the meter's keys
+COUNTER_IN_HEADER = 0x2000  # configuration of modes 7 and 10: the message counter stands here, 4 bytes of it
 
 _ELL_BYTES = {0x8C: 2, 0x8D: 8, 0x8E: 10, 0x8F: 16}
 
@@ -54,7 +94,7 @@ class Afl:
 
 @frozen
 class Tpl:
-    """Transport layer header (EN 13757-7): none (78, 79), short (7A, 7B) or long with the meter's own address (72, 73).
+    """Transport layer header (EN 13757-7): none (78), short (7A) or long with the meter's own address (72).
 
     `extension` and `counter` are what modes 7 and 10 add to the configuration field.
     """
@@ -80,6 +120,11 @@ class Tpl:
     def encrypted_bytes(self) -> int:
         """Encrypted bytes, in the modes that count them one by one."""
         return self.configuration & 0xFF
+
+
+def named(ci: int) -> str:
+    """A CI field and what it announces."""
+    return f"CI {ci:02X} ({CI_NAMES.get(ci, 'reserved')})"
 
 
 @frozen
@@ -209,8 +254,8 @@ def _tpl(body: bytes) -> tuple[Tpl, bytes]:
     # 72 ID ID ID ID MM MM VV TT AN SS CF CF     EN 13757-7, long header
     # 7A                         AN SS CF CF     short header
     # AN: access number   SS: status   CF: configuration
-    # mode 7:  ... XX                            X: extension
-    # mode 10: ... XX XX [KV] NN NN NN NN        KV: key version, where the extension says so   N: message counter
+    # mode 7:  ... XX [NN NN NN NN] [KV]         X: extension   N: message counter, where the configuration says so
+    # mode 10: ... XX XX [KV] NN NN NN NN        KV: key version, where the extension says so
     ci = body[0]
     if ci in CI_BARE:
         return Tpl(ci), body[1:]
@@ -225,6 +270,13 @@ def _tpl(body: bytes) -> tuple[Tpl, bytes]:
         _need(body, at + 1, "transport layer")
         extension = body[at]
         at += 1
+        if configuration & COUNTER_IN_HEADER:
+            _need(body, at + 4, "transport layer")
+            counter = body[at : at + 4]
+            at += 4
+        if extension & EXTENSION_KEY_VERSION:
+            at += 1
+            _need(body, at, "transport layer")
     elif mode == 10:
         _need(body, at + 2, "transport layer")
         extension = int.from_bytes(body[at : at + 2], "little")

@@ -8,7 +8,23 @@ BLOCK_BYTES = 16  # format A, each block after the first
 PART_BYTES_MAX = 126  # format B, first part without its CRC
 
 C_RELAYED = 0x80
-C_FROM_METER = frozenset({0x44, 0x46, 0x47, 0x48, 0x08, 0x18, 0x28, 0x38})
+C_FROM_METER = {
+    0x44: "SND-NR, sent unasked",
+    0x46: "SND-IR, installation",
+    0x47: "ACC-NR, nothing new to say",
+    0x48: "ACC-DMD, wants to be asked",
+    **dict.fromkeys((0x08, 0x18, 0x28, 0x38), "RSP-UD, an answer"),
+}
+C_OTHERS = {
+    **dict.fromkeys((0x00, 0x10, 0x20, 0x30), "ACK, an acknowledgement"),
+    **dict.fromkeys((0x01, 0x11, 0x21, 0x31), "NACK, a refusal"),
+    0x06: "CNF-IR, an answer to a meter's installation",
+    0x40: "SND-NKE, a reader's end of talk",
+    **dict.fromkeys((0x43, 0x63), "SND-UD2, a reader's command"),
+    **dict.fromkeys((0x53, 0x73), "SND-UD, a reader's command"),
+    **dict.fromkeys((0x5A, 0x7A), "REQ-UD1, a reader's question"),
+    **dict.fromkeys((0x5B, 0x7B), "REQ-UD2, a reader's question"),
+}
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -87,7 +103,8 @@ def parse(data: bytes) -> Link:
         raise DecodeError(f"link layer: {HEADER_BYTES} bytes are needed, not {len(data)}", data)
     c = data[1] & ~C_RELAYED
     if c not in C_FROM_METER:
-        raise DecodeError(f"link layer: C {data[1]:02x} is not what a meter sends", data)
+        other = f": {C_OTHERS[c]}" if c in C_OTHERS else ""
+        raise DecodeError(f"link layer: C {data[1]:02x} is not what a meter sends{other}", data)
     return Link(c, Identity(data[2:4], data[4:8], data[8], data[9]), data[HEADER_BYTES:])
 
 

@@ -225,10 +225,9 @@ def _value(meaning: Meaning, coding: Coding, raw: bytes) -> tuple[Decimal | str 
     if type_ in NUMBERS:
         if quantity is _NUMBER and (coding is Coding.TEXT or coding is Coding.WIDE):
             return text(Data(coding, raw)), Quantity.TEXT
-        if type_ is _INDEX and not raw.strip(b"\xff"):
+        if type_ is _INDEX and raw and raw[-1] == 0xFF and not raw.strip(b"\xff"):
             return None, quantity
-        flags = type_ is _FLAGS
-        exact = number_of(coding, raw, not flags and type_ is not _UNSIGNED, flags)
+        exact = number_of(coding, raw, type_ is not _UNSIGNED and type_ is not _FLAGS, type_ is _FLAGS)
         if exact is None:
             return None, quantity
         if type_ is _POSITIVE and exact < 0:

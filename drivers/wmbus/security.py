@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from drivers.model import State, frozen
 from drivers.wmbus.default_keys import default_keys
-from drivers.wmbus.layers import Afl, Layers
+from drivers.wmbus.layers import COUNTER_IN_HEADER, Afl, Layers
 from drivers.wmbus.link import Identity, crc
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ KEY_BYTES = 16
 BLOCK_BYTES = 16
 DES_BYTES = 8  # key and block of mode 2
 CHECK = b"\x2f\x2f"  # two idle fillers: the first plain bytes of modes 2, 5 and 7
-MAC_BYTES = {3: 2, 4: 4, 5: 8, 6: 12, 7: 16}  # by the message control field's low half
+MAC_BYTES = {3: 2, 4: 4, 5: 8, 6: 12, 7: 16}  # AES-CMAC, by the message control field's low half
+GMAC = (8, 9)  # AES-GMAC; what its vector is made of is not public
 
 KDF_A = 1  # key derivation A, the one that OMS uses
-COUNTER_4 = 0x2000  # configuration of mode 10: the message counter has 4 bytes
 ALL_BYTES = 0xFF  # configuration of mode 10: nothing is left in clear
 
 MODE_NAMES = {
@@ -218,24 +218,31 @@ def _fault_7(layers: Layers) -> Shut | None:
     assert tpl is not None
     if (derivation := tpl.extension >> 4 & 3) != KDF_A:
         return Shut(State.UNSUPPORTED, f"mode 7: key derivation {derivation}")
-    if afl is None or not afl.counter:
+    if not _counter_7(layers):
         return Shut(State.UNSUPPORTED, "mode 7 without a message counter")
-    kind = afl.control[0] & 0x0F if afl.control else 0
-    if afl.mac and MAC_BYTES.get(kind) != len(afl.mac):
-        return Shut(State.UNSUPPORTED, f"mode 7: authentication {kind} with {len(afl.mac)} bytes")
+    if afl is not None and afl.mac:
+        kind = afl.control[0] & 0x0F if afl.control else 0
+        if MAC_BYTES.get(kind) != len(afl.mac):
+            name = " (AES-GMAC)" if kind in GMAC else ""
+            return Shut(State.UNSUPPORTED, f"mode 7: authentication {kind}{name} with {len(afl.mac)} bytes")
     return _fault_5(layers)
 
 
 def _open_7(layers: Layers, key: bytes) -> Opened | None:
-    afl = layers.afl
-    assert afl is not None
-    if afl.mac:
-        code = aes_cmac(derived_key(key, 1, afl.counter, layers.meter), mac_input(afl, layers.signed))
+    counter, afl = _counter_7(layers), layers.afl
+    if afl is not None and afl.mac:
+        code = aes_cmac(derived_key(key, 1, counter, layers.meter), mac_input(afl, layers.signed))
         if not hmac.compare_digest(code[: len(afl.mac)], afl.mac):
             return None
     size = _blocks_bytes(layers)
-    plain = _aes_cbc(derived_key(key, 0, afl.counter, layers.meter), bytes(BLOCK_BYTES), layers.payload[:size])
-    return _checked(plain, layers.payload[size:], bool(afl.mac), int.from_bytes(afl.counter, "little"))
+    plain = _aes_cbc(derived_key(key, 0, counter, layers.meter), bytes(BLOCK_BYTES), layers.payload[:size])
+    return _checked(plain, layers.payload[size:], afl is not None and bool(afl.mac), int.from_bytes(counter, "little"))
+
+
+def _counter_7(layers: Layers) -> bytes:
+    """The transport layer's message counter, else that of the AFL (EN 13757-7, key derivation)."""
+    assert layers.tpl is not None
+    return layers.tpl.counter or (layers.afl.counter if layers.afl else b"")
 
 
 def _fault_10(layers: Layers) -> Shut | None:
@@ -245,7 +252,7 @@ def _fault_10(layers: Layers) -> Shut | None:
     size = len(layers.payload) - tag
     if (derivation := tpl.extension >> 4 & 3) != KDF_A:
         return Shut(State.UNSUPPORTED, f"mode 10: key derivation {derivation}")
-    if not tpl.configuration & COUNTER_4:
+    if not tpl.configuration & COUNTER_IN_HEADER:
         return Shut(State.UNSUPPORTED, "mode 10: a message counter of another size")
     if size < 0:
         return Shut(State.INVALID, f"mode 10: a tag of {tag} bytes is announced, {len(layers.payload)} bytes came")

@@ -17,6 +17,7 @@ from drivers.wmbus.security import Opened, Shut
 
 __all__ = ["Said", "content", "headed", "identity", "payload", "speaks", "tail"]
 
+CI_REAL_DATA = diehl.CI_REAL_DATA  # an alarm elsewhere
 MODE_OWN = 16  # security modes from here on are the maker's
 
 # A whole payload behind a CI field of the maker's, or in a security mode of the maker's.

@@ -121,4 +121,4 @@ def test_what_is_cut_or_no_date_is_unsupported_with_the_reason(payload: bytes) -
 
 def test_a_version_nobody_wrote_a_layout_for_is_named() -> None:
     heard = wmbus.decode(frame(0x01, 0x62, bytes(20)))
-    assert (heard.state, heard.error) == (State.UNSUPPORTED, "CI a0 (the manufacturer's own coding)")
+    assert (heard.state, heard.error) == (State.UNSUPPORTED, "CI A0 (the manufacturer's own coding)")

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from drivers.encode import mbus as encode
 from drivers.encode import records, wmbus
-from drivers.mbus import APPLICATION_ERRORS, decode, more_follows
+from drivers.mbus import decode, more_follows
 from drivers.model import Address, DecodeError, Frame, Medium, Quantity, Reading, State
+from drivers.wmbus.answers import APPLICATION_ERRORS
 
 IDENTITY = encode.identity("12345678", "REL", 0x1B, 0x04)
 RECORDS = records.energy(12_345) + records.volume(678_901) + records.power(5400)
@@ -72,7 +73,7 @@ def test_an_acknowledgement_or_a_request_carries_no_reading() -> None:
 
 def test_a_masters_own_words_are_no_answer() -> None:
     telegram = decode(Frame(encode.select(IDENTITY)))
-    assert (telegram.state, telegram.error) == (State.UNSUPPORTED, "CI 52 is no answer with records")
+    assert (telegram.state, telegram.error) == (State.UNSUPPORTED, "CI 52 (a command to select a meter) is no answer with records")
 
 
 @pytest.mark.parametrize(("code", "words"), APPLICATION_ERRORS.items())

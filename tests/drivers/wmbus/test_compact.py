@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.model import DecodeError
+from drivers import wmbus
+from drivers.encode.wmbus import telegram
+from drivers.model import Address, DecodeError, Frame, State
 from drivers.wmbus.compact import FORMATS_MAX, Formats
 from drivers.wmbus.link import crc
 
@@ -25,6 +27,30 @@ def test_a_compact_frame_becomes_the_full_one_it_stands_for() -> None:
     formats.learn(FULL)
     assert formats.expand(compact()) == FULL
     assert formats.known == (HEADS,)
+
+
+def test_a_format_that_a_meter_sends_by_itself_is_learned() -> None:
+    formats = Formats()
+    sent = bytes((2 + len(HEADS),)) + crc(HEADS).to_bytes(2, "little") + HEADS
+    formats.learn_format(sent)
+    assert formats.expand(compact()) == FULL
+    for damaged in (b"", sent[:2], sent[:-1], sent[:1] + b"\0\0" + sent[3:]):
+        with pytest.raises(DecodeError, match="signature"):
+            Formats().learn_format(damaged)
+
+
+def test_a_compact_frame_is_read_after_its_format_frame() -> None:
+    formats = wmbus.Formats()
+    link = telegram(Address("wmbus", "12345678", "REL", 0x1B, 0x07), b"", 0)[1:10]
+    bodies = (
+        b"\x79" + compact(),
+        b"\x6a\x2a\0\0\0" + bytes((2 + len(HEADS),)) + crc(HEADS).to_bytes(2, "little") + HEADS,
+        b"\x79" + compact(),
+    )
+    heard = [wmbus.decode(Frame(bytes((len(link + body),)) + link + body), None, formats) for body in bodies]
+    assert [each.state for each in heard] == [State.WAITING_FORMAT, State.NO_DATA, State.DECODED]
+    assert heard[1].error == "CI 6A (a format for compact frames)"
+    assert [r.register for r in heard[2].readings if r.main] == ["volume"]
 
 
 def test_idle_fillers_are_no_part_of_a_format() -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.encode.wmbus import fragments, telegram, telegram_ell, telegram_mode_2, telegram_mode_7, telegram_mode_10
+from drivers.encode.wmbus import (
+    fragments,
+    telegram,
+    telegram_ell,
+    telegram_mode_2,
+    telegram_mode_7,
+    telegram_mode_7_counted,
+    telegram_mode_10,
+)
 from drivers.model import Address
 from drivers.wmbus.explain import Row, explain
 
@@ -105,11 +113,42 @@ def test_a_cut_telegram_says_where_it_ends() -> None:
 
 def test_bytes_that_no_standard_explains_are_named_as_the_makers() -> None:
     link = telegram(WATER, b"", 0)[1:10]
-    for body, meaning in (("A2 01 02", "its own coding"), ("7A 01 00 00 00 0F 01 02", "the manufacturer's own")):
+    for body, meaning in (
+        ("A2 01 02", "the manufacturer's own coding"),
+        ("7A 01 00 00 00 0F 01 02", "the manufacturer's own"),
+    ):
         sent = bytes((len(link + bytes.fromhex(body)),)) + link + bytes.fromhex(body)
         rows = explain(sent)
         check_whole(rows, sent)
         assert meaning in rows[-1].meaning
+
+
+@pytest.mark.parametrize(
+    ("body", "meaning"),
+    [
+        ("70 08", "CI 70: an application error"),
+        ("6E 2A 00 00 00 08", "the meter answers with an application error: application busy"),
+        ("75 78 56 34 12 2D 2C 1B 07 2A 00 00 00 81", "the meter sends an alarm: 81"),
+        ("6A 2A 00 00 00 04 12 34 01 13", "DIF and VIF bytes of compact frames"),
+        ("7F 2A 00 00 00 01 02", "not read"),
+        ("8A 2A 00 00 00", "configuration: security mode 0, in clear"),
+    ],
+)
+def test_what_is_no_reading_is_explained_too(body: str, meaning: str) -> None:
+    sent = telegram(WATER, b"", 0)[1:10] + bytes.fromhex(body)
+    rows = explain(bytes((len(sent),)) + sent)
+    check_whole(rows, bytes((len(sent),)) + sent)
+    assert rows[-1].meaning == meaning
+
+
+def test_a_counter_in_the_header_of_mode_7_is_explained() -> None:
+    sent = telegram_mode_7_counted(WATER, RECORDS, 0x2A, key=KEY, counter=17, key_version=3, coded=True)
+    rows = explain(sent, KEY)
+    check_whole(rows, sent)
+    assert {"configuration extension; key derivation 1", "message counter 17", "which version of the key"} <= {
+        row.meaning for row in rows
+    }
+    assert any(row.opened for row in rows)
 
 
 @given(st.sampled_from(list(SENT.values())), st.data())

@@ -86,6 +86,20 @@ def test_mode_10_brings_its_counter_and_perhaps_a_key_version() -> None:
         assert peeled.payload == bytes.fromhex("AABB")
 
 
+def test_mode_7_may_bring_a_counter_and_a_key_version_in_its_header() -> None:
+    for bits, fields in (("07", ""), ("27", "11223344")):
+        for extension, version in (("10", ""), ("50", "99")):
+            peeled = peel(f"7A 2A 00 20{bits} {extension} {fields} {version} AABB")
+            assert peeled.tpl is not None
+            assert (peeled.tpl.mode, peeled.tpl.counter.hex()) == (7, fields)
+            assert peeled.payload == bytes.fromhex("AABB")
+
+
+def test_every_ci_field_that_has_a_header_has_a_name() -> None:
+    assert set(layers.CI_NAMES) >= layers.CI_HEADERS
+    assert not layers.CI_LONG & layers.CI_SHORT
+
+
 def test_a_makers_own_coding_is_named_by_its_ci() -> None:
     assert peel("A2 01 02").foreign_ci == 0xA2
 
@@ -103,6 +117,9 @@ def test_a_makers_own_coding_is_named_by_its_ci() -> None:
         "72 01000099 A511 02",
         "7A 2A",
         "7A 2A 00 0007",
+        "7A 2A 00 0027 10 112233",
+        "7A 2A 00 0007 50",
+        "8B 01000099 A511 02",
         "7A 2A 00 FF2A 10",
         "7A 2A 00 FF2A 1001 112233",
         "7A 2A 00 FF2A 5001 11223344",

@@ -89,6 +89,24 @@ def test_a_command_to_a_meter_is_not_taken_for_what_a_meter_says() -> None:
         link.parse(bytes((GAS[0], 0x53)) + GAS[2:])
 
 
+@pytest.mark.parametrize(
+    ("c", "words"),
+    [
+        (0x00, "ACK, an acknowledgement"),
+        (0x01, "NACK, a refusal"),
+        (0x06, "CNF-IR, an answer to a meter's installation"),
+        (0x40, "SND-NKE, a reader's end of talk"),
+        (0x73, "SND-UD, a reader's command"),
+        (0xDB, "REQ-UD2, a reader's question"),
+    ],
+)
+def test_what_others_than_meters_send_is_said_by_its_name(c: int, words: str) -> None:
+    with pytest.raises(DecodeError, match=f"C {c:02x} is not what a meter sends: {words}"):
+        link.parse(bytes((GAS[0], c)) + GAS[2:])
+    with pytest.raises(DecodeError, match=r"not what a meter sends$"):
+        link.parse(bytes((GAS[0], 0x4F)) + GAS[2:])
+
+
 def test_a_repeater_in_between_changes_nothing() -> None:
     assert link.parse(bytes((GAS[0], 0xC4)) + GAS[2:]).c == 0x44
 

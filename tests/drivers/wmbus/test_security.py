@@ -6,7 +6,13 @@ import sys
 import pytest
 
 from drivers import wmbus
-from drivers.encode.wmbus import telegram, telegram_mode_2, telegram_mode_7, telegram_mode_10
+from drivers.encode.wmbus import (
+    telegram,
+    telegram_mode_2,
+    telegram_mode_7,
+    telegram_mode_7_counted,
+    telegram_mode_10,
+)
 from drivers.model import Address, Frame, State, Telegram
 from drivers.wmbus.default_keys import DEFAULT_KEYS, DefaultKey
 from drivers.wmbus.security import MODE_NAMES, MODES
@@ -107,6 +113,24 @@ def test_the_households_key_comes_before_a_makers() -> None:
 def test_mode_7_says_its_counter() -> None:
     assert decode(telegram_mode_7(WATER, RECORDS, 0x2A, key=KEY, counter=0x01020304), KEY).message_counter == 0x01020304
     assert decode(telegram(WATER, RECORDS, 0x2A, key=KEY), KEY).message_counter is None
+
+
+@pytest.mark.parametrize("coded", [True, False])
+def test_mode_7_is_opened_by_the_counter_in_its_header(coded: bool) -> None:
+    sent = telegram_mode_7_counted(WATER, RECORDS, 0x2A, key=KEY, counter=0x01020304, key_version=3, coded=coded)
+    heard = decode(sent, KEY)
+    assert (heard.state, heard.message_counter, heard.encrypted) == (State.DECODED, 0x01020304, True)
+    assert heard.readings == decode(telegram(WATER, RECORDS, 0x2A)).readings
+    assert decode(sent, WRONG_KEY).state is State.WRONG_KEY
+    if coded:
+        for at in range(15, len(sent)):
+            assert decode(changed(sent, at, sent[at] ^ 1), KEY).state is not State.DECODED, at
+
+
+def test_a_code_that_is_not_known_is_named() -> None:
+    sent = telegram_mode_7(WATER, RECORDS, 0x2A, key=KEY, counter=17)
+    heard = decode(changed(sent, sent.index(0x25, 13), 0x28), KEY)
+    assert (heard.state, heard.error) == (*(State.UNSUPPORTED, "mode 7: authentication 8 (AES-GMAC) with 8 bytes"),)
 
 
 def test_old_ciphers_warn_nobody() -> None:

@@ -1,9 +1,14 @@
-"""Whole telegrams. Most are made by drivers/encode/wmbus.py; OMS_GAS is OMS Specification Vol. 2, Annex N."""
+"""Whole telegrams. Most are made by drivers/encode/wmbus.py.
+
+OMS_GAS, OMS_HEAT_COST and OMS_NO_VALUE are OMS Specification Vol. 2, Annex N (N.2.1, N.5.3, N.5.2); TR_GAS is
+CEN/TR 17167:2018, F.3.
+"""
 
 import contextlib
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -18,6 +23,14 @@ OMS_GAS = bytes.fromhex(
     "2E4493157856341233037A2A0020255923C95AAA26D1B2E7493B013EC4A6F6D3529B520EDFF0EA6DEFC99D6D69EBF3"
 )
 OMS_KEY = bytes.fromhex("0102030405060708090A0B0C0D0E0F11")
+OMS_HEAT_COST = bytes.fromhex(
+    "304493444433221155378C00757288776655934455080004100500DFE2A782146D1513581CD2F83F39040CFD1078563412"
+)
+OMS_NO_VALUE = bytes.fromhex("194793444433221155378C20758B8877665593445508FF040000")
+TR_GAS = bytes.fromhex(
+    "53082448443322110337 8E80753A63665544330A31 900F002C25B30A0000AF5D74DF73A600D9 7278563412931533037500200710"
+    "9058475F4BC91DF878B80A1B0F98B629024AAC727942BFC549233C0140829B93"
+)
 
 WATER = Address("wmbus", "12345678", "REL", 0x1B, 0x07)
 MODULE = Address("wmbus", "99000001", "RAD", 0x02, 0x37)
@@ -55,6 +68,87 @@ def test_the_worked_example_of_oms_reads_as_the_document_says() -> None:
     heard = decode(OMS_GAS, OMS_KEY)
     assert (heard.state, heard.medium, heard.encrypted) == (State.DECODED, Medium.GAS, True)
     assert volume(heard) == Decimal("28504.27") * 1000
+
+
+def test_the_worked_example_with_half_its_records_in_clear_reads_as_the_document_says() -> None:
+    heard = decode(OMS_HEAT_COST, KEY)
+    assert (str(heard.address), heard.medium, heard.status) == (
+        *("wmbus:QDS-55667788-55-08", Medium.HEAT_COST, ("power low",)),
+    )
+    assert [(r.register, r.storage, r.value) for r in heard.readings] == [
+        ("heat_cost", 0, 1234),
+        ("target_date", 1, date(2007, 4, 30)),
+        ("heat_cost", 1, 23456),
+        ("customer_location", 0, "12345678"),
+    ]
+
+
+def test_the_worked_example_of_mode_7_reads_as_the_document_says() -> None:
+    heard = decode(TR_GAS, KEY)
+    assert (str(heard.address), heard.state, heard.message_counter) == (
+        *("wmbus:ELS-12345678-33-03", State.DECODED, 0x0AB3),
+    )
+    assert volume(heard) == Decimal("28504.27") * 1000
+    for at in range(25, len(TR_GAS)):  # the code covers the message control, and everything behind it
+        assert decode(changed(TR_GAS, at), KEY).state is not State.DECODED, at
+
+
+def changed(sent: bytes, at: int) -> bytes:
+    return sent[:at] + bytes((sent[at] ^ 1,)) + sent[at + 1 :]
+
+
+def test_a_header_without_content_names_the_meter_and_what_ails_it() -> None:
+    heard = decode(OMS_NO_VALUE)
+    assert (str(heard.address), heard.state, heard.status) == (
+        *("wmbus:QDS-55667788-55-08", State.NO_DATA, ("power low",)),
+    )
+    assert "announces itself" in (heard.error or "")
+
+
+LONG = "78563412 2D2C 1B07 2A 00 0000"  # of another meter than the radio module's
+ANSWERS = [
+    ("70 08", State.NO_DATA, "application error: application busy"),
+    ("6E 2A 00 0000 05", State.NO_DATA, "application error: too many DIFEs"),
+    (f"6F {LONG} 55", State.NO_DATA, "application error: 55"),
+    (f"6F {LONG}", State.NO_DATA, "application error: unspecified error"),
+    ("71 81", State.NO_DATA, "alarm: 81"),
+    ("74 2A 00 0000 04 2F 2F", State.NO_DATA, "alarm: 04"),
+    (f"75 {LONG}", State.NO_DATA, "alarm: nothing more"),
+    ("8A 2A 00 0000", State.NO_DATA, "announces itself"),
+    (f"8B {LONG} 01 02", State.NO_DATA, "announces itself"),
+    ("66 01", State.UNSUPPORTED, "CI 66 (the selected application)"),
+    ("67 2A 00 0000 01", State.UNSUPPORTED, "CI 67 (the selected application)"),
+    ("7C " + LONG, State.UNSUPPORTED, "CI 7C (DLMS)"),
+    ("7F 2A 00 0000 01", State.UNSUPPORTED, "CI 7F (SML)"),
+    ("86 00", State.UNSUPPORTED, "CI 86 (an extended link layer of variable fields)"),
+    ("89 00", State.UNSUPPORTED, "CI 89 (network management)"),
+    (f"9F {LONG}", State.UNSUPPORTED, "CI 9F (security management (TLS))"),
+    ("C1 2A 00 0000", State.UNSUPPORTED, "CI C1 (image transfer (new software))"),
+    ("C4 2A 00 0000 01", State.UNSUPPORTED, "CI C4 (security information transfer (keys))"),
+    ("5A 2A 00 0000 01", State.UNSUPPORTED, "CI 5A (a command in records)"),
+    ("D0 01", State.UNSUPPORTED, "CI D0 (reserved)"),
+]
+
+
+def framed(body: str) -> bytes:
+    sent = telegram(MODULE, b"", 0)[1:10] + bytes.fromhex(body)
+    return bytes((len(sent),)) + sent
+
+
+@pytest.mark.parametrize(("body", "state", "words"), ANSWERS, ids=[body[:2] for body, _, _ in ANSWERS])
+def test_what_is_no_reading_is_said_by_its_name(body: str, state: State, words: str) -> None:
+    heard = decode(framed(body))
+    assert (heard.state, heard.readings) == (state, ())
+    assert words in (heard.error or "")
+    assert heard.address.id == ("12345678" if LONG in body else MODULE.id)
+    assert ("alarm" in heard.status) is (words.startswith("alarm"))
+
+
+def test_an_application_error_comes_under_encryption_too() -> None:
+    sent = telegram(WATER, bytes.fromhex("08"), 0x2A, key=KEY)
+    sent = sent[:10] + b"\x6e" + sent[11:]
+    assert decode(sent, KEY).error == "the meter answers with an application error: application busy"
+    assert decode(sent).state is State.KEY_MISSING
 
 
 def test_a_telegram_in_clear_needs_no_key() -> None:
@@ -106,7 +200,7 @@ def test_a_mode_7_telegram_with_a_changed_byte_is_refused() -> None:
 
 def test_a_makers_own_coding_is_unsupported_and_not_guessed() -> None:
     heard = decode(b"\x0d" + telegram(WATER, b"", 0)[1:10] + bytes.fromhex("A2010203"))
-    assert (heard.state, heard.error) == (State.UNSUPPORTED, "CI a2 (the manufacturer's own coding)")
+    assert (heard.state, heard.error) == (State.UNSUPPORTED, "CI A2 (the manufacturer's own coding)")
 
 
 def test_a_wake_up_is_heard_and_has_no_data() -> None:
