@@ -27,6 +27,7 @@ from drivers.model import Address, DecodeError, Frame, State, Telegram
 from drivers.receivers import RECEIVERS, text
 from drivers.talk import Dongle, Identity, Request
 from drivers.wmbus.explain import explain
+from drivers.wmbus.layers import CI_HEADERS
 from drivers.wmbus.link import crc
 
 INPUT_BYTES_MAX = 1024
@@ -37,7 +38,7 @@ KEY = bytes(range(16))
 DES_KEY = bytes(range(8))
 WATER = Address("wmbus", "12345678", "REL", 0x1B, 0x07)
 MODULE = Address("wmbus", "99000001", "RAD", 0x02, 0x37)
-CIS = (0x71, 0x72, 0x78, 0x79, 0x7A, 0x7B, 0x8C, 0x8D, 0xA0, 0xA1, 0xA2, 0xB6)
+CIS = (*CI_HEADERS, 0x70, 0x71, 0x8C, 0x8D, 0xA0, 0xA1, 0xA2, 0xB6)
 # Of the extended link layer, the AFL and the transport layer, each with the fields that its flags announce.
 HEADS = tuple(
     bytes.fromhex(head)
@@ -51,6 +52,8 @@ HEADS = tuple(
         "90 0A 027C 25 11000000 0102 4000",
         "7A 2A 00 2025",
         "7A 2A 00 2007 10",
+        "7A 2A 00 2027 50 11000000 03",
+        "6A 2A 00 0000 04 1FB3",
         "7A 2A 00 FF2A 1001 11000000",
         "72 78563412 932C 1B07 2A 00 0000",
         "78",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from drivers.model import DecodeError
 from drivers.wmbus.link import crc
+from drivers.wmbus.values import lvar
 
 FORMATS_MAX = 256
 
@@ -104,6 +105,5 @@ def _data_bytes(dif: int, data: bytes) -> int | None:
     size = _DATA_BYTES[dif & 0x0F]
     if size != LVAR:
         return size
-    if not data or data[0] >= 0xC0:
-        return None
-    return 1 + data[0]
+    known = lvar(data[0]) if data else None
+    return None if known is None else 1 + known[1]

@@ -230,7 +230,7 @@ def _value(meaning: Meaning, coding: Coding, raw: bytes) -> tuple[Decimal | str 
         exact = number_of(coding, raw, type_ is not _UNSIGNED and type_ is not _FLAGS, type_ is _FLAGS)
         if exact is None:
             return None, quantity
-        if type_ is _POSITIVE and exact < 0:
+        if (type_ is _POSITIVE or type_ is _UNSIGNED) and exact < 0:
             raise DecodeError(f"{meaning.register}: {exact}, and it is never below zero", raw)
         return _EXACT.multiply(exact, meaning.factor), quantity
     data = Data(coding, raw)

@@ -73,7 +73,10 @@ def test_an_acknowledgement_or_a_request_carries_no_reading() -> None:
 
 def test_a_masters_own_words_are_no_answer() -> None:
     telegram = decode(Frame(encode.select(IDENTITY)))
-    assert (telegram.state, telegram.error) == (State.UNSUPPORTED, "CI 52 (a command to select a meter) is no answer with records")
+    assert (telegram.state, telegram.error) == (
+        State.UNSUPPORTED,
+        "CI 52 (a command to select a meter) is no answer with records",
+    )
 
 
 @pytest.mark.parametrize(("code", "words"), APPLICATION_ERRORS.items())

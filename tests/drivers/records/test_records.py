@@ -216,6 +216,7 @@ FAULTS = [
     ("01 22 FE", "on_time: -2, and it is never below zero"),
     ("02 BB 5E FE FF", "exceeded_duration: -2, and it is never below zero"),
     ("05 24 00 00 80 BF", "operating_time: -1"),
+    ("0A FD 74 05 F0", "battery_life_remaining: -5"),
     ("01 93 14 05", "VIFE 14 is not understood"),
     ("04 FB 69 01 00 00 00", "VIF FB 69 is reserved"),
     ("0D 13 D2 34 F2", "nibble"),

@@ -95,3 +95,15 @@ def test_any_bytes_give_records_or_a_decode_error(records: bytes, content: bytes
     for data in (content, compact()[:2] + content):
         with contextlib.suppress(DecodeError):
             formats.expand(data)
+
+
+def test_a_number_of_variable_length_keeps_its_length_in_a_compact_frame() -> None:
+    full = bytes.fromhex("0D13 E5 0100000001 0113 05")
+    heads = bytes.fromhex("0D13 0113")
+    formats = Formats()
+    formats.learn(full)
+    sent = crc(heads).to_bytes(2, "little") + crc(full).to_bytes(2, "little") + bytes.fromhex("E5 0100000001 05")
+    assert formats.expand(sent) == full
+    formats = Formats()
+    formats.learn(bytes.fromhex("0D13 FA 01 0113 05"))  # a length that is reserved
+    assert formats.known == ()
