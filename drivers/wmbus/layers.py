@@ -196,6 +196,10 @@ def _peel(identity: Identity, ell: Ell | None, body: bytes) -> Layers:
         afl, body = _afl(body)
         if afl.fragmented:
             return Layers(identity, ell, afl, payload=body)
+        if afl.length:
+            length = int.from_bytes(afl.length, "little")
+            _need(body, length, "AFL: message")
+            body = body[:length]  # what stands behind the message is not of it, and its code does not cover it
     return _message(identity, ell, afl, body)
 
 

@@ -63,11 +63,17 @@ def test_network_and_fragment_layers_are_peeled_in_their_order() -> None:
 
 
 def test_every_optional_field_of_the_fragment_layer_is_found() -> None:
-    peeled = peel("90 13 003E 25 0102 01000000 1122334455667788 3412 7A 55 00 0000 AA")
+    peeled = peel("90 13 003E 25 0102 01000000 1122334455667788 0600 7A 55 00 0000 AA")
     assert peeled.afl == layers.Afl(
-        0, False, b"\x25", bytes.fromhex("01000000"), bytes.fromhex("1122334455667788"), bytes.fromhex("3412")
+        0, False, b"\x25", bytes.fromhex("01000000"), bytes.fromhex("1122334455667788"), bytes.fromhex("0600")
     )
     assert peeled.payload == b"\xaa"
+
+
+def test_what_stands_behind_a_message_of_stated_length_is_not_read() -> None:
+    assert peel("90 04 0010 0600 7A 55 00 0000 AA 0113 05").payload == b"\xaa"
+    with pytest.raises(DecodeError, match="AFL: message: 7 bytes are needed, not 6"):
+        peel("90 04 0010 0700 7A 55 00 0000 AA")
 
 
 @pytest.mark.parametrize("flags", ["0040", "0240", "0200"])
