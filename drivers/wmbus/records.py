@@ -21,7 +21,7 @@ DIF_MANUFACTURER_MORE = 0x1F
 
 _EXACT = Context(prec=100, traps=[Inexact])
 _NOTHING, _NUMBER = Coding.NOTHING, Quantity.NUMBER
-_INDEX, _POSITIVE, _UNSIGNED, _FLAGS = DataType.INDEX, DataType.POSITIVE, DataType.UNSIGNED, DataType.FLAGS
+_SIGNED, _INDEX, _POSITIVE, _FLAGS = DataType.SIGNED, DataType.INDEX, DataType.POSITIVE, DataType.FLAGS
 _SIZES = {DataType.DATE: (2,), DataType.CLOCK: (3, 4, 6), DataType.MOMENT: (2, 3, 4, 6)}
 _NOW = (Function.INSTANTANEOUS, Function.ERROR)
 
@@ -225,12 +225,13 @@ def _value(meaning: Meaning, coding: Coding, raw: bytes) -> tuple[Decimal | str 
     if type_ in NUMBERS:
         if quantity is _NUMBER and (coding is Coding.TEXT or coding is Coding.WIDE):
             return text(Data(coding, raw)), Quantity.TEXT
-        if type_ is _INDEX and raw and raw[-1] == 0xFF and not raw.strip(b"\xff"):
-            return None, quantity
-        exact = number_of(coding, raw, type_ is not _UNSIGNED and type_ is not _FLAGS, type_ is _FLAGS)
+        exact = number_of(coding, raw, type_ is _INDEX or type_ is _SIGNED or type_ is _POSITIVE, type_ is _FLAGS)
         if exact is None:
             return None, quantity
-        if (type_ is _POSITIVE or type_ is _UNSIGNED) and exact < 0:
+        if type_ is _INDEX:
+            if raw[-1] == 0xFF and not raw.strip(b"\xff"):
+                return None, quantity
+        elif type_ is not _SIGNED and exact < 0:
             raise DecodeError(f"{meaning.register}: {exact}, and it is never below zero", raw)
         return _EXACT.multiply(exact, meaning.factor), quantity
     data = Data(coding, raw)
