@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.trouble import Trouble
 
@@ -163,15 +163,36 @@ def _status(options: argparse.Namespace) -> None:
         if trouble:
             say(f"trouble: {trouble}")
     for port in answer["ports"]:
-        counts = ", ".join(f"{count} {what}" for what, count in port["counts"].items())
-        receiver = f" ({port['receiver']})" if port["receiver"] else ""
-        say(f"port {port['name']}{receiver}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}")
+        say(_port_line(port))
+        if port["listening"] is not None and (advice := _advice(port["listening"], _load(options.config))):
+            say(f"  {advice}")
     for point in answer["points"]:
         index = f"{point['index']} {point['unit']}" if point["index"] else "no index yet"
         say(f"{point['name']}: {point['state']}; {index}")
     say(f"heard, not adopted: {answer['heard']}")
     if answer["set_aside"]:
         say("telegrams set aside: " + ", ".join(f"{count} {what}" for what, count in answer["set_aside"].items()))
+
+
+def _port_line(port: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {what}" for what, count in port["counts"].items())
+    receiver = f" ({port['receiver']})" if port["receiver"] else ""
+    listening = port["listening"] or {}
+    if listening.get("mode"):
+        receiver = f" ({', '.join([listening['mode'], *(f'{baud} baud' for baud in listening['bauds'])])})"
+    return f"port {port['name']}{receiver}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}"
+
+
+def _advice(listening: dict[str, Any], config: "Config") -> str:
+    """What to look at on a line that is not understood, in the language of the box's pages."""
+    from zoneinfo import ZoneInfo
+
+    from gateway.views import Hears, Listening
+    from webui.line import advice
+    from webui.words import Words, plain
+
+    heard = Listening(Hears(listening["hears"]), tuple(listening["bauds"]), listening["mode"])
+    return plain(advice(Words(config.web.language, ZoneInfo(config.dwelling.time_zone)), heard) or "")
 
 
 def _import(options: argparse.Namespace) -> int:

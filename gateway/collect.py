@@ -13,6 +13,7 @@ from drivers.talk import Identity
 from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Verdict
 from gateway.sealed import Sealed, Strangers
+from gateway.views import Listening
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class PortLog:
     open_: bool = False
     reason: str | None = None
     receiver: str | None = None  # what the dongle there answered
+    listening: Listening | None = None  # of a TIC line, whose speed and mode are found
     heard_at: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     last_fault: str | None = None
@@ -180,17 +182,21 @@ class Collect:
     # -- Sink ---------------------------------------------------------------------------------------------------------
     def opened(self, port: str) -> None:
         state = self.ports[port]
-        state.open_, state.since, state.reason, state.receiver = True, self._now(), None, None
+        state.open_, state.since, state.reason = True, self._now(), None
+        state.receiver = state.listening = None
 
     def identified(self, port: str, identity: Identity) -> None:
         self.ports[port].receiver = str(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        self.ports[port].listening = listening
 
     def lost(self, port: str, reason: str) -> None:
         state = self.ports[port]
         if state.open_ or state.reason is None:
             state.since = self._now()
             log.warning("port %s: %s", port, reason)
-        state.open_, state.reason = False, reason
+        state.open_, state.reason, state.listening = False, reason, None
         state.counts["lost"] += 1
 
     def fault(self, port: str, error: DecodeError) -> None:

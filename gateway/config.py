@@ -31,15 +31,16 @@ NAME_CHARACTERS_MAX = 80
 SHOWN_CHARACTERS_MAX = 40
 TOPIC_BYTES_MAX = 65_535  # MQTT 5.0, section 1.5.4
 
-# What a line is like when the file does not say: Enedis-NOI-CPT_54E (7E1; 9600 or 1200 baud), EN 13757-2 (2400 8E1),
-# and what most DIN-rail meters leave the factory with. A dongle knows its own rate, so none is stated here.
-LINES: dict[Protocol, tuple[int | None, Parity]] = {
-    "tic": (9600, "E"),
+# What a line is like when the file does not say: EN 13757-2 (2400 8E1), and what most DIN-rail meters leave the factory
+# with. A dongle knows its own rate, and a TIC line is listened to, so none is stated for them.
+LINES: dict[Protocol, tuple[int | None, Parity | None]] = {
+    "tic": (None, None),
     "wmbus": (None, "N"),
     "mbus": (2400, "E"),
     "modbus": (9600, "N"),
 }
-HISTORIQUE_BAUD = 1200
+# Enedis-NOI-CPT_54E, both 7E1.
+TIC_BAUD: dict[Mode | None, int | None] = {None: None, "standard": 9600, "historique": 1200}
 
 PORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
@@ -93,8 +94,9 @@ class Mqtt:
 class Port:
     """A line or radio: a serial `device`, a `tcp` (host, port) that carries the same bytes, or lines of text by `mqtt`.
 
-    `baud` None is the receiver's own rate. TIC over tcp with parity E: the far end reads 7E1 and has checked it; with
-    parity N it reads 8N1, and the parity bit is still in the bytes.
+    `baud` None is the receiver's own rate; on a TIC line it is found by listening, as is the mode. TIC over tcp with
+    parity E: the far end reads 7E1 and has checked it; with parity N it reads 8N1, and the parity bit is still in the
+    bytes; None: the bytes tell.
     """
 
     name: str
@@ -105,7 +107,7 @@ class Port:
     receiver: Receiver | None = None
     mode: Mode | None = None
     baud: int | None = None
-    parity: Parity = "N"
+    parity: Parity | None = "N"
     stopbits: Literal[1, 2] = 1
 
 
@@ -246,7 +248,7 @@ def _port(table: "_Table") -> Port:
         table.refuse("mqtt", "only a wmbus port listens to MQTT")
     words = TEXT_RECEIVERS if "mqtt" in table.met else get_args(Receiver)
     receiver: Receiver | None = table.word("receiver", "auto", words)
-    mode: Mode | None = table.word("mode", "standard", ("standard", "historique"))
+    mode: Mode | None = table.word("mode", None, ("standard", "historique"))
     if protocol != "wmbus":
         receiver = None
         if stated:
@@ -255,8 +257,8 @@ def _port(table: "_Table") -> Port:
         mode = None
         table.refuse("mode", "only a tic port has a mode")
     baud, parity = LINES[protocol]
-    if mode == "historique":
-        baud = HISTORIQUE_BAUD
+    if protocol == "tic":
+        baud = TIC_BAUD[mode]
     baud = table.integer("baud", baud, BAUD)
     parity = table.word("parity", parity, ("N", "E", "O"))
     stopbits: Literal[1, 2] = 2 if table.integer("stopbits", 1, (1, 2)) == 2 else 1

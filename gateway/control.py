@@ -17,6 +17,7 @@ from gateway.importers import keyfile
 from gateway.importers.csv import import_file
 from gateway.keys import KeysError
 from gateway.trouble import Trouble
+from gateway.views import Listening
 
 SOCKET = "releve.sock"
 ANSWER_S_MAX = 600.0
@@ -51,6 +52,13 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
     app.router.add_post("/import", bring_in)
     app.router.add_post("/keys", bring_keys)
     return app
+
+
+def heard_as(listening: Listening | None) -> dict[str, Any] | None:
+    """How a TIC line is heard, for a program: the API says the same."""
+    if listening is None:
+        return None
+    return {"hears": listening.hears, "mode": listening.mode, "bauds": list(listening.bauds)}
 
 
 def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -109,6 +117,7 @@ def _status(house: House, setup_code: str | None) -> dict[str, Any]:
                 "heard_at": port.heard_at,
                 "counts": port.counts,
                 "last_fault": port.last_fault,
+                "listening": heard_as(port.listening),
             }
             for port in house.ports()
         ],

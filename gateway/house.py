@@ -167,6 +167,7 @@ class House:
                 dict(log.counts),
                 log.last_fault,
                 log.receiver,
+                log.listening,
             )
             for name, log in self.collect.ports.items()
         )

@@ -1,9 +1,8 @@
 """From the configuration's ports to running ones: which framer, which decoder, which line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from drivers.model import Framer
 from gateway.collect import Driver
 from gateway.config import Meter, Mqtt
 from gateway.config import Port as PortConfig
@@ -47,29 +46,29 @@ def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
         return _modbus(port, meters, sink)
     if port.protocol == "wmbus":
         return _radio(port, sink)
-    framer, baud = _framer(port)
-    return StreamPort(port.name, _line(port, baud), framer, sink)
+    if port.protocol == "tic":
+        return _tic(port, sink)
+    from drivers import mbus
+
+    return StreamPort(port.name, _line(port, 2400), mbus.Framer, sink)
 
 
 def _line(port: PortConfig, baud: int) -> SerialLine | TcpLine:
     if port.device is not None:
-        # TIC is a 7E1 line read as 8N1: neither pyserial nor the kernel would check the parity, our framer does.
-        parity = "N" if port.protocol == "tic" else port.parity
-        return SerialLine(port.device, port.baud or baud, parity, port.stopbits)
+        return SerialLine(port.device, port.baud or baud, port.parity or "N", port.stopbits)
     assert port.tcp is not None
     return TcpLine(*port.tcp)
 
 
-def _framer(port: PortConfig) -> tuple[Callable[[], Framer], int]:
-    """What cuts this port's bytes, and the line's own rate."""
-    if port.protocol == "tic":
-        from drivers import tic
+def _tic(port: PortConfig, sink: Sink) -> Port:
+    from gateway.ports.tic import BAUDS, TicPort
 
-        raw = port.device is not None or port.parity == "N"
-        return lambda: tic.Framer(parity=raw), 9600
-    from drivers import mbus
-
-    return mbus.Framer, 2400
+    bauds = BAUDS if port.baud is None else (port.baud,)
+    if port.device is not None:
+        # A 7E1 line read as 8N1: neither pyserial nor the kernel would check the parity, our framer does.
+        return TicPort(port.name, SerialLine(port.device, bauds[0], "N", port.stopbits), sink, bauds)
+    parity = None if port.parity is None else port.parity == "N"
+    return TicPort(port.name, _line(port, bauds[0]), sink, parity=parity)
 
 
 def _radio(port: PortConfig, sink: Sink) -> Port:
@@ -108,7 +107,7 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
     ]
     line: bus.SerialLine | bus.TcpLine
     if port.device is not None:
-        line = bus.SerialLine(port.device, port.baud or 9600, port.parity, port.stopbits)
+        line = bus.SerialLine(port.device, port.baud or 9600, port.parity or "N", port.stopbits)
     else:
         assert port.tcp is not None
         line = bus.TcpLine(*port.tcp)

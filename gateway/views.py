@@ -99,11 +99,32 @@ class HeardMeter:
     last_at: int
 
 
+class Hears(StrEnum):
+    """What comes on a line whose speed is found by listening."""
+
+    NOTHING = "nothing"
+    NOISE = "noise"
+    GROUPS = "groups"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How a TIC line is heard. `mode` is the one that is spoken; `bauds` those that are tried, or the one that fits.
+
+    No `bauds`: the far end of a socket sets the speed.
+    """
+
+    hears: Hears
+    bauds: tuple[int, ...] = ()
+    mode: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PortView:
     """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings...
 
-    `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to.
+    `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to; `listening` how a TIC line
+    is heard, whose speed and mode are found.
     """
 
     name: str
@@ -115,6 +136,7 @@ class PortView:
     counts: dict[str, int]
     last_fault: str | None
     receiver: str | None = None
+    listening: Listening | None = None
 
 
 @dataclass(frozen=True, slots=True)

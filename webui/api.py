@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from aiohttp import web
 
+from gateway.control import heard_as
 from gateway.house import House
 from gateway.model import SeriesKey
 from gateway.views import PointView, Value
@@ -135,6 +136,7 @@ async def ports(request: web.Request) -> web.Response:
             "counts": port.counts,
             "last_fault": port.last_fault,
             "receiver": port.receiver,
+            "listening": heard_as(port.listening),
         }
         for port in request.app[HOUSE].ports()
     ]

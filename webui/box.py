@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from webui import line
 from webui.page import HOUSE, render
 from webui.shown import HUES
 from webui.words import mark
@@ -64,6 +65,7 @@ async def page(request: web.Request) -> web.Response:
         request,
         "box.html",
         ports=house.ports(),
+        line=line,
         count_words=COUNT_WORDS,
         set_aside=house.set_aside(),
         aside_words=ASIDE_WORDS,

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
+from gateway.views import Listening
 
 
 class Sink(Protocol):
@@ -15,6 +16,9 @@ class Sink(Protocol):
 
     def identified(self, port: str, identity: Identity) -> None:
         """The receiver on this line said who it is."""
+
+    def listening(self, port: str, listening: Listening) -> None:
+        """What comes on this line is another thing than before."""
 
     def frame(self, port: str, frame: Frame) -> None:
         """A frame was cut; it is not decoded yet."""

@@ -92,7 +92,7 @@ def test_every_word_of_a_full_file_is_heard() -> None:
         Dwelling("Chez nous", "Indian/Reunion"),
         Web("::", 80, ("meters.lan", "releve.local"), "en", mdns=False),
         (
-            Port("linky", "tic", device="/dev/ttyUSB0", mode="historique", baud=1200, parity="E"),
+            Port("linky", "tic", device="/dev/ttyUSB0", mode="historique", baud=1200, parity=None),
             Port("radio", "wmbus", device="/dev/ttyUSB1", receiver="auto"),
             Port(
                 "sky",
@@ -152,12 +152,14 @@ def test_a_box_secret_beside_the_data_is_refused(secret: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ('protocol = "tic"\ndevice = "/dev/x"', (9600, "E", 1)),
-        ('protocol = "tic"\ndevice = "/dev/x"\nparity = "N"', (9600, "N", 1)),
+        ('protocol = "tic"\ndevice = "/dev/x"', (None, None, 1)),
+        ('protocol = "tic"\ndevice = "/dev/x"\nmode = "standard"', (9600, None, 1)),
+        ('protocol = "tic"\ndevice = "/dev/x"\nbaud = 1200', (1200, None, 1)),
         ('protocol = "mbus"\ndevice = "/dev/x"', (2400, "E", 1)),
         ('protocol = "mbus"\ndevice = "/dev/x"\nbaud = 300\nstopbits = 2\nparity = "O"', (300, "O", 2)),
         ('protocol = "wmbus"\nreceiver = "hexlines"\ndevice = "/dev/x"', (None, "N", 1)),
-        ('protocol = "tic"\ntcp = "ser2net.lan:2000"', (None, "E", 1)),
+        ('protocol = "tic"\ntcp = "ser2net.lan:2000"', (None, None, 1)),
+        ('protocol = "tic"\ntcp = "ser2net.lan:2000"\nparity = "E"', (None, "E", 1)),
     ],
 )
 def test_a_line_is_what_its_protocol_usually_is_unless_the_file_says(text: str, line: tuple[object, ...]) -> None:

@@ -18,6 +18,7 @@ from drivers.modbus.rtu import crc
 from drivers.model import DecodeError, Frame, State, Telegram
 from drivers.talk import Identity
 from gateway.ports.modbus import ModbusPort, SerialLine, TcpLine, Unit
+from gateway.views import Listening
 
 TIMEOUT_S = 0.08
 SDM630 = load("eastron_sdm630")
@@ -53,6 +54,9 @@ class Sink:
 
     def identified(self, port: str, identity: Identity) -> None:
         raise AssertionError(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        raise AssertionError(listening)
 
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError("a Modbus port tells telegrams")

@@ -21,6 +21,7 @@ from gateway import config, lines
 from gateway.ports import stream as stream_port
 from gateway.ports.auto import AutoPort
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine
+from gateway.views import Listening
 from tests.house import house
 
 TELEGRAM = telegram(Address("wmbus", "12345678", "REL", 1, 7), bytes.fromhex("041383580900"), 0x2A)
@@ -56,6 +57,9 @@ class Sink:
 
     def identified(self, port: str, identity: Identity) -> None:
         self._note(str(identity))
+
+    def listening(self, port: str, listening: Listening) -> None:
+        self._note(listening)
 
     def frame(self, port: str, frame: Frame) -> None:
         self._note(frame)

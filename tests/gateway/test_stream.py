@@ -10,6 +10,7 @@ import pytest
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine, explain, probe
+from gateway.views import Listening
 
 
 class Lines:
@@ -38,6 +39,9 @@ class Sink:
 
     def identified(self, port: str, identity: Identity) -> None:
         self._note(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        self._note(listening)
 
     def frame(self, port: str, frame: Frame) -> None:
         self._note(frame.data)

@@ -21,6 +21,7 @@ from drivers.model import DecodeError, Frame, State, Telegram
 from drivers.talk import Identity
 from gateway import lines
 from gateway.config import parse
+from gateway.views import Listening
 
 MODEL = "eastron_sdm630"
 REGISTERS = encode(load(MODEL), {"power": Decimal("-1250.5"), "import_energy": Decimal(12_345_670)})
@@ -70,6 +71,9 @@ class Heard:
 
     def identified(self, port: str, identity: Identity) -> None:
         raise AssertionError(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        raise AssertionError(listening)
 
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError(frame)

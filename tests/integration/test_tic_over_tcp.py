@@ -15,6 +15,7 @@ from drivers.model import DecodeError, Frame, State, Telegram
 from drivers.talk import Identity
 from gateway import lines
 from gateway.config import parse
+from gateway.views import Hears, Listening
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LINKY = Linky(
@@ -42,12 +43,16 @@ class Heard:
         self.open = asyncio.Event()
         self.first: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self.faults: list[DecodeError] = []
+        self.listened: Listening | None = None
 
     def opened(self, port: str) -> None:
         self.open.set()
 
     def identified(self, port: str, identity: Identity) -> None:
         raise AssertionError(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        self.listened = listening
 
     def frame(self, port: str, frame: Frame) -> None:
         if not self.first.done():
@@ -84,7 +89,7 @@ async def test_a_linky_behind_ser2net_is_read_as_one_on_the_table(
     config.write_text(SER2NET.format(port=port, device=far.resolve(), options=options))
     start("ser2net", "-n", "-c", str(config), ready=lambda: listens(port))
     (told,) = parse(
-        f'[[port]]\nname = "linky"\nprotocol = "tic"\ntcp = "127.0.0.1:{port}"\nmode = "{mode}"\nparity = "{parity}"',
+        f'[[port]]\nname = "linky"\nprotocol = "tic"\ntcp = "127.0.0.1:{port}"\nparity = "{parity}"',
         "test.toml",
     ).ports
     heard = Heard()
@@ -100,6 +105,7 @@ async def test_a_linky_behind_ser2net_is_read_as_one_on_the_table(
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reading
+    assert heard.listened == Listening(Hears.GROUPS, (), mode)
     telegram = tic.decode(await heard.first)
     assert (telegram.state, str(telegram.address), telegram.faults) == (State.DECODED, "tic:041234567890", ())
     register = "EAST" if mode == "standard" else "BASE"

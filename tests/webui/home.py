@@ -37,7 +37,6 @@ TOML = """
 name = "linky"
 protocol = "tic"
 device = "/dev/ttyTEST0"
-mode = "standard"
 
 [[port]]
 name = "radio"

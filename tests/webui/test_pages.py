@@ -7,6 +7,7 @@ import pytest
 from yarl import URL
 
 from drivers.model import Address, State, Telegram
+from gateway.views import Hears, Listening
 from tests.webui.home import CLEAR, KEY, LINKY, LOCKED, Home, at, furnish, open_home, read, say, water_frame
 from webui.assets import FOLDER
 from webui.meters import HEARD_SHOWN_MAX
@@ -265,3 +266,24 @@ async def test_the_box_page_shows_what_was_refused(home: Home) -> None:
     assert "Vérifiez que son câble est bien branché" in text
     assert "the cable was pulled" in text
     assert "coupures de la ligne" in text
+
+
+@pytest.mark.parametrize(
+    ("listening", "french", "english"),
+    [
+        (Listening(Hears.GROUPS, (1200,), "historique"), "· mode historique, 1200 bauds", "· historique mode, 1200 baud"),
+        (Listening(Hears.GROUPS, (), "standard"), "(TIC) · mode standard", "(TIC) · standard mode"),
+        (Listening(Hears.NOTHING, (9600, 1200)), "Rien n’arrive sur cette ligne.", "the terminals I1 and I2"),
+        (Listening(Hears.NOISE, (9600, 1200)), "il essaie tour à tour les vitesses", "it tries the speeds of the meter"),
+        (Listening(Hears.NOISE, (1200,)), "à la vitesse de 1200 bauds que dit", "at the 1200 baud that its configuration"),
+        (Listening(Hears.NOISE), "L’autre bout doit lire le compteur", "The other end must read the meter"),
+    ],
+)  # fmt: skip
+async def test_a_line_says_in_which_mode_it_is_heard_or_what_to_look_at_when_it_is_not(
+    home: Home, listening: Listening, french: str, english: str
+) -> None:
+    home.house.collect.listening("linky", listening)
+    assert french in read(await home.text("/box?lang=fr")).text
+    assert english in read(await home.text("/box?lang=en")).text
+    (line, _) = (await home.json("/api/v1/ports"))["ports"]
+    assert line["listening"] == {"hears": listening.hears, "mode": listening.mode, "bauds": list(listening.bauds)}
