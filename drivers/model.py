@@ -193,6 +193,7 @@ class Telegram:
 
     `state` DECODED is the only one that carries readings. `faults` are the parts that were refused (one TIC group,
     one record) while the rest was good. `status` holds only what is not in order, in the meter's words.
+    `blank` names texts that the meter now leaves blank: what they said before is over.
     `encrypted` says that the content is encrypted, whether or not a key opened it. `message_counter` is the one that its
     key was derived from, which a meter never uses twice.
     """
@@ -207,6 +208,7 @@ class Telegram:
     access_number: int | None = None
     encrypted: bool = False
     message_counter: int | None = None
+    blank: tuple[str, ...] = ()
 
 
 class Framer(Protocol):

@@ -1,8 +1,9 @@
 """From the configuration's ports to running ones: which framer, which decoder, which line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from drivers.model import Frame, Telegram
 from gateway.collect import Driver
 from gateway.config import Meter, Mqtt
 from gateway.config import Port as PortConfig
@@ -24,9 +25,7 @@ def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -
     for port in ports:
         match port.protocol:
             case "tic":
-                from drivers import tic
-
-                found[port.name] = Driver(lambda frame, key, at: tic.decode(frame))
+                found[port.name] = Driver(_tic_decoder())
             case "mbus":
                 from drivers import mbus
 
@@ -51,6 +50,13 @@ def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
     from drivers import mbus
 
     return StreamPort(port.name, _line(port, 2400), mbus.Framer, sink)
+
+
+def _tic_decoder() -> Callable[[Frame, bytes | None, int], Telegram]:
+    from drivers import tic
+
+    line = tic.Line()
+    return lambda frame, key, at: line.decode(frame, at)
 
 
 def _line(port: PortConfig, baud: int) -> SerialLine | TcpLine:

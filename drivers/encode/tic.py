@@ -60,6 +60,7 @@ class Contract(Enum):
         ("HC..", "HP.."),
         "0000C001 06008002 2200C001",
     )
+    EJP = ("EJP", ("HEURES NORMALES", "POINTE MOBILE"), "EJP.", ("EJPHN", "EJPHPM"), ("HN..", "PM.."), "00008001")
     TEMPO = (
         "TEMPO",
         ("HC  BLEU", "HP  BLEU", "HC  BLANC", "HP  BLANC", "HC  ROUGE", "HP  ROUGE"),
@@ -104,8 +105,22 @@ class Stamped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Injected:
+    """What a producer's meter has to say beside what was drawn."""
+
+    index_wh: int
+    apparent_power_va: int
+    max_today_va: Stamped
+    max_yesterday_va: Stamped
+    curve_w: tuple[Stamped, Stamped]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Linky:
-    """What a single-phase consumer's meter has to say at one moment. `tariff` counts from 1, as NTARF does."""
+    """What a meter has to say at one moment. `tariff` counts from 1, as NTARF does.
+
+    Three phases share evenly, and say the same voltage. `breaking_kva` None: the meter cuts at the subscribed power.
+    """
 
     address: str
     at: datetime
@@ -122,6 +137,10 @@ class Linky:
     curve_w: tuple[Stamped, Stamped] | None = None
     prm: str = "00000000000000"
     clock_degraded: bool = False
+    three_phase: bool = False
+    injected: Injected | None = None
+    breaking_kva: int | None = None
+    peak_notice: bool = False
 
     def __post_init__(self) -> None:
         assert len(self.indexes_wh) == len(self.contract.tariffs), self.contract
@@ -129,11 +148,16 @@ class Linky:
 
     @property
     def off_peak(self) -> bool:
-        return self.contract is not Contract.BASE and self.tariff % 2 == 1
+        return self.contract in (Contract.HC, Contract.TEMPO) and self.tariff % 2 == 1
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        return ("1", "2", "3") if self.three_phase else ("1",)
 
     @property
     def current_a(self) -> int:
-        return round(self.apparent_power_va / self.voltage_v)
+        """Of each phase."""
+        return round(self.apparent_power_va / len(self.phases) / self.voltage_v)
 
     @property
     def over_subscribed(self) -> bool:
@@ -141,10 +165,13 @@ class Linky:
 
 
 def standard_frame(meter: Linky) -> bytes:
-    """All that a single-phase Linky sends in standard mode, in the order of Enedis-NOI-CPT_54E; about 0.9 s of wire."""
+    """All that a Linky sends in standard mode, in the order of Enedis-NOI-CPT_54E; 0.9 to 1.5 s of wire."""
 
     def stamp(at: datetime) -> str:
         return horodate(at, meter.clock_degraded)
+
+    def stamped(label: str, point: Stamped, share: int = 1) -> tuple[str, str, str]:
+        return label, f"{point.value // share:05}", stamp(point.at)
 
     supplier = (*meter.indexes_wh, *([0] * (10 - len(meter.indexes_wh))))
     total = sum(meter.indexes_wh)
@@ -152,6 +179,9 @@ def standard_frame(meter: Linky) -> bytes:
     ten_minutes = meter.at.replace(minute=meter.at.minute // 10 * 10, second=0)
     mean = meter.voltage_mean_v or Stamped(meter.voltage_v, ten_minutes)
     profile = meter.contract.profile.split()
+    three = meter.phases if meter.three_phase else ()
+    injected = meter.injected
+    breaking_kva = meter.subscribed_kva if meter.breaking_kva is None else meter.breaking_kva
     groups: list[tuple[str, str] | tuple[str, str, str]] = [
         ("ADSC", meter.address),
         ("VTIC", "02"),
@@ -161,18 +191,32 @@ def standard_frame(meter: Linky) -> bytes:
         ("EAST", _index(total)),
         *((f"EASF{n:02}", _index(wh)) for n, wh in enumerate(supplier, 1)),
         *((f"EASD{n:02}", _index(wh)) for n, wh in enumerate(distributor, 1)),
-        ("IRMS1", f"{meter.current_a:03}"),
-        ("URMS1", f"{meter.voltage_v:03}"),
+    ]
+    if injected is not None:
+        groups += [("EAIT", _index(injected.index_wh)), *((f"ERQ{n}", _index(0)) for n in range(1, 5))]
+    groups += [
+        *((f"IRMS{phase}", f"{meter.current_a:03}") for phase in meter.phases),
+        *((f"URMS{phase}", f"{meter.voltage_v:03}") for phase in meter.phases),
         ("PREF", f"{meter.subscribed_kva:02}"),
-        ("PCOUP", f"{meter.subscribed_kva:02}"),
+        ("PCOUP", f"{breaking_kva:02}"),
         ("SINSTS", f"{meter.apparent_power_va:05}"),
-        ("SMAXSN", f"{meter.max_today_va.value:05}", stamp(meter.max_today_va.at)),
-        ("SMAXSN-1", f"{meter.max_yesterday_va.value:05}", stamp(meter.max_yesterday_va.at)),
-        *(
-            (label, f"{point.value:05}", stamp(point.at))
-            for label, point in zip(("CCASN", "CCASN-1"), meter.curve_w or (), strict=False)
-        ),
-        ("UMOY1", f"{mean.value:03}", stamp(mean.at)),
+        *((f"SINSTS{phase}", f"{meter.apparent_power_va // 3:05}") for phase in three),
+        stamped("SMAXSN", meter.max_today_va),
+        *(stamped(f"SMAXSN{phase}", meter.max_today_va, 3) for phase in three),
+        stamped("SMAXSN-1", meter.max_yesterday_va),
+        *(stamped(f"SMAXSN{phase}-1", meter.max_yesterday_va, 3) for phase in three),
+    ]
+    if injected is not None:
+        groups += [
+            ("SINSTI", f"{injected.apparent_power_va:05}"),
+            stamped("SMAXIN", injected.max_today_va),
+            stamped("SMAXIN-1", injected.max_yesterday_va),
+        ]
+    groups += [stamped(label, point) for label, point in zip(("CCASN", "CCASN-1"), meter.curve_w or (), strict=False)]
+    if injected is not None:
+        groups += [stamped("CCAIN", injected.curve_w[0]), stamped("CCAIN-1", injected.curve_w[1])]
+    groups += [
+        *((f"UMOY{phase}", f"{mean.value:03}", stamp(mean.at)) for phase in meter.phases),
         ("STGE", f"{_stge(meter):08X}"),
         ("MSG1", f"{'PAS DE':16}{'MESSAGE':16}"),
         ("PRM", meter.prm),
@@ -186,27 +230,46 @@ def standard_frame(meter: Linky) -> bytes:
 
 
 def historique_frame(meter: Linky) -> bytes:
-    """The same meter in historique mode, as Enedis-NOI-CPT_54E says a Linky emulates it; 1.2 to 2.3 s of wire."""
-    subscribed_a = meter.subscribed_kva * 1000 // _VOLTS_A_SUBSCRIPTION
+    """The same meter in historique mode, as Enedis-NOI-CPT_54E says a Linky emulates it; 1.2 to 3.0 s of wire."""
+    subscribed_a = _subscribed_a(meter)
+    phases = meter.phases if meter.three_phase else ("",)
     groups: list[tuple[str, str]] = [
         ("ADCO", meter.address),
         ("OPTARIF", meter.contract.option),
         ("ISOUSC", f"{subscribed_a:02}"),
         *((label, _index(wh)) for label, wh in zip(meter.contract.labels, meter.indexes_wh, strict=True)),
-        ("PTEC", meter.contract.periods[meter.tariff - 1]),
     ]
+    if meter.peak_notice:
+        groups.append(("PEJP", "30"))
+    groups.append(("PTEC", meter.contract.periods[meter.tariff - 1]))
     if meter.contract is Contract.TEMPO:
         groups.append(("DEMAIN", meter.tomorrow.value[1]))
-    groups.append(("IINST", f"{meter.current_a:03}"))
-    if meter.current_a > subscribed_a:
+    groups += [(f"IINST{phase}", f"{meter.current_a:03}") for phase in phases]
+    if meter.current_a > subscribed_a and not meter.three_phase:
         groups.append(("ADPS", f"{meter.current_a:03}"))
+    groups += [(f"IMAX{phase}", "060" if phase else "090") for phase in phases]
+    if meter.three_phase:
+        groups.append(("PMAX", f"{meter.max_yesterday_va.value:05}"))
     groups += [
-        ("IMAX", "090"),
         ("PAPP", f"{(meter.apparent_power_va + 5) // 10 * 10:05}"),
         ("HHPHC", "A"),
         ("MOTDETAT", "000000"),
     ]
+    if meter.three_phase:
+        groups.append(("PPOT", "00"))
     return frame(groups, Mode.HISTORIQUE)
+
+
+def short_frame(meter: Linky) -> bytes:
+    """What a three-phase meter in historique mode sends twenty times between two whole frames while a phase is over."""
+    current = f"{meter.current_a:03}"
+    over = [(f"ADIR{phase}", current) for phase in meter.phases if meter.current_a > _subscribed_a(meter)]
+    currents = [(f"IINST{phase}", current) for phase in meter.phases]
+    return frame([*over, ("ADCO", meter.address), *currents], Mode.HISTORIQUE)
+
+
+def _subscribed_a(meter: Linky) -> int:
+    return meter.subscribed_kva * 1000 // _VOLTS_A_SUBSCRIPTION // len(meter.phases)
 
 
 def _index(wh: int) -> str:
@@ -215,7 +278,7 @@ def _index(wh: int) -> str:
 
 def _stge(meter: Linky) -> int:
     """The status register (Enedis-NOI-CPT_54E): standard mode, Euridis on and secured, then what this moment adds."""
-    stge = 1 << 17 | 0b11 << 19 | 0b01 << 21
+    stge = 1 << 17 | 0b11 << 19 | 0b01 << 21 | (meter.injected is not None) << 8 | meter.peak_notice << 28
     stge |= (not meter.off_peak) | meter.over_subscribed << 7 | (meter.tariff - 1) << 10 | meter.clock_degraded << 16
     if meter.contract is Contract.TEMPO:
         stge |= ((meter.tariff + 1) // 2) << 24 | meter.tomorrow.value[0] << 26

@@ -9,6 +9,7 @@ from drivers.encode.tic import BYTES_A_SECOND, Contract, Linky, historique_frame
 from drivers.model import Frame
 from drivers.tic import Framer, decode
 from drivers.tic.labels import Mode
+from tests.flips import PRODUCER, THREE_PHASE, THREE_PHASE_PRODUCER
 
 
 def test_frames_are_as_long_as_the_wire_of_a_real_meter(linky: Linky) -> None:
@@ -17,6 +18,13 @@ def test_frames_are_as_long_as_the_wire_of_a_real_meter(linky: Linky) -> None:
     off_peak = replace(linky, contract=Contract.HC, indexes_wh=(1, 2), tariff=2)
     assert [len(historique_frame(meter)) for meter in (base, off_peak, linky)] == [152, 170, 275]
     assert len(standard_frame(linky)) / BYTES_A_SECOND[Mode.STANDARD] < 1
+
+
+def test_frames_of_three_phases_and_of_producers_are_as_long_as_the_table_makes_them() -> None:
+    assert [len(standard_frame(meter)) for meter in (PRODUCER, THREE_PHASE_PRODUCER)] == [1093, 1442]
+    base = replace(THREE_PHASE, contract=Contract.BASE, indexes_wh=(1,), tariff=1)
+    assert len(standard_frame(base)) == 1214
+    assert [len(historique_frame(meter)) for meter in (base, THREE_PHASE)] == [233, 356]
 
 
 def test_every_contract_is_read_back_without_a_fault_in_both_modes(linky: Linky) -> None:
