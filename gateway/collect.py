@@ -87,7 +87,10 @@ class Heard:
 
 @dataclass(slots=True)
 class MeterLog:
-    """What an adopted meter last said, in memory only. `levels` are its main ones: what may be shown as "now"."""
+    """What an adopted meter last said, in memory only. `levels` are its main ones: what may be shown as "now".
+
+    `texts` and `numbers` are all its present words and levels by register, `said_at` when each was said.
+    """
 
     port: str
     state: State
@@ -100,6 +103,8 @@ class MeterLog:
     error: str | None = None
     status: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, Decimal] = field(default_factory=dict)
+    said_at: dict[str, int] = field(default_factory=dict)
     registers: set[str] = field(default_factory=set)
     levels: dict[SeriesKey, Point] = field(default_factory=dict)
     in_clear: bool = False  # what it said last came in clear, though there is a key
@@ -386,6 +391,8 @@ class Collect:
                 self._formats_awaited.add(meter.address)
         if telegram.readings and entry.in_clear:
             self.ports[port].counts["in clear"] += 1  # some meters send both; somebody else could, too
+        for register in telegram.blank:
+            entry.texts.pop(register, None)
         shown: list[Point] = []
         kept: list[Point] = []
         for reading in telegram.readings:
@@ -398,10 +405,14 @@ class Collect:
                 entry.registers.add(reading.register)
             if reading.quantity.kind is Kind.TEXT:
                 entry.texts[reading.register] = str(reading.value)
+                entry.said_at[reading.register] = now
                 continue
             point = to_point(meter.point, reading, now)
             if point is None:
                 continue
+            if reading.quantity.kind is Kind.LEVEL and not past:
+                entry.numbers[reading.register] = point.decimal
+                entry.said_at[reading.register] = now
             if reading.quantity.kind is Kind.INDEX:
                 if past and self._is_behind(point):
                     self.ports[port].counts["behind"] += 1  # a later index is known: nothing is lost with this one

@@ -1,10 +1,13 @@
 """What the pages, the API and the command line may ask of a running gateway, or have it do."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Medium, Quantity, State, Telegram
@@ -22,6 +25,9 @@ from gateway.remembered import Remembered
 from gateway.store import SeriesInfo, Store
 from gateway.views import Adoption, Curve, HeardMeter, Live, PointState, PointView, PortView, Value
 from gateway.waiting import Waiting
+
+if TYPE_CHECKING:
+    from drivers.tic.meaning import Meaning
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,13 @@ HELD_S_MAX = 7 * 86400
 RADIO = "radio"  # the setting
 # An index that a meter has not said for so long beside others is that of an ended contract, or of another TIC mode.
 SAID_S_MAX = 86400
+
+# A customer port says all it has to say every few seconds: a word that it said no longer is over.
+TIC = "tic:"
+TIC_SAID_S_MAX = 30
+TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
+# The load curve's periods take an hour at most: a mean older than two is not the last one.
+MEAN_S_MAX = 7200
 
 # What "the index" of a point counts, first found first taken.
 MAIN_QUANTITIES = (Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.VOLUME, Quantity.HEAT_COST)
@@ -204,6 +217,10 @@ class House:
         if not keys or len(bounds) < 2:
             return [None] * (len(bounds) - 1)
         return await self.store.run(self._consumption, keys, tuple(bounds))
+
+    async def injected(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
+        """As `consumption`, of what a producer gave to the network, in Wh."""
+        return await self.store.run(self._consumption, (SeriesKey(point_id, TIC_INJECTED),), tuple(bounds))
 
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
@@ -401,6 +418,25 @@ class House:
                 mains.setdefault(info.key.point, []).append(info)
         return mains
 
+    def _texts(self, address: str, log: MeterLog) -> dict[str, str]:
+        if not address.startswith(TIC):
+            return dict(log.texts)
+        return {name: text for name, text in log.texts.items() if log.said_at[name] >= log.heard_at - TIC_SAID_S_MAX}
+
+    def _meaning(self, address: str, log: MeterLog) -> Meaning | None:
+        if not address.startswith(TIC):
+            return None
+        from drivers.tic.meaning import meaning  # late: a house without a Linky does not load it
+
+        oldest = log.heard_at - TIC_SAID_S_MAX
+        numbers = {name: number for name, number in log.numbers.items() if log.said_at[name] >= oldest}
+        return meaning(self._texts(address, log), numbers)
+
+    def _mean(self, point_id: str) -> Value | None:
+        """The mean power of the last period of a Linky's load curve."""
+        mean = _value_or_none(self.store.latest(SeriesKey(point_id, TIC_MEAN)))
+        return mean if mean is not None and mean.at > self.now() - MEAN_S_MAX else None
+
     def _view(self, point: MeteringPoint, mains: Sequence[SeriesInfo]) -> PointView:
         meter = self.catalog.meter_of(point.id)
         log = self.collect.meters.get(meter.address) if meter else None
@@ -421,7 +457,10 @@ class House:
             quantity=index.quantity if index else None,
             index=index,
             level=self._level(log) if log and state is PointState.SPEAKING else None,
-            texts=dict(log.texts) if log else {},
+            texts=self._texts(meter.address, log) if log and meter else {},
+            meaning=self._meaning(meter.address, log) if log and meter else None,
+            mean=self._mean(point.id),
+            injected=_value_or_none(self.store.latest(SeriesKey(point.id, TIC_INJECTED))),
             status=log.status if log else (),
             reading=log.state if log else None,
             error=log.error if log else None,
@@ -480,6 +519,10 @@ def _total_of(point: MeteringPoint | None, mains: Sequence[SeriesInfo]) -> tuple
             totals = tuple(key for key in said if key.tariff == 0)
             return totals[:1] or tuple(said)
     return ()
+
+
+def _value_or_none(point: Point | None) -> Value | None:
+    return None if point is None else _value(point)
 
 
 def _value(point: Point) -> Value:

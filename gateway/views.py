@@ -1,12 +1,18 @@
 """What a house answers with: metering points, meters heard, ports, values, as a page or a program shows them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from drivers.model import Medium, Quantity, State
 from gateway.model import MeteringPoint, SeriesKey
+
+if TYPE_CHECKING:
+    from drivers.tic.meaning import Meaning
 
 
 class PointState(StrEnum):
@@ -60,7 +66,9 @@ class PointView:
     """One metering point as a page shows it.
 
     `index` is the total of its main index series (None if it has none yet); `level` its present power or flow, None
-    when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text.
+    when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text;
+    `meaning` is what a Linky's mean, as far as it was said in its last seconds. `mean` is the mean power of a period that
+    is over, dated by the meter at its end: a Linky's only true watts; `injected` all that a producer gave to the network.
     `reading` is what became of its last telegram, `error` why it was not read; `in_clear` that it came in clear though
     the meter has a key.
     """
@@ -83,6 +91,9 @@ class PointView:
     in_clear: bool = False
     waits: Waits | None = None
     held: tuple[Held, ...] = ()
+    meaning: Meaning | None = None
+    mean: Value | None = None
+    injected: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)

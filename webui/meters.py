@@ -1,5 +1,6 @@
 """`/meters`: the home's own meters, what was heard and is not ours yet, adopting one, its key and its name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ from markupsafe import Markup
 from drivers.model import State
 from gateway.house import House
 from gateway.views import HeardMeter, PointState, PointView
-from webui import shown
+from webui import linky, shown, status
 from webui.page import HOUSE, joined, read_form, render, see, words_of
 from webui.shown import Drum
 from webui.tries import Adopted, Fault, NotTaken, clean_name, take, try_key
@@ -32,6 +33,8 @@ class MeterRow:
     hue: str
     drum: Drum | None
     level: str
+    said: Sequence[Markup]
+    register: Sequence[Markup]
 
 
 # The protocols whose meters have keys.
@@ -52,7 +55,7 @@ def whole(request: web.Request, *, fault: Markup | None = None, at: str | None =
         "meters.html",
         status=422 if fault else 200,
         sentences=sentences(words, views, house.now()),
-        rows=[_row(words, view) for view in views],
+        rows=[_row(words, view, house.now()) for view in views],
         heard=heard[:HEARD_SHOWN_MAX],
         heard_more=max(0, len(heard) - HEARD_SHOWN_MAX),
         fault=fault,
@@ -62,10 +65,12 @@ def whole(request: web.Request, *, fault: Markup | None = None, at: str | None =
     )
 
 
-def _row(words: Words, view: PointView) -> MeterRow:
+def _row(words: Words, view: PointView, now: int) -> MeterRow:
     index = shown.drum(words, view.index.quantity, view.index.value) if view.index else None
     level = str(shown.amount(words, view.level.quantity, view.point.medium, view.level.value)) if view.level else ""
-    return MeterRow(view, shown.HUES[view.point.medium], index, level)
+    said = [*linky.now_said(words, view, now), *linky.about(words, view, now)]
+    register = status.register_said(words, view.meaning.register) if view.meaning else []
+    return MeterRow(view, shown.HUES[view.point.medium], index, level, said, register)
 
 
 def sentences(words: Words, views: tuple[PointView, ...], now: int) -> list[Markup]:
@@ -147,7 +152,7 @@ async def added(request: web.Request) -> web.Response:
     if view is None:
         raise web.HTTPNotFound
     state = request.query.get("state", "")
-    row = _row(words, view)
+    row = _row(words, view, house.now())
     return render(
         request,
         "added.html",

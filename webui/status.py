@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from markupsafe import Markup
+
 from drivers import meters
 from webui.words import THIN, Words, mark
 
@@ -24,6 +26,54 @@ _TIC = {
     "phase 3 missing": mark("phase 3 is missing"),
     "clock degraded": mark("its clock may be wrong"),
 }
+
+
+# The other words of the status register; those that are not in order are above.
+_REGISTER = {
+    "dry contact closed": mark("dry contact (water heater): closed"),
+    "dry contact open": mark("dry contact (water heater): open"),
+    "breaker closed": mark("breaker: closed, the home has current"),
+    "terminal cover closed": mark("cover of the terminals: closed"),
+    "no overvoltage": mark("voltage: not too high"),
+    "within subscribed power": mark("power: within the contract"),
+    "consumer": mark("set for a home that draws current"),
+    "producer": mark("set for a home that also gives current"),
+    "energy drawn": mark("current: drawn from the network"),
+    "energy injected": mark("current: given to the network"),
+    "supplier index": mark("supplier's index that counts: %(number)s"),
+    "distributor index": mark("network operator's index that counts: %(number)s"),
+    "clock right": mark("clock: right"),
+    "historique mode": mark("customer port: historique mode"),
+    "standard mode": mark("customer port: standard mode"),
+    "Euridis off": mark("Euridis line: off"),
+    "Euridis on": mark("Euridis line: on, not secured"),
+    "Euridis on, secured": mark("Euridis line: on, secured"),
+    "CPL new, unlocked": mark("link to the network operator (CPL): new, not locked"),
+    "CPL new, locked": mark("link to the network operator (CPL): new, locked"),
+    "CPL registered": mark("link to the network operator (CPL): registered"),
+    "CPL not synchronised": mark("link to the network operator (CPL): not synchronised"),
+    "CPL synchronised": mark("link to the network operator (CPL): synchronised"),
+    "Tempo today blue": mark("Tempo today: blue"),
+    "Tempo today white": mark("Tempo today: white"),
+    "Tempo today red": mark("Tempo today: red"),
+    "Tempo tomorrow blue": mark("Tempo tomorrow: blue"),
+    "Tempo tomorrow white": mark("Tempo tomorrow: white"),
+    "Tempo tomorrow red": mark("Tempo tomorrow: red"),
+    "mobile peak announced": mark("mobile peak announced: number %(number)s"),
+    "mobile peak running": mark("mobile peak running: number %(number)s"),
+}
+
+
+def register_said(words: Words, codes: Iterable[str]) -> list[Markup]:
+    """All that a Linky's status register says, one phrase a code."""
+    return [_register_phrase(words, code) for code in codes]
+
+
+def _register_phrase(words: Words, code: str) -> Markup:
+    name, _, number = code.rpartition(" ")
+    if number.isdigit() and name in _REGISTER:
+        return words.say(_REGISTER[name], number=number)
+    return words.say((_TIC | _REGISTER)[code])
 
 
 def said(words: Words, codes: Iterable[str]) -> str:

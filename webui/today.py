@@ -12,7 +12,7 @@ from markupsafe import Markup
 from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointState, PointView
-from webui import charts, days, shown
+from webui import charts, days, linky, shown
 from webui.page import HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
 from webui.words import Amount, Words, plain
@@ -43,6 +43,7 @@ class Today:
     day_before: Decimal | None
     month: Taken
     month_before: Decimal | None
+    injected: Decimal | None
 
     @property
     def medium(self) -> Medium:
@@ -67,6 +68,7 @@ class Card:
     rows: Sequence[tuple[str, Row]]
     drawing: Markup
     caption: Sequence[Markup]
+    said: Sequence[Markup]
 
 
 async def page(request: web.Request) -> web.Response:
@@ -114,7 +116,9 @@ async def look(house: House, view: PointView, now: int) -> Today | None:
         last_year = days.year_before(today)
         span = (days.midnight(zone, last_year.replace(day=1)), days.same_time(zone, last_year, month.end))
         month_before = (await amounts(house, view.point.id, [span]))[0]
-    return Today(view, view.quantity, day, usual, shadow, yesterday, day_before, month, month_before)
+    midnights = (days.midnight(zone, today), days.midnight(zone, today + timedelta(days=1)))
+    injected = (await house.injected(view.point.id, midnights))[0] if view.injected else None
+    return Today(view, view.quantity, day, usual, shadow, yesterday, day_before, month, month_before, injected)
 
 
 async def usual_hours(house: House, point: str, past: Sequence[date], slots: int) -> tuple[Decimal | None, ...]:
@@ -261,12 +265,15 @@ def card(words: Words, view: PointView, today: Today | None, now: int) -> Card:
         rows.append(("", Row(words.say("Now"), amount, series=str(view.level.series))))
     elif view.state is not PointState.SPEAKING:
         rows.append(("", Row(words.say("Now"), None)))
+    said = linky.now_said(words, view, now)
     if today is None:
-        return Card(view, hue, rows, Markup(""), [])
+        return Card(view, hue, rows, Markup(""), [], said)
     day, month = today.day, today.month
     rows.append(
         ("big", Row(_day_label(words, today, now), _amount(words, today, day.total) if day.total is not None else None))
     )
+    if today.injected is not None:
+        rows.append(("", Row(words.say("Given to the network today"), _amount(words, today, today.injected))))
     if today.day_before is not None:
         rows.append(("", Row(_yesterday(words, view, now), _amount(words, today, today.day_before))))
     extra, extra_words = "", ""
@@ -279,7 +286,7 @@ def card(words: Words, view: PointView, today: Today | None, now: int) -> Card:
         label = words.say("Since %(day)s", day=words.day(words.local(month.start).date(), weekday=False))
     amount_month = _amount(words, today, month.total) if month.total is not None else None
     rows.append(("", Row(label, amount_month, extra, extra_words)))
-    return Card(view, hue, rows, drawing(words, today), captions(words, today))
+    return Card(view, hue, rows, drawing(words, today), captions(words, today), said)
 
 
 def _yesterday(words: Words, view: PointView, now: int) -> Markup:

@@ -144,6 +144,13 @@ class Words:
     def hour(self, hour: int) -> str:
         return f"{hour}{NO_BREAK}h" if self.language == "fr" else f"{hour:02}:00"
 
+    def time(self, minute: int, *, short: bool = False) -> str:
+        """A time of day in minutes from midnight; `short`: whole hours without their minutes, where French has it so."""
+        hour, minute = divmod(minute, 60)
+        if self.language == "fr":
+            return f"{hour}{NO_BREAK}h" if short and not minute else f"{hour}{NO_BREAK}h{NO_BREAK}{minute:02}"
+        return f"{hour % 24:02}:{minute:02}"
+
     def month(self, day: date, *, year: bool = True) -> str:
         return str(format_date(day, "MMMM y" if year else "LLLL", locale=self._locale))
 

@@ -6,9 +6,9 @@ import pytest
 
 from drivers.tic import labels
 from drivers.tic.groups import Group
-from drivers.tic.status import status
+from drivers.tic.status import register_words, status
 from drivers.wmbus.devices import status_words
-from webui.status import said
+from webui.status import register_said, said
 from webui.words import Words
 
 FRENCH, ENGLISH = (Words(language, ZoneInfo("Europe/Paris")) for language in ("fr", "en"))
@@ -32,6 +32,16 @@ def tic_codes() -> set[str]:
 def test_every_code_of_a_linky_has_words_of_its_own_in_each_language(code: str) -> None:
     french, english = said(FRENCH, [code]), said(ENGLISH, [code])
     assert len({code, french, english}) == 3
+
+
+def test_every_bit_of_a_linky_s_register_has_words_of_its_own_in_each_language() -> None:
+    registers = [0, 0xFFFFFFFF, *(1 << bit for bit in range(32)), *(breaker << 1 for breaker in range(8))]
+    registers += [pair << bit for bit in (14, 19, 21, 24, 26, 28, 30) for pair in (1, 2, 3)]
+    codes = sorted({code for register in registers for code in register_words(register)})
+    assert len(codes) > 45
+    for code, french, english in zip(codes, register_said(FRENCH, codes), register_said(ENGLISH, codes), strict=True):
+        assert len({code, french, english}) == 3
+        assert "%(" not in french + english
 
 
 def test_every_status_byte_of_an_m_bus_header_has_words_and_none_is_an_error() -> None:
