@@ -94,6 +94,10 @@ class Catalog:
         meters = [meter for meter in self._meters.values() if meter.point == point]
         return max(reversed(meters), key=lambda meter: meter.since, default=None)
 
+    def standing(self, point: str) -> tuple[Meter, ...]:
+        """The meters that stood at the point one after the other, the present one last."""
+        return tuple(sorted((m for m in self._meters.values() if m.point == point), key=lambda meter: meter.since))
+
     def adopt(self, address: str, name: str, medium: Medium, at: int, point: str | None = None) -> Meter:
         """The meter is ours, since `at`: at a new metering point, or at `point` when it replaces the meter there.
 
@@ -101,6 +105,32 @@ class Catalog:
         """
         with self._writing:
             return self._adopt(address, _name(name) or address, medium, at, point)
+
+    def exchange(self, address: str, at: int, point: str) -> Meter:
+        """Since `at` this meter stands at `point` in the place of the one before, with series of its own."""
+        assert address not in self._meters
+        with self._written():
+            stand = self._new_id(point, self._points[point].medium)
+            self._db.table("meters").insert({"address": address, "point": point, "since": at, "stand": stand})
+        return self._meters[address]
+
+    def take_apart(self, address: str, name: str) -> Meter:
+        """It was no exchange: the meter stands at a point of its own, to which its series have belonged since."""
+        meter = self._meters[address]
+        if meter.stand is None:
+            raise CatalogError(f"{address} did not take the place of another meter")
+        with self._written():
+            medium = self._points[meter.point].medium
+            self._db.table("points").insert(
+                {
+                    "id": meter.stand,
+                    "dwelling": self.dwelling.id,
+                    "name": _name(name) or address,
+                    "medium": medium.value,
+                }
+            )
+            self._update("meters", "address", address, {"point": meter.stand, "stand": None})
+        return self._meters[address]
 
     def rename(self, point: str, name: str) -> None:
         """Give a metering point another name; its id, which its series carry, stays."""
@@ -194,6 +224,7 @@ class Catalog:
     def _new_id(self, name: str, medium: Medium) -> str:
         first = _slug(name) or _slug(medium)
         taken = {_text(document, "id") for document in self._db.table("points")}
+        taken |= {stand for document in self._db.table("meters") if (stand := _stand(document)) is not None}
         number, candidate = 1, first
         while candidate in taken:
             number += 1
@@ -216,7 +247,7 @@ class Catalog:
             }
             meters = {
                 _text(document, "address"): Meter(
-                    _text(document, "address"), _text(document, "point"), _integer(document, "since")
+                    _text(document, "address"), _text(document, "point"), _integer(document, "since"), _stand(document)
                 )
                 for document in self._db.table("meters")
                 if _text(document, "point") in points
@@ -305,6 +336,10 @@ def _text(document: Document, name: str) -> str:
 
 def _integer(document: Document, name: str) -> int:
     return _of(document, name, int)
+
+
+def _stand(document: Document) -> str | None:
+    return None if document.get("stand") is None else _text(document, "stand")
 
 
 def _of(document: Document, name: str, type_: type[T]) -> T:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, Reading, State, Telegram
 from drivers.talk import Identity
 from gateway.model import Meter, Point, SeriesKey
-from gateway.plausible import IndexWatch, Verdict
+from gateway.plausible import IndexWatch, Pace, Verdict
 from gateway.sealed import Sealed, Strangers
 from gateway.views import Listening
 
@@ -64,11 +64,13 @@ class Driver:
 
     `header` is all that is looked at of a radio telegram that nobody adopted. A wired line has none: what speaks
     there is the house's own, it is decoded at once and its first meter is taken by itself. `decode` takes a frame, its
-    meter's key and when it was heard, UTC seconds.
+    meter's key and when it was heard, UTC seconds. `pace` says how fast an index of this meter can grow, by its register
+    and by the levels the meter stated.
     """
 
     decode: Callable[[Frame, bytes | None, int], Telegram]
     header: Callable[[Frame], Header] | None = None
+    pace: Callable[[str, Mapping[str, Decimal]], Pace | None] = lambda register, numbers: None
 
 
 @dataclass(slots=True)
@@ -123,6 +125,8 @@ class PortLog:
     heard_at: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     last_fault: str | None = None
+    named: str | None = None  # the address of the last frame of a wire, and of how many frames in a row
+    in_a_row: int = 0
     bugs: deque[bytes] = field(default_factory=lambda: deque(maxlen=BUG_BYTES_KEPT))
 
 
@@ -262,6 +266,8 @@ class Collect:
             header = driver.header(frame)
         state.heard_at = self._now()
         address = str(header.address)
+        state.in_a_row = state.in_a_row + 1 if state.named == address else 1
+        state.named = address
         meter = self._meters.meter(address)
         if meter is None:
             heard = self._note_heard(port, frame, header)
@@ -407,17 +413,19 @@ class Collect:
                 entry.texts[reading.register] = str(reading.value)
                 entry.said_at[reading.register] = now
                 continue
-            point = to_point(meter.point, reading, now)
+            point = to_point(meter.series_point, reading, now)
             if point is None:
                 continue
-            if reading.quantity.kind is Kind.LEVEL and not past:
-                entry.numbers[reading.register] = point.decimal
+            if not past:
                 entry.said_at[reading.register] = now
+                if reading.quantity.kind is Kind.LEVEL:
+                    entry.numbers[reading.register] = point.decimal
             if reading.quantity.kind is Kind.INDEX:
                 if past and self._is_behind(point):
                     self.ports[port].counts["behind"] += 1  # a later index is known: nothing is lost with this one
                     continue
-                if (believed := self._held_against(point)) is not None:
+                pace = self._pace(port, reading.register, entry)
+                if (believed := self._held_against(point, pace)) is not None:
                     self.ports[port].counts["held"] += 1
                     self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
                     self._set_aside(point, believed)
@@ -437,11 +445,15 @@ class Collect:
         watch = self._watch(point)
         return watch.at is not None and point.at <= watch.at
 
-    def _held_against(self, point: Point) -> Decimal | None:
+    def _pace(self, port: str, register: str, entry: MeterLog) -> Pace | None:
+        driver = self._drivers.get(port)  # a port that asks its meters has none
+        return None if driver is None else driver.pace(register, entry.numbers)
+
+    def _held_against(self, point: Point, pace: Pace | None) -> Decimal | None:
         """None for an index that is believed; else the last one that was, which it does not follow."""
         watch = self._watch(point)
         believed = Decimal(watch.value).scaleb(watch.exponent)
-        return None if watch.judge(point.at, point.value, point.exponent) is Verdict.KEEP else believed
+        return None if watch.judge(point.at, point.value, point.exponent, pace) is Verdict.KEEP else believed
 
     def _watch(self, point: Point) -> IndexWatch:
         watch = self._watches.get(point.series)

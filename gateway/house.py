@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,7 +16,7 @@ from drivers.model import Kind, Medium, Quantity, State, Telegram
 from gateway import lines
 from gateway.aside import Aside
 from gateway.catalog import Catalog
-from gateway.collect import Collect, Heard, MeterLog
+from gateway.collect import ADOPT_AFTER, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
 from gateway.held import HeldValues
@@ -23,7 +25,7 @@ from gateway.importers.keyfile import KeyFile
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
 from gateway.remembered import Remembered
 from gateway.store import SeriesInfo, Store
-from gateway.views import Adoption, Curve, HeardMeter, Live, PointState, PointView, PortView, Value
+from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Value
 from gateway.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -58,6 +60,12 @@ TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
 
+# On a customer port an address nobody knows is a meter that took the place of the one before, once that one has not been
+# heard for so long and three frames in a row agree: an electrician takes longer. Both heard are two meters.
+EXCHANGE_S_MIN = 60
+# So long the page shows it, with the way to take it back.
+EXCHANGE_SHOWN_S = 60 * 86_400
+
 # What "the index" of a point counts, first found first taken.
 MAIN_QUANTITIES = (Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.VOLUME, Quantity.HEAT_COST)
 VOLUME_FIRST = (Quantity.VOLUME, Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.HEAT_COST)
@@ -85,6 +93,17 @@ FIRST_NAMES = {
     },
 }
 LEVEL_QUANTITIES = (Quantity.POWER, Quantity.APPARENT_POWER, Quantity.POWER_JOULE, Quantity.FLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class _Era:
+    """The index series whose sum was a point's total from `start` (UTC seconds) until the next era.
+
+    Another one begins when the meter is exchanged, or says other registers: another contract, another TIC mode.
+    """
+
+    keys: tuple[SeriesKey, ...]
+    start: int
 
 
 class House:
@@ -158,15 +177,19 @@ class House:
     def points(self) -> tuple[PointView, ...]:
         """Every metering point of the dwelling, in the order of adoption."""
         mains = self._mains()
-        return tuple(self._view(point, mains.get(point.id, ())) for point in self.catalog.points())
+        return tuple(self._view(point, mains) for point in self.catalog.points())
 
     def point(self, point_id: str) -> PointView | None:
         point = self._metering_point(point_id)
-        return None if point is None else self._view(point, self._mains().get(point_id, ()))
+        return None if point is None else self._view(point, self._mains())
 
     def heard(self) -> tuple[HeardMeter, ...]:
-        """Meters nobody adopted, the latest heard first."""
-        return tuple(_heard_view(heard) for heard in reversed(self.collect.heard.values()))
+        """Meters nobody adopted, the latest heard first. An address of a customer port that came once was damaged."""
+        return tuple(
+            _heard_view(heard)
+            for heard in reversed(self.collect.heard.values())
+            if heard.count >= ADOPT_AFTER or not heard.address.startswith(TIC)
+        )
 
     def ports(self) -> tuple[PortView, ...]:
         return tuple(
@@ -197,30 +220,50 @@ class House:
         return {name: count for name, count in counts.items() if count}
 
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        """All series of a point, whatever they measure."""
-        return tuple(info.key for info in self.store.series() if info.key.point == point_id)
+        """All series of a point, whatever they measure; those of meters that stood there before, too."""
+        stands = self._stands(point_id)
+        return tuple(info.key for info in self.store.series() if info.key.point in stands)
+
+    def knows(self, key: SeriesKey) -> bool:
+        return any(info.key == key for info in self.store.series())
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        """The series whose sum is the point's total: the one of tariff 0, else all tariffs."""
-        return _total_of(self._metering_point(point_id), self._mains().get(point_id, ()))
+        """The series whose sum is the point's total now: the one of tariff 0, else all tariffs."""
+        eras = self._eras(point_id, self._mains())
+        return eras[-1].keys if eras else ()
 
     def history_start(self, point_id: str) -> int | None:
-        """When the point's index series begin, UTC seconds."""
-        keys = set(self.index_series(point_id))
-        starts = [info.first_at for info in self.store.series() if info.key in keys]
-        return max(starts, default=None)
+        """When the point's history begins, UTC seconds."""
+        return next((era.start for era in self._eras(point_id, self._mains())), None)
 
     # -- how much -----------------------------------------------------------------------------------------------------
     async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """What was taken between each two bounds (UTC seconds), in the point's unit; None where it is not known."""
-        keys = self.index_series(point_id)
-        if not keys or len(bounds) < 2:
+        eras = self._eras(point_id, self._mains())
+        if not eras or len(bounds) < 2:
             return [None] * (len(bounds) - 1)
-        return await self.store.run(self._consumption, keys, tuple(bounds))
+        return await self.store.run(self._over_eras, eras, tuple(bounds))
 
     async def injected(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """As `consumption`, of what a producer gave to the network, in Wh."""
-        return await self.store.run(self._consumption, (SeriesKey(point_id, TIC_INJECTED),), tuple(bounds))
+        infos = {info.key.point: info for info in self.store.series() if info.key.register == TIC_INJECTED}
+        found = [infos[stand] for stand in self._stands(point_id) if stand in infos]
+        if not found or len(bounds) < 2:
+            return [None] * (len(bounds) - 1)
+        return await self.store.run(self._over_eras, [_Era((i.key,), i.first_at) for i in found], tuple(bounds))
+
+    def _over_eras(self, eras: Sequence[_Era], bounds: Sequence[int]) -> list[Decimal | None]:
+        """Each era counts up to the next one's beginning; a bucket in which one begins has its parts added up."""
+        if len(eras) == 1:
+            return self._consumption(eras[0].keys, bounds)
+        starts = [bounds[0], *(era.start for era in eras[1:]), bounds[-1]]
+        parts: dict[int, Decimal | None] = {}
+        for era, low, high in zip(eras, starts, starts[1:], strict=False):
+            inside = {bound for bound in (*bounds, *starts) if max(low, bounds[0]) <= bound <= min(high, bounds[-1])}
+            cuts = sorted(inside)
+            if len(cuts) > 1:
+                parts |= zip(cuts, self._consumption(era.keys, cuts), strict=False)
+        return [_sum(part for at, part in parts.items() if low <= at < high) for low, high in pairwise(bounds)]
 
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
@@ -353,7 +396,12 @@ class House:
 
     # -- the catalogue as `collect` asks it ---------------------------------------------------------------------------
     def meter(self, address: str) -> Meter | None:
-        return self.catalog.meter(address)
+        """The meter of this address, if it is ours and no other one has taken its place."""
+        meter = self.catalog.meter(address)
+        if meter is None:
+            return None
+        present = self.catalog.meter_of(meter.point)
+        return None if present is not None and present.stand is not None and present != meter else meter
 
     def key(self, address: str) -> bytes | None:
         """The one that was typed on a page, else the file's: who types one has seen that the file's does not fit."""
@@ -367,20 +415,65 @@ class House:
             self._keys[meter.address] = meter.key
 
     def _adopt_wired(self, telegram: Telegram, port: str) -> bool:
-        """The first meter on a wire of ours is ours; a second one on the same wire is not taken unasked."""
+        """The first meter on a wire of ours is ours. On a customer port a later one may have taken its place.
+
+        A second one beside the first is not taken unasked.
+        """
+        if telegram.state is not State.DECODED:
+            return False
         address = str(telegram.address)
-        if telegram.state is not State.DECODED or any(known.port == port for known in self.collect.meters.values()):
-            return False
-        taken = f"port {port}"
-        if self.catalog.setting(taken) not in (None, address):
-            return False
         try:
-            self.catalog.set_setting(taken, address)
+            if self.catalog.meter(address) is not None:
+                return self._heard_again(address, port)
+            ours = self._ours(port)
+            if ours and ours != [address]:
+                return len(ours) == 1 and self._exchange(address, ours[0], port)
+            self.catalog.set_setting(_wire(port), address)
             self.catalog.adopt(address, FIRST_NAMES[self.language][telegram.medium], telegram.medium, self.now())
         except OSError as error:  # the next frame asks again
             log.warning("%s: not taken, the card refuses it: %s", address, error)
             return False
         return True
+
+    def _ours(self, port: str) -> list[str]:
+        """The addresses of our meters on this wire: those heard since the start, else the one before it."""
+        heard = [address for address, log in self.collect.meters.items() if log.port == port and self.meter(address)]
+        kept = self.catalog.setting(_wire(port))
+        return heard or ([kept] if isinstance(kept, str) else [])
+
+    def _exchange(self, address: str, before: str, port: str) -> bool:
+        """A new meter at the same metering point, if the one before is no longer heard and this one is steady."""
+        old = self.meter(before)
+        heard = self.collect.meters.get(before)
+        quiet_s = self.now() - (heard.heard_at if heard else self.started_at)
+        steady = self.collect.ports[port].in_a_row >= ADOPT_AFTER
+        if not address.startswith(TIC) or old is None or quiet_s < EXCHANGE_S_MIN or not steady:
+            return False
+        self.catalog.exchange(address, self.now(), old.point)
+        self.catalog.set_setting(_wire(port), address)
+        log.info("port %s: %s has taken the place of %s", port, address, before)
+        return True
+
+    def _heard_again(self, address: str, port: str) -> bool:
+        """A meter that was thought to be exchanged speaks again: they are two."""
+        meter = self.catalog.meter(address)
+        if meter is None or self.collect.ports[port].in_a_row < ADOPT_AFTER:
+            return False
+        self.take_apart(meter.point)
+        return True
+
+    def take_apart(self, point_id: str) -> None:
+        """It was no exchange: the newest meter of the point stands at a point of its own, with all it has said."""
+        point, meter = self._metering_point(point_id), self.catalog.meter_of(point_id)
+        if point is not None and meter is not None and meter.stand is not None:
+            self.catalog.take_apart(meter.address, f"{point.name} 2")
+
+    def _note_wires(self) -> None:
+        """Which meter is on which customer port is known after a restart, too, whoever adopted it."""
+        for address, heard in self.collect.meters.items():
+            if address.startswith(TIC) and self.meter(address) and self.catalog.setting(_wire(heard.port)) is None:
+                with suppress(OSError):  # a card that refuses: asked again in a moment
+                    self.catalog.set_setting(_wire(heard.port), address)
 
     def _keep(self, points: Sequence[Point]) -> None:
         self.store.add(points)
@@ -396,8 +489,9 @@ class House:
     def watch_states(self) -> None:
         """Say which points fell silent; called now and then, since silence sends no telegram."""
         self.collect.forget_strangers()
+        self._note_wires()
         for address, log in self.collect.meters.items():
-            if (meter := self.catalog.meter(address)) is not None:
+            if (meter := self.meter(address)) is not None:
                 self._tell(meter.point, log, ())
 
     def _publish(self, event: Live) -> None:
@@ -432,16 +526,58 @@ class House:
         numbers = {name: number for name, number in log.numbers.items() if log.said_at[name] >= oldest}
         return meaning(self._texts(address, log), numbers)
 
-    def _mean(self, point_id: str) -> Value | None:
+    def _mean(self, stand: str) -> Value | None:
         """The mean power of the last period of a Linky's load curve."""
-        mean = _value_or_none(self.store.latest(SeriesKey(point_id, TIC_MEAN)))
+        mean = _value_or_none(self.store.latest(SeriesKey(stand, TIC_MEAN)))
         return mean if mean is not None and mean.at > self.now() - MEAN_S_MAX else None
 
-    def _view(self, point: MeteringPoint, mains: Sequence[SeriesInfo]) -> PointView:
+    def _stands(self, point_id: str) -> tuple[str, ...]:
+        """The first parts of the keys of a point's series, in the order of the meters that stood there."""
+        stands = (meter.stand for meter in self.catalog.standing(point_id))
+        return (point_id, *(stand for stand in stands if stand is not None))
+
+    def _eras(self, point_id: str, mains: Mapping[str, Sequence[SeriesInfo]]) -> list[_Era]:
+        """How a point's total was said over time, the oldest first; the last one is how it is said now."""
+        point, meter = self._metering_point(point_id), self.catalog.meter_of(point_id)
+        said = self._said_now(meter)
+        eras: list[_Era] = []
+        counted: set[SeriesKey] = set()
+        for stand in reversed(self._stands(point_id)):
+            infos = list(mains.get(stand, ()))
+            if not eras and said:
+                infos = [info for info in infos if info.key.register in said] or infos
+            while keys := _total_of(point, infos, eras[-1].start if eras else None):
+                total = [info for info in mains[stand] if info.key in keys]
+                start = max(info.first_at for info in total)
+                eras.append(_Era(keys, start))
+                counted.update(keys)
+                infos = [
+                    info
+                    for info in mains[stand]
+                    if info.first_at < start and info.quantity is total[0].quantity and info.key not in counted
+                ]
+        return eras[::-1]
+
+    def _said_now(self, meter: Meter | None) -> set[str]:
+        """The registers that a Linky says these seconds: just after it was switched, those of both modes are fresh."""
+        log = self.collect.meters.get(meter.address) if meter and meter.address.startswith(TIC) else None
+        if log is None:
+            return set()
+        return {register for register, at in log.said_at.items() if at >= log.heard_at - TIC_SAID_S_MAX}
+
+    def _last_exchange(self, point_id: str) -> Exchange | None:
+        before, after = ([None, None, *self.catalog.standing(point_id)])[-2:]
+        if before is None or after is None or after.stand is None or after.since < self.now() - EXCHANGE_SHOWN_S:
+            return None
+        return Exchange(after.since, before.address, after.address)
+
+    def _view(self, point: MeteringPoint, mains: Mapping[str, Sequence[SeriesInfo]]) -> PointView:
         meter = self.catalog.meter_of(point.id)
         log = self.collect.meters.get(meter.address) if meter else None
-        keys = _total_of(point, mains)
+        eras = self._eras(point.id, mains)
+        keys = eras[-1].keys if eras else ()
         index = self._index(keys)
+        present = meter.series_point if meter else point.id
         heard_at = log.heard_at if log else (index.at if index else None)
         never = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
         state = self._state(log) if log else never
@@ -459,14 +595,15 @@ class House:
             level=self._level(log) if log and state is PointState.SPEAKING else None,
             texts=self._texts(meter.address, log) if log and meter else {},
             meaning=self._meaning(meter.address, log) if log and meter else None,
-            mean=self._mean(point.id),
-            injected=_value_or_none(self.store.latest(SeriesKey(point.id, TIC_INJECTED))),
+            mean=self._mean(present),
+            injected=_value_or_none(self.store.latest(SeriesKey(present, TIC_INJECTED))),
+            exchange=self._last_exchange(point.id),
             status=log.status if log else (),
             reading=log.state if log else None,
             error=log.error if log else None,
             in_clear=log.in_clear if log else False,
             waits=self._waiting.waits(meter.address) if meter else None,
-            held=self._held.of(point.id, self.now() - HELD_S_MAX),
+            held=self._held.of(present, self.now() - HELD_S_MAX),
         )
 
     def _state(self, log: MeterLog) -> PointState:
@@ -509,16 +646,32 @@ class House:
         return Adoption(meter.point, log.state if log else None, values)
 
 
-def _total_of(point: MeteringPoint | None, mains: Sequence[SeriesInfo]) -> tuple[SeriesKey, ...]:
-    """Of a point's main index series those whose sum is its total, as its meter speaks now."""
+def _total_of(
+    point: MeteringPoint | None, mains: Sequence[SeriesInfo], until: int | None = None
+) -> tuple[SeriesKey, ...]:
+    """Of a point's main index series those whose sum is its total, as its meter speaks now, or spoke before `until`."""
     liquid = point is not None and point.medium in (Medium.WATER, Medium.HOT_WATER, Medium.GAS)
     for quantity in VOLUME_FIRST if liquid else MAIN_QUANTITIES:
         if infos := [info for info in mains if info.quantity is quantity]:
-            newest = max(info.last_at for info in infos)
-            said = [info.key for info in infos if info.last_at > newest - SAID_S_MAX]
+            lasts = [info.last_at if until is None else min(info.last_at, until) for info in infos]
+            said = [info.key for info, last in zip(infos, lasts, strict=True) if last > max(lasts) - SAID_S_MAX]
             totals = tuple(key for key in said if key.tariff == 0)
             return totals[:1] or tuple(said)
     return ()
+
+
+def _wire(port: str) -> str:
+    """The setting that names the meter of a wire."""
+    return f"port {port}"
+
+
+def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return total
 
 
 def _value_or_none(point: Point | None) -> Value | None:

@@ -1,12 +1,13 @@
 """From the configuration's ports to running ones: which framer, which decoder, which line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from drivers.model import Frame, Telegram
 from gateway.collect import Driver
 from gateway.config import Meter, Mqtt
 from gateway.config import Port as PortConfig
+from gateway.plausible import Pace
 from gateway.ports import Port, Sink
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine
 from gateway.remembered import Remembered
@@ -25,7 +26,7 @@ def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -
     for port in ports:
         match port.protocol:
             case "tic":
-                found[port.name] = Driver(_tic_decoder())
+                found[port.name] = _tic_driver()
             case "mbus":
                 from drivers import mbus
 
@@ -52,11 +53,16 @@ def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
     return StreamPort(port.name, _line(port, 2400), mbus.Framer, sink)
 
 
-def _tic_decoder() -> Callable[[Frame, bytes | None, int], Telegram]:
+def _tic_driver() -> Driver:
     from drivers import tic
+    from drivers.tic.limits import SLACK_H, per_hour_max_wh
+
+    def pace(register: str, numbers: Mapping[str, Decimal]) -> Pace | None:
+        limit = per_hour_max_wh(register, numbers)
+        return None if limit is None else Pace(float(limit), SLACK_H)
 
     line = tic.Line()
-    return lambda frame, key, at: line.decode(frame, at)
+    return Driver(lambda frame, key, at: line.decode(frame, at), pace=pace)
 
 
 def _line(port: PortConfig, baud: int) -> SerialLine | TcpLine:

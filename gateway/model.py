@@ -48,11 +48,21 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """An adopted instrument: its address, and the metering point it stands at. Its key is kept elsewhere."""
+    """An adopted instrument: its address, and the metering point it stands at. Its key is kept elsewhere.
+
+    `stand`: what its series are called where it took the place of another meter at the point, whose series have the
+    point's own id; so that two instruments never share a series, and an exchange can be taken back.
+    """
 
     address: str
     point: str
     since: int
+    stand: str | None = None
+
+    @property
+    def series_point(self) -> str:
+        """The first part of its series' keys."""
+        return self.stand or self.point
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,29 @@ from enum import Enum
 
 from drivers.model import Quantity
 
-# The most a dwelling's or a small building's meter can count in an hour, far above what is usual: 250 kVA, a DN50
-# water meter's overload flow, a G40 gas meter. A leap above this is a damaged reading or another meter.
-PER_HOUR_MAX = {
-    Quantity.ENERGY: 250_000,
-    Quantity.ENERGY_JOULE: 900_000_000,
-    Quantity.REACTIVE_ENERGY: 250_000,
-    Quantity.APPARENT_ENERGY: 250_000,
-    Quantity.VOLUME: 70_000,
-    Quantity.HEAT_COST: 200,
-}
 # Meters tell time to a minute and count in whole steps: this much is always allowed.
 SLACK_H = 0.25
 CONFIRMATIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The most an index can grow by in an hour, and for how many more hours it may be granted that much."""
+
+    per_hour_max: float
+    slack_h: float = SLACK_H
+
+
+# The most a dwelling's or a small building's meter can count in an hour, far above what is usual: 250 kVA, a DN50
+# water meter's overload flow, a G40 gas meter. A leap above this is a damaged reading or another meter.
+PACES = {
+    Quantity.ENERGY: Pace(250_000),
+    Quantity.ENERGY_JOULE: Pace(900_000_000),
+    Quantity.REACTIVE_ENERGY: Pace(250_000),
+    Quantity.APPARENT_ENERGY: Pace(250_000),
+    Quantity.VOLUME: Pace(70_000),
+    Quantity.HEAT_COST: Pace(200),
+}
 
 
 class Verdict(Enum):
@@ -50,16 +60,18 @@ class IndexWatch:
     def __post_init__(self) -> None:
         self._followed = self.at is not None
 
-    def judge(self, at: int, value: int, exponent: int) -> Verdict:
-        """Believe or hold one reading."""
-        if self.at is None or self._follows(self.at, self.value, self.exponent, at, value, exponent):
+    def judge(self, at: int, value: int, exponent: int, pace: Pace | None = None) -> Verdict:
+        """Believe or hold one reading; `pace` is that of this very meter, where it is known."""
+        pace = pace or PACES.get(self.quantity)
+        if self.at is None or _follows(self.at, self.value, self.exponent, at, value, exponent, pace):
             self._followed = self.at is not None
             self._believe(at, value, exponent)
             return Verdict.KEEP
         if self._followed and _less(value, exponent, self.value, self.exponent):
             self._agreed = 0
             return Verdict.HOLD
-        if self._agreed and self._follows(self._held_at, self._held_value, self._held_exponent, at, value, exponent):
+        held = (self._held_at, self._held_value, self._held_exponent)
+        if self._agreed and _follows(*held, at, value, exponent, pace):
             self._agreed += 1
         else:
             self._agreed = 1
@@ -73,14 +85,14 @@ class IndexWatch:
         self.at, self.value, self.exponent = at, value, exponent
         self._agreed = 0
 
-    def _follows(self, at0: int, value0: int, exponent0: int, at: int, value: int, exponent: int) -> bool:
-        if _less(value, exponent, value0, exponent0):
-            return False
-        limit = PER_HOUR_MAX.get(self.quantity)
-        if limit is None:
-            return True
-        grown = value * 10.0**exponent - value0 * 10.0**exponent0
-        return grown <= limit * (max(at - at0, 0) / 3600 + SLACK_H)
+
+def _follows(at0: int, value0: int, exponent0: int, at: int, value: int, exponent: int, pace: Pace | None) -> bool:
+    if _less(value, exponent, value0, exponent0):
+        return False
+    if pace is None:
+        return True
+    grown = value * 10.0**exponent - value0 * 10.0**exponent0
+    return grown <= pace.per_hour_max * (max(at - at0, 0) / 3600 + pace.slack_h)
 
 
 def _less(value: int, exponent: int, other: int, other_exponent: int) -> bool:

@@ -62,6 +62,15 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Since `at` (UTC seconds) another meter speaks on the wire of a metering point; `before` and `after` are addresses."""
+
+    at: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class PointView:
     """One metering point as a page shows it.
 
@@ -69,6 +78,7 @@ class PointView:
     when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text;
     `meaning` is what a Linky's mean, as far as it was said in its last seconds. `mean` is the mean power of a period that
     is over, dated by the meter at its end: a Linky's only true watts; `injected` all that a producer gave to the network.
+    `exchange` is the last one that was found on the wire, for a while.
     `reading` is what became of its last telegram, `error` why it was not read; `in_clear` that it came in clear though
     the meter has a key.
     """
@@ -94,6 +104,7 @@ class PointView:
     meaning: Meaning | None = None
     mean: Value | None = None
     injected: Value | None = None
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True)

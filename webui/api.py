@@ -90,7 +90,7 @@ async def curve(request: web.Request) -> web.Response:
         series = SeriesKey.parse(request.match_info["key"])
     except ValueError as error:
         raise Problem(400, str(error)) from None
-    if series not in house.series(series.point):
+    if not house.knows(series):
         raise Problem(404, f"there is no series {series}")
     start, end = _span(request, house)
     buckets = _whole(request, "buckets", BUCKETS)
@@ -213,6 +213,9 @@ def _point(house: House, view: PointView) -> dict[str, object]:
             }
             for held in view.held
         ],
+        "exchange": {"at": view.exchange.at, "before": view.exchange.before, "after": view.exchange.after}
+        if view.exchange
+        else None,
         "series": [str(series) for series in house.series(view.point.id)],
     }
 

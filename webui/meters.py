@@ -185,6 +185,16 @@ async def rename(request: web.Request) -> web.Response:
     raise see(f"/meters#{point}")
 
 
+async def apart(request: web.Request) -> web.Response:
+    """It was no exchange: the newer meter gets a place of its own."""
+    house = request.app[HOUSE]
+    point = (await read_form(request)).get("point", "")
+    if house.point(point) is None:
+        raise web.HTTPNotFound
+    house.take_apart(point)
+    raise see(f"/meters#{point}")
+
+
 def _heard(house: House, address: str) -> HeardMeter:
     for meter in house.heard():
         if meter.address == address:

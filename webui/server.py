@@ -81,6 +81,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/key", Role.OCCUPANT, meters.key),
         Route("POST", "/meters/keys", Role.OCCUPANT, keyfiles.bring_in, takes_file=True),
         Route("POST", "/meters/name", Role.OCCUPANT, meters.rename),
+        Route("POST", "/meters/apart", Role.OCCUPANT, meters.apart),
         Route("GET", "/data", Role.OCCUPANT, box.data),
         Route("GET", "/box", Role.OCCUPANT, box.page),
         Route("GET", "/settings", Role.OCCUPANT, settings.page),

@@ -49,6 +49,7 @@ TEMPO_DAY_MINUTE = 6 * 60  # a Tempo day begins, and its peak hours
 TEMPO_NIGHT_MINUTE = 22 * 60  # and its off-peak hours
 # EN 50160, supply voltage variations: 230 V +-10 %.
 VOLTAGE_V_MIN, VOLTAGE_V_MAX = 207, 253
+_SUBSCRIBED_V = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,18 @@ def meaning(texts: Mapping[str, str], numbers: Mapping[str, Decimal]) -> Meaning
     return _historique(texts, numbers) if "PTEC" in texts or "OPTARIF" in texts else _standard(texts, numbers)
 
 
+def subscribed_va(numbers: Mapping[str, Decimal]) -> Decimal | None:
+    """The power that was bought: PREF, or in historique ISOUSC, a current a phase at 200 V."""
+    if "PREF" in numbers:
+        return numbers["PREF"]
+    current_a = numbers.get("ISOUSC")
+    return None if current_a is None else current_a * _SUBSCRIBED_V * _phases(numbers)
+
+
+def _phases(numbers: Mapping[str, Decimal]) -> int:
+    return 3 if {"IINST2", "IINST3", "URMS2", "URMS3"} & numbers.keys() else 1
+
+
 # Historique
 
 _OPTIONS = {"BASE": Contract.BASE, "HC..": Contract.OFF_PEAK, "EJP.": Contract.EJP, "BBR": Contract.TEMPO}
@@ -151,8 +164,6 @@ _PERIODS: dict[str, tuple[int, Period, Colour | None]] = {
     "HCJR": (5, Period.OFF_PEAK, Colour.RED),
     "HPJR": (6, Period.PEAK, Colour.RED),
 }
-# ERDF-NOI-CPT_02E, ISOUSC: the subscribed power is said as a current a phase, at 200 V.
-_SUBSCRIBED_V = 200
 
 
 def _historique(texts: Mapping[str, str], numbers: Mapping[str, Decimal]) -> Meaning:
@@ -162,11 +173,9 @@ def _historique(texts: Mapping[str, str], numbers: Mapping[str, Decimal]) -> Mea
     index, period, colour = _PERIODS.get(texts.get("PTEC", ""), (None, None, None))
     tempo = contract is Contract.TEMPO and colour is not None
     changes = _tempo_changes(index) if tempo and index is not None else ()
-    current_a = numbers.get("ISOUSC")
-    phases = 3 if "IINST1" in numbers else 1
     return Meaning(
         historique=True,
-        phases=phases,
+        phases=_phases(numbers),
         contract=contract,
         index=index,
         period=period,
@@ -175,7 +184,7 @@ def _historique(texts: Mapping[str, str], numbers: Mapping[str, Decimal]) -> Mea
         off_peak=(Span(TEMPO_NIGHT_MINUTE, TEMPO_DAY_MINUTE),) if tempo else (),
         notice=0 if "PEJP" in numbers and period is not Period.MOBILE_PEAK else None,
         peak=0 if period is Period.MOBILE_PEAK else None,
-        subscribed_va=None if current_a is None else current_a * _SUBSCRIBED_V * phases,
+        subscribed_va=subscribed_va(numbers),
         _changes=changes,
     )
 
@@ -216,7 +225,7 @@ def _standard(texts: Mapping[str, str], numbers: Mapping[str, Decimal]) -> Meani
         period = Period.OFF_PEAK
     off_peak = tuple(_spans(blocks, cheap))
     return Meaning(
-        phases=3 if "URMS2" in numbers or "URMS3" in numbers else 1,
+        phases=_phases(numbers),
         contract=contract,
         calendar=calendar,
         index=index,
@@ -230,7 +239,7 @@ def _standard(texts: Mapping[str, str], numbers: Mapping[str, Decimal]) -> Meani
         peak=_bits(stge, 30),
         peaks=tuple(_peaks(texts)),
         contact_closed=_contact(texts.get("RELAIS"), stge),
-        subscribed_va=numbers.get("PREF"),
+        subscribed_va=subscribed_va(numbers),
         breaking_va=numbers.get("PCOUP"),
         producer="SINSTI" in numbers or (stge is not None and bool(stge >> 8 & 1)),
         injecting=None if stge is None else bool(stge >> 9 & 1),

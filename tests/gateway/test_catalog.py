@@ -96,6 +96,22 @@ def test_a_point_outlives_its_meter(tmp_path: Path) -> None:
         catalog.adopt("mbus:KAM-00000001-01-04", "Cave", Medium.HEAT, 3, point="cave")
 
 
+def test_a_meter_that_takes_another_s_place_has_series_of_its_own_and_can_be_taken_apart(tmp_path: Path) -> None:
+    catalog = opened(tmp_path)
+    old = catalog.adopt("tic:000000000001", "Maison", Medium.ELECTRICITY, 1)
+    new = catalog.exchange("tic:000000000002", 2, old.point)
+    assert (new.point, new.series_point, old.series_point) == ("maison", "maison-2", "maison")
+    assert catalog.adopt("tic:000000000003", "Maison", Medium.ELECTRICITY, 3).point == "maison-3"
+    assert opened(tmp_path).standing("maison") == (old, new)
+    apart = opened(tmp_path).take_apart(new.address, "Maison 2")
+    assert (apart.point, apart.series_point) == ("maison-2", "maison-2")
+    again = opened(tmp_path)
+    assert (again.meter_of("maison"), again.meter_of("maison-2")) == (old, apart)
+    assert [point.name for point in again.points()] == ["Maison", "Maison", "Maison 2"]
+    with pytest.raises(CatalogError, match="did not take the place"):
+        again.take_apart(old.address, "Maison 2")
+
+
 def test_a_renamed_point_keeps_its_id(tmp_path: Path) -> None:
     catalog = opened(tmp_path)
     catalog.adopt(WATER, "Eau", Medium.WATER, 1)

@@ -1,5 +1,5 @@
 from drivers.model import Quantity
-from gateway.plausible import CONFIRMATIONS, IndexWatch, Verdict
+from gateway.plausible import CONFIRMATIONS, IndexWatch, Pace, Verdict
 
 KEEP, HOLD = Verdict.KEEP, Verdict.HOLD
 
@@ -66,3 +66,13 @@ def test_the_meters_resolution_may_change_between_readings() -> None:
     assert watch.judge(10, 612_483, 0) is KEEP
     assert watch.judge(20, 6_124_829, -1) is HOLD
     assert watch.judge(30, 6_124_831, -1) is KEEP
+
+
+def test_a_meter_that_says_how_fast_it_can_count_is_held_to_it() -> None:
+    nine_kva = Pace(9000, 1 / 60)
+    watch = IndexWatch(Quantity.ENERGY)
+    assert watch.judge(0, 8_000_000, 0, nine_kva) is KEEP
+    assert watch.judge(60, 8_000_300, 0, nine_kva) is KEEP, "a minute's worth, and a minute of grace"
+    assert watch.judge(62, 8_000_656, 0, nine_kva) is HOLD
+    assert watch.judge(64, 8_000_302, 0, nine_kva) is KEEP
+    assert watch.judge(64 + 3600, 8_009_300, 0, nine_kva) is KEEP, "an hour unheard grants an hour"

@@ -189,3 +189,22 @@ async def test_a_tempo_meter_s_white_and_red_days_are_no_second_warning(home: Ho
     assert view.meaning is not None
     said = now_said(FRENCH, replace(view, meaning=replace(view.meaning, notice=1, peak=2)), NOW)
     assert said == now_said(FRENCH, view, NOW)
+
+
+async def test_an_exchange_found_on_the_wire_is_shown_and_can_be_taken_back(home: Home) -> None:
+    new = replace(HC, address="041876000099", indexes_wh=(0, 12))
+    for seconds in range(70, 80, 2):
+        hear(home, new, at=NOW + seconds)
+    page = await home.text("/meters")
+    shown = plain(read(page).text)
+    assert "Compteur échangé aujourd’hui à 18 h 43 : n° 0412 7612 3456 avant, n° 0418 7600 0099 depuis." in shown
+    (point, *_) = (await home.json("/api/v1/points"))["points"]
+    assert (point["exchange"]["before"], point["exchange"]["after"]) == (str(LINKY), "tic:041876000099")
+    form = read(page).fields
+    async with home.client.post("/meters/apart", data={"token": form["token"], "point": "maison"}) as answer:
+        assert answer.status == 200
+        shown = plain(read(await answer.text()).text)
+    assert "Compteur échangé" not in shown
+    assert "Maison 2" in shown
+    async with home.client.post("/meters/apart", data={"token": form["token"], "point": "nowhere"}) as answer:
+        assert answer.status == 404
