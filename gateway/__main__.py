@@ -180,6 +180,8 @@ def _port_line(port: dict[str, Any]) -> str:
     listening = port["listening"] or {}
     if listening.get("mode"):
         receiver = f" ({', '.join([listening['mode'], *(f'{baud} baud' for baud in listening['bauds'])])})"
+    if quality := port["quality"]:
+        counts += f"; quality {quality['word']}, {quality['bad_groups']} bad groups in the last hour"
     return f"port {port['name']}{receiver}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}"
 
 

@@ -12,6 +12,7 @@ from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, R
 from drivers.talk import Identity
 from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Pace, Verdict
+from gateway.quality import Quality
 from gateway.sealed import Sealed, Strangers
 from gateway.views import Listening
 
@@ -28,7 +29,7 @@ ADOPT_AFTER = 3
 INDEX_PACE_S = 10
 LEVEL_PACE_S = 10
 OTHER_PACE_S = 60
-# An index that does not move is written this often all the same: it says that the meter was heard.
+# What does not move is written this often all the same: it says that the meter was heard.
 UNCHANGED_PACE_S = 600
 # A meter may date a value itself; a date outside this window is a wrong clock, and reception time is used.
 AGE_S_MAX = 2 * 86400
@@ -122,6 +123,7 @@ class PortLog:
     reason: str | None = None
     receiver: str | None = None  # what the dongle there answered
     listening: Listening | None = None  # of a TIC line, whose speed and mode are found
+    quality: Quality = field(default_factory=Quality)
     heard_at: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     last_fault: str | None = None
@@ -212,6 +214,7 @@ class Collect:
         state = self.ports[port]
         state.counts["faults"] += 1
         state.last_fault = str(error)
+        state.quality.count(self._now(), 0, 1)
 
     def frame(self, port: str, frame: Frame) -> None:
         self.ports[port].counts["frames"] += 1
@@ -285,6 +288,7 @@ class Collect:
         for fault in telegram.faults:
             state.counts["bad parts"] += 1
             state.last_fault = str(fault)
+        state.quality.count(state.heard_at, len(telegram.readings), len(telegram.faults))
         if telegram.state in SEALED or (telegram.state is State.WAITING_FRAGMENT and self._is_shut(address)):
             self._wait(address, Sealed(state.heard_at, port, frame))
         if telegram.state is State.DECODED and address in self._formats_awaited:
@@ -469,10 +473,12 @@ class Collect:
         if last is not None:
             at, value, exponent = last
             changed = (value, exponent) != (point.value, point.exponent)
-            if point.quantity.kind is Kind.INDEX:
-                pace_s = (INDEX_PACE_S if point.main else OTHER_PACE_S) if changed else UNCHANGED_PACE_S
+            if point.main and point.quantity.kind is not Kind.INDEX:
+                pace_s = LEVEL_PACE_S  # a curve of power has a gap only where nothing was heard
+            elif not changed:
+                pace_s = UNCHANGED_PACE_S
             else:
-                pace_s = LEVEL_PACE_S if point.main else OTHER_PACE_S
+                pace_s = INDEX_PACE_S if point.main else OTHER_PACE_S
             if 0 <= point.at - at < pace_s:  # a clock that was set back must not stop the pen
                 return False
         self._kept[point.series] = (point.at, point.value, point.exponent)

@@ -17,7 +17,7 @@ from gateway.importers import keyfile
 from gateway.importers.csv import import_file
 from gateway.keys import KeysError
 from gateway.trouble import Trouble
-from gateway.views import Listening
+from gateway.views import LineQuality, Listening
 
 SOCKET = "releve.sock"
 ANSWER_S_MAX = 600.0
@@ -59,6 +59,12 @@ def heard_as(listening: Listening | None) -> dict[str, Any] | None:
     if listening is None:
         return None
     return {"hears": listening.hears, "mode": listening.mode, "bauds": list(listening.bauds)}
+
+
+def quality_as(quality: LineQuality | None) -> dict[str, Any] | None:
+    if quality is None:
+        return None
+    return {"word": quality.word, "bad_groups": quality.bad_groups, "share": round(quality.share, 6)}
 
 
 def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -118,6 +124,7 @@ def _status(house: House, setup_code: str | None) -> dict[str, Any]:
                 "counts": port.counts,
                 "last_fault": port.last_fault,
                 "listening": heard_as(port.listening),
+                "quality": quality_as(port.quality),
             }
             for port in house.ports()
         ],

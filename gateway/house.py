@@ -204,6 +204,7 @@ class House:
                 log.last_fault,
                 log.receiver,
                 log.listening,
+                log.quality.of_the_last_hour(self.now()) if log.listening else None,
             )
             for name, log in self.collect.ports.items()
         )

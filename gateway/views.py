@@ -141,12 +141,29 @@ class Listening:
     mode: str | None = None
 
 
+class Clarity(StrEnum):
+    """How well a line is understood, in one word."""
+
+    GOOD = "good"
+    NOISY = "noisy"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class LineQuality:
+    """Of the last hour: how many groups were refused, and their share of all that came."""
+
+    bad_groups: int
+    share: float
+    word: Clarity
+
+
 @dataclass(frozen=True, slots=True)
 class PortView:
     """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings...
 
     `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to; `listening` how a TIC line
-    is heard, whose speed and mode are found.
+    is heard, whose speed and mode are found, and `quality` how well.
     """
 
     name: str
@@ -159,6 +176,7 @@ class PortView:
     last_fault: str | None
     receiver: str | None = None
     listening: Listening | None = None
+    quality: LineQuality | None = None
 
 
 @dataclass(frozen=True, slots=True)

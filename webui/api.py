@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from aiohttp import web
 
-from gateway.control import heard_as
+from gateway.control import heard_as, quality_as
 from gateway.house import House
 from gateway.model import SeriesKey
 from gateway.views import PointView, Value
@@ -137,6 +137,7 @@ async def ports(request: web.Request) -> web.Response:
             "last_fault": port.last_fault,
             "receiver": port.receiver,
             "listening": heard_as(port.listening),
+            "quality": quality_as(port.quality),
         }
         for port in request.app[HOUSE].ports()
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from gateway.views import Hears, Listening
+from gateway.views import Clarity, Hears, LineQuality, Listening
 from webui.words import Words, mark
 
 # One speed is tried where the file states it, none of ours where the far end of a socket sets it.
@@ -25,6 +25,15 @@ _SEARCHED = mark(
 _NOTHING = mark(
     "Nothing comes on this line. Check that the cable is plugged in at both ends: at the meter, on the terminals I1 and I2."
 )
+_QUALITY = {
+    Clarity.GOOD: mark("Quality of the line: good (%(bad)s damaged groups in the last hour)."),
+    Clarity.NOISY: mark("Quality of the line: noisy (%(bad)s damaged groups in the last hour)."),
+    Clarity.BAD: mark("Quality of the line: bad (%(bad)s damaged groups in the last hour)."),
+}
+_TO_CHECK = mark(
+    "To check: the cable (two twisted wires, away from power cables, tight in their terminals), then the adapter (its "
+    "resistor or its optocoupler), then the speed, if the configuration states one."
+)
 _MODES = {"standard": mark("standard mode"), "historique": mark("historique mode")}
 
 
@@ -37,6 +46,12 @@ def advice(words: Words, listening: Listening | None) -> Markup | None:
             return words.say(_NOISE.get(len(bauds), _SEARCHED), baud=_first(bauds))
         case _:
             return None
+
+
+def quality(words: Words, found: LineQuality) -> list[Markup]:
+    """A word with its number; what to check where it is not good."""
+    said = words.say(_QUALITY[found.word], bad=words.number(found.bad_groups))
+    return [said] if found.word is Clarity.GOOD else [said, words.say(_TO_CHECK)]
 
 
 def spoken(words: Words, listening: Listening | None) -> str:

@@ -202,6 +202,18 @@ def test_an_index_that_stands_still_is_still_written_now_and_then() -> None:
     assert house.values() == [500, 500, 500]
 
 
+def test_a_level_that_never_changes_is_not_written_again_and_again_and_a_power_is() -> None:
+    house = House(["7"])
+    constant = Reading("PREF", Quantity.APPARENT_POWER, Decimal(9000))
+    power = Reading("SINSTS", Quantity.APPARENT_POWER, Decimal(640), main=True)
+    for _ in range(1200):
+        house.at += 1
+        house.collect.telegram(
+            "line", lambda: Telegram(Address("test", "7"), State.DECODED, readings=(constant, power))
+        )
+    assert (len(house.values("PREF")), len(house.values("SINSTS"))) == (2, 120)
+
+
 def test_a_wired_lines_first_meter_is_taken_when_frames_agree_on_its_address() -> None:
     house = House(wired=True)
     for n in range(ADOPT_AFTER):

@@ -1,5 +1,6 @@
 """What a Linky's words mean, where a person looks: in plain sentences, and only while they hold."""
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from drivers.model import Frame
 from drivers.tic import Framer
 from drivers.tic.meaning import Contract as Found
 from drivers.tic.meaning import Meaning, Peak, Period
+from gateway.views import Hears, Listening
 from tests import flips
 from tests.webui.home import LINKY, NOW, PARIS, Home, read
 from webui.linky import about, now_said
@@ -208,3 +210,21 @@ async def test_an_exchange_found_on_the_wire_is_shown_and_can_be_taken_back(home
     assert "Maison 2" in shown
     async with home.client.post("/meters/apart", data={"token": form["token"], "point": "nowhere"}) as answer:
         assert answer.status == 404
+
+
+async def test_a_noisy_line_is_said_on_the_page_with_what_to_check_and_fills_no_log(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    home.house.collect.listening("linky", Listening(Hears.GROUPS, (9600,), "standard"))
+    noisy = standard_frame(HC).replace(b"SINSTS\t01234", b"SINSTS\t01235").replace(b"URMS1\t230", b"URMS1\t330")
+    for _ in range(50):
+        for item in Framer().feed(noisy):
+            assert isinstance(item, Frame)
+            home.house.collect.frame("linky", item)
+    text = read(await home.text("/box")).text
+    assert "Qualité de la ligne\u00a0: mauvaise (100 groupes abîmés dans la dernière heure)." in text
+    assert "À vérifier\u00a0: le câble" in text
+    (linky, radio) = (await home.json("/api/v1/ports"))["ports"]
+    assert (linky["quality"]["word"], linky["quality"]["bad_groups"], radio["quality"]) == ("bad", 100, None)
+    assert not [record for record in caplog.records if record.name.startswith("gateway")]
