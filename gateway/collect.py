@@ -14,7 +14,7 @@ from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Pace, Verdict
 from gateway.quality import Quality
 from gateway.sealed import Sealed, Strangers
-from gateway.views import Listening
+from gateway.views import Hears, Listening
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +200,10 @@ class Collect:
         self.ports[port].receiver = str(identity)
 
     def listening(self, port: str, listening: Listening) -> None:
-        self.ports[port].listening = listening
+        state = self.ports[port]
+        if listening.hears is Hears.GROUPS:
+            state.quality = Quality()  # what was misheard at another speed says nothing of the cable
+        state.listening = listening
 
     def lost(self, port: str, reason: str) -> None:
         state = self.ports[port]

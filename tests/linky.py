@@ -12,7 +12,7 @@ from drivers.encode.tic import with_parity
 from drivers.tic.labels import Mode
 
 BAUD = {Mode.STANDARD: 9600, Mode.HISTORIQUE: 1200}
-SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (300, 600, 1200, 2400, 4800, 9600, 19200, 115200)}
+SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400)}
 
 _BITS = 10  # a start bit, eight, a stop bit
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from drivers.encode.tic import Colour, Contract, Linky, Stamped, historique_frame, standard_frame
-from drivers.model import Frame
+from drivers.model import DecodeError, Frame
 from drivers.tic import Framer
 from drivers.tic.meaning import Contract as Found
 from drivers.tic.meaning import Meaning, Peak, Period
@@ -228,3 +228,11 @@ async def test_a_noisy_line_is_said_on_the_page_with_what_to_check_and_fills_no_
     (linky, radio) = (await home.json("/api/v1/ports"))["ports"]
     assert (linky["quality"]["word"], linky["quality"]["bad_groups"], radio["quality"]) == ("bad", 100, None)
     assert not [record for record in caplog.records if record.name.startswith("gateway")]
+
+
+async def test_what_was_misheard_before_the_speed_was_found_is_not_the_cable_s_fault(home: Home) -> None:
+    for _ in range(100):
+        home.house.collect.fault("linky", DecodeError("tic: noise"))
+    home.house.collect.listening("linky", Listening(Hears.GROUPS, (1200,), "historique"))
+    hear(home, HC, historique_frame)
+    assert "Qualité de la ligne\u00a0: bonne (0 groupes" in read(await home.text("/box")).text
