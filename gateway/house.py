@@ -320,6 +320,8 @@ class House:
         heard = self.collect.heard.get(address)
         if heard is None and self.catalog.meter(address) is None:
             raise LookupError(f"{address}: not heard these seven days")
+        if (exchanged := self.catalog.meter(address)) is not None and self.meter(address) is None:
+            self.take_apart(exchanged.point)
         if key is not None:
             self.catalog.set_key(address, key)  # first: a card that refuses it leaves the meter as it was
         meter = self.catalog.adopt(address, name, heard.medium if heard else Medium.OTHER, self.now())
@@ -424,8 +426,9 @@ class House:
             return False
         address = str(telegram.address)
         try:
-            if self.catalog.meter(address) is not None:
-                return self._heard_again(address, port)
+            if (exchanged := self.catalog.meter(address)) is not None:
+                self.take_apart(exchanged.point)  # it speaks again: they are two
+                return True
             ours = self._ours(port)
             if ours and ours != [address]:
                 return len(ours) == 1 and self._exchange(address, ours[0], port)
@@ -453,14 +456,6 @@ class House:
         self.catalog.exchange(address, self.now(), old.point)
         self.catalog.set_setting(_wire(port), address)
         log.info("port %s: %s has taken the place of %s", port, address, before)
-        return True
-
-    def _heard_again(self, address: str, port: str) -> bool:
-        """A meter that was thought to be exchanged speaks again: they are two."""
-        meter = self.catalog.meter(address)
-        if meter is None or self.collect.ports[port].in_a_row < ADOPT_AFTER:
-            return False
-        self.take_apart(meter.point)
         return True
 
     def take_apart(self, point_id: str) -> None:

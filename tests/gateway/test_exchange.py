@@ -156,6 +156,18 @@ async def test_a_meter_that_speaks_again_after_it_was_exchanged_was_not_exchange
     assert SeriesKey(POINT, "EAST") in home.series(POINT)
 
 
+async def test_a_meter_that_speaks_among_the_frames_of_the_one_thought_to_replace_it_was_not_exchanged(
+    home: House, clock: Clock
+) -> None:
+    hear(home, clock, OLD, frames=5)
+    clock.at += EXCHANGE_S_MIN
+    hear(home, clock, NEW, frames=20)
+    for _ in range(3):
+        hear(home, clock, OLD)
+        hear(home, clock, NEW)
+    assert points(home) == OLD_ONLY | {"electricite-2": f"tic:{NEW.address}"}
+
+
 @pytest.mark.parametrize("contract", [Contract.BASE, Contract.HC])
 async def test_a_meter_that_is_switched_to_its_other_mode_keeps_its_history_and_back_again(
     home: House, clock: Clock, contract: Contract

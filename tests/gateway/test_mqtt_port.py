@@ -25,6 +25,7 @@ from drivers.receivers import text
 from drivers.talk import Identity
 from gateway import config, lines
 from gateway.ports.mqtt import PAYLOAD_BYTES_MAX, Broker, MqttPort, faults
+from gateway.views import Listening
 from tests.authority import authority
 
 TELEGRAM = telegram(Address("wmbus", "12345678", "REL", 1, 7), bytes.fromhex("041383580900"), 0x2A)
@@ -64,6 +65,9 @@ class Sink:
 
     def identified(self, port: str, identity: Identity) -> None:
         raise AssertionError(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        raise AssertionError(listening)
 
     def frame(self, port: str, frame: Frame) -> None:
         self._note(frame)

@@ -21,6 +21,7 @@ from drivers.receivers import text
 from drivers.talk import Identity
 from gateway import control
 from gateway.ports.mqtt import PACKET_BYTES_MAX, PAYLOAD_BYTES_MAX, Broker, MqttPort
+from gateway.views import Listening
 from tests.authority import Authority, authority
 from tests.integration.conftest import answers, free_port
 
@@ -313,6 +314,9 @@ class Sink:
 
     def identified(self, port: str, identity: Identity) -> None:
         raise AssertionError(identity)
+
+    def listening(self, port: str, listening: Listening) -> None:
+        raise AssertionError(listening)
 
     def frame(self, port: str, frame: Frame) -> None:
         raise AssertionError(frame)
