@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from drivers.encode.tic import Contract, Injected, Linky, Stamped, historique_frame, standard_frame, with_parity
+from drivers.encode.tic import Contract, Injected, Linky, Stamped, group, historique_frame, standard_frame, with_parity
 from drivers.model import Frame
 from drivers.tic import Framer
 from drivers.tic.groups import Group, read_group
@@ -39,6 +39,14 @@ KINDS = {
     "historique, three phases": historique_frame(THREE_PHASE),
 }
 
+# A supplier may write its calendar as it likes.
+LOWER_CASE = (
+    KINDS["standard, one phase"][:-1]
+    .replace(group("NGTF", Contract.TEMPO.calendar.center(16)), group("NGTF", " HC et Week-End "))
+    .replace(group("LTARF", Contract.TEMPO.tariffs[1].center(16)), group("LTARF", "HEURE creuse  2 "))
+    + b"\x03"
+)
+
 Fields = tuple[str, str, str | None]
 
 
@@ -46,14 +54,14 @@ def accepted(stream: bytes, parity: bool = False) -> set[Fields]:
     """Every group that is taken from this stream."""
     framer = Framer(parity)
     items = [*framer.feed(stream), *framer.flush()]
-    groups = [_group(line) for item in items if isinstance(item, Frame) for line in item.data.splitlines() if line]
-    return {group for group in groups if group is not None}
+    groups = [_read(line) for item in items if isinstance(item, Frame) for line in item.data.splitlines() if line]
+    return {read for read in groups if read is not None}
 
 
 @cache  # a flip leaves all lines but one or two as they were
-def _group(line: bytes) -> Fields | None:
-    group = read_group(line)
-    return (group.label.name, group.data, group.horodate) if isinstance(group, Group) else None
+def _read(line: bytes) -> Fields | None:
+    read = read_group(line)
+    return (read.label.name, read.data, read.horodate) if isinstance(read, Group) else None
 
 
 def flips(stream: bytes, bits: int) -> Iterable[bytes]:
@@ -68,4 +76,4 @@ def wrongs(stream: bytes, parity: bool = False) -> list[Fields]:
     """Every group that was accepted and never sent, over all single-bit flips of what is on the wire."""
     wire = with_parity(stream) if parity else stream
     sent = accepted(wire, parity)
-    return [group for flipped in flips(wire, 8 if parity else 7) for group in accepted(flipped, parity) - sent]
+    return [wrong for flipped in flips(wire, 8 if parity else 7) for wrong in accepted(flipped, parity) - sent]

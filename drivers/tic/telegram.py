@@ -1,6 +1,6 @@
 """What one TIC frame says: groups in, a telegram out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -28,7 +28,15 @@ def decode(frame: Frame) -> Telegram:
 def telegram(good: Sequence[Group], faults: Sequence[DecodeError], address: str) -> Telegram:
     """What these groups say of the meter of this address. What a meter says twice in a frame, it said last."""
     groups = {group.label.name: group for group in good}
-    readings = [reading for group in groups.values() if (reading := _reading(group, address)) is not None]
+    readings: list[Reading] = []
+    blank: list[str] = []
+    for name, group in groups.items():
+        reading = _reading(group, address)
+        if reading is not None:
+            readings.append(reading)
+        elif group.label.quantity is Quantity.TEXT:
+            # It has nothing to say there now, though it did before: DEMAIN after six o'clock, a message that is over.
+            blank.append(name)
     return Telegram(
         Address("tic", address),
         State.DECODED,
@@ -36,7 +44,7 @@ def telegram(good: Sequence[Group], faults: Sequence[DecodeError], address: str)
         tuple(readings),
         status(groups),
         tuple(faults),
-        blank=_blank(groups),
+        blank=tuple(blank),
     )
 
 
@@ -53,15 +61,6 @@ def nobodys(good: Sequence[Group], faults: Sequence[DecodeError], frame: Frame) 
     return DecodeError(text, frame.data)
 
 
-def _blank(groups: Mapping[str, Group]) -> tuple[str, ...]:
-    """Texts that the meter has nothing to say in now, though it did before: DEMAIN after six o'clock, a message over."""
-    return tuple(
-        name
-        for name, group in groups.items()
-        if group.label.quantity is Quantity.TEXT and not group.horodate and _text(group.data) is None
-    )
-
-
 def _reading(group: Group, address: str) -> Reading | None:
     label = group.label
     if label.quantity is None:
@@ -70,7 +69,7 @@ def _reading(group: Group, address: str) -> Reading | None:
     value: Decimal | str | datetime | None
     match label.quantity.kind:
         case Kind.INDEX | Kind.LEVEL:
-            value = Decimal(group.data) * label.scale
+            value = Decimal(group.data) if label.scale == 1 else Decimal(group.data) * label.scale
         case Kind.DATE:
             value = at
         case Kind.TEXT:
