@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Medium, Quantity, State, Telegram
-from gateway import lines
+from gateway import eras, lines
 from gateway.aside import Aside
 from gateway.catalog import Catalog
 from gateway.collect import ADOPT_AFTER, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
+from gateway.eras import Era
 from gateway.held import HeldValues
 from gateway.importers.keeping import KeyReport, keep
 from gateway.importers.keyfile import KeyFile
@@ -50,8 +49,6 @@ COUNTERS_S = 3600
 # Held indexes are shown for a week.
 HELD_S_MAX = 7 * 86400
 RADIO = "radio"  # the setting
-# An index that a meter has not said for so long beside others is that of an ended contract, or of another TIC mode.
-SAID_S_MAX = 86400
 
 # A customer port says all it has to say every few seconds: a word that it said no longer is over.
 TIC = "tic:"
@@ -66,9 +63,6 @@ EXCHANGE_S_MIN = 60
 # So long the page shows it, with the way to take it back.
 EXCHANGE_SHOWN_S = 60 * 86_400
 
-# What "the index" of a point counts, first found first taken.
-MAIN_QUANTITIES = (Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.VOLUME, Quantity.HEAT_COST)
-VOLUME_FIRST = (Quantity.VOLUME, Quantity.ENERGY, Quantity.ENERGY_JOULE, Quantity.HEAT_COST)
 # How a wired meter that was taken by itself is called until somebody renames it.
 FIRST_NAMES = {
     "fr": {
@@ -93,17 +87,6 @@ FIRST_NAMES = {
     },
 }
 LEVEL_QUANTITIES = (Quantity.POWER, Quantity.APPARENT_POWER, Quantity.POWER_JOULE, Quantity.FLOW)
-
-
-@dataclass(frozen=True, slots=True)
-class _Era:
-    """The index series whose sum was a point's total from `start` (UTC seconds) until the next era.
-
-    Another one begins when the meter is exchanged, or says other registers: another contract, another TIC mode.
-    """
-
-    keys: tuple[SeriesKey, ...]
-    start: int
 
 
 class House:
@@ -230,8 +213,8 @@ class House:
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
         """The series whose sum is the point's total now: the one of tariff 0, else all tariffs."""
-        eras = self._eras(point_id, self._mains())
-        return eras[-1].keys if eras else ()
+        found = self._eras(point_id, self._mains())
+        return found[-1].keys if found else ()
 
     def history_start(self, point_id: str) -> int | None:
         """When the point's history begins, UTC seconds."""
@@ -240,31 +223,14 @@ class House:
     # -- how much -----------------------------------------------------------------------------------------------------
     async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """What was taken between each two bounds (UTC seconds), in the point's unit; None where it is not known."""
-        eras = self._eras(point_id, self._mains())
-        if not eras or len(bounds) < 2:
-            return [None] * (len(bounds) - 1)
-        return await self.store.run(self._over_eras, eras, tuple(bounds))
+        found = self._eras(point_id, self._mains())
+        return await self.store.run(eras.amounts, found, tuple(bounds), self._consumption)
 
     async def injected(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """As `consumption`, of what a producer gave to the network, in Wh."""
         infos = {info.key.point: info for info in self.store.series() if info.key.register == TIC_INJECTED}
-        found = [infos[stand] for stand in self._stands(point_id) if stand in infos]
-        if not found or len(bounds) < 2:
-            return [None] * (len(bounds) - 1)
-        return await self.store.run(self._over_eras, [_Era((i.key,), i.first_at) for i in found], tuple(bounds))
-
-    def _over_eras(self, eras: Sequence[_Era], bounds: Sequence[int]) -> list[Decimal | None]:
-        """Each era counts up to the next one's beginning; a bucket in which one begins has its parts added up."""
-        if len(eras) == 1:
-            return self._consumption(eras[0].keys, bounds)
-        starts = [bounds[0], *(era.start for era in eras[1:]), bounds[-1]]
-        parts: dict[int, Decimal | None] = {}
-        for era, low, high in zip(eras, starts, starts[1:], strict=False):
-            inside = {bound for bound in (*bounds, *starts) if max(low, bounds[0]) <= bound <= min(high, bounds[-1])}
-            cuts = sorted(inside)
-            if len(cuts) > 1:
-                parts |= zip(cuts, self._consumption(era.keys, cuts), strict=False)
-        return [_sum(part for at, part in parts.items() if low <= at < high) for low, high in pairwise(bounds)]
+        found = [Era((infos[stand].key,), infos[stand].first_at) for stand in self._stands(point_id) if stand in infos]
+        return await self.store.run(eras.amounts, found, tuple(bounds), self._consumption)
 
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
@@ -532,27 +498,11 @@ class House:
         stands = (meter.stand for meter in self.catalog.standing(point_id))
         return (point_id, *(stand for stand in stands if stand is not None))
 
-    def _eras(self, point_id: str, mains: Mapping[str, Sequence[SeriesInfo]]) -> list[_Era]:
-        """How a point's total was said over time, the oldest first; the last one is how it is said now."""
-        point, meter = self._metering_point(point_id), self.catalog.meter_of(point_id)
-        said = self._said_now(meter)
-        eras: list[_Era] = []
-        counted: set[SeriesKey] = set()
-        for stand in reversed(self._stands(point_id)):
-            infos = list(mains.get(stand, ()))
-            if not eras and said:
-                infos = [info for info in infos if info.key.register in said] or infos
-            while keys := _total_of(point, infos, eras[-1].start if eras else None):
-                total = [info for info in mains[stand] if info.key in keys]
-                start = max(info.first_at for info in total)
-                eras.append(_Era(keys, start))
-                counted.update(keys)
-                infos = [
-                    info
-                    for info in mains[stand]
-                    if info.first_at < start and info.quantity is total[0].quantity and info.key not in counted
-                ]
-        return eras[::-1]
+    def _eras(self, point_id: str, mains: Mapping[str, Sequence[SeriesInfo]]) -> list[Era]:
+        point = self._metering_point(point_id)
+        if point is None:
+            return []
+        return eras.eras(point.medium, self._stands(point_id), mains, self._said_now(self.catalog.meter_of(point_id)))
 
     def _said_now(self, meter: Meter | None) -> set[str]:
         """The registers that a Linky says these seconds: just after it was switched, those of both modes are fresh."""
@@ -570,8 +520,8 @@ class House:
     def _view(self, point: MeteringPoint, mains: Mapping[str, Sequence[SeriesInfo]]) -> PointView:
         meter = self.catalog.meter_of(point.id)
         log = self.collect.meters.get(meter.address) if meter else None
-        eras = self._eras(point.id, mains)
-        keys = eras[-1].keys if eras else ()
+        found = self._eras(point.id, mains)
+        keys = found[-1].keys if found else ()
         index = self._index(keys)
         present = meter.series_point if meter else point.id
         heard_at = log.heard_at if log else (index.at if index else None)
@@ -642,32 +592,9 @@ class House:
         return Adoption(meter.point, log.state if log else None, values)
 
 
-def _total_of(
-    point: MeteringPoint | None, mains: Sequence[SeriesInfo], until: int | None = None
-) -> tuple[SeriesKey, ...]:
-    """Of a point's main index series those whose sum is its total, as its meter speaks now, or spoke before `until`."""
-    liquid = point is not None and point.medium in (Medium.WATER, Medium.HOT_WATER, Medium.GAS)
-    for quantity in VOLUME_FIRST if liquid else MAIN_QUANTITIES:
-        if infos := [info for info in mains if info.quantity is quantity]:
-            lasts = [info.last_at if until is None else min(info.last_at, until) for info in infos]
-            said = [info.key for info, last in zip(infos, lasts, strict=True) if last > max(lasts) - SAID_S_MAX]
-            totals = tuple(key for key in said if key.tariff == 0)
-            return totals[:1] or tuple(said)
-    return ()
-
-
 def _wire(port: str) -> str:
     """The setting that names the meter of a wire."""
     return f"port {port}"
-
-
-def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for part in parts:
-        if part is None:
-            return None
-        total += part
-    return total
 
 
 def _value_or_none(point: Point | None) -> Value | None:
