@@ -148,6 +148,7 @@ class Address:
     """What identifies a meter. `str()` of it is a promise: users' files and series hold it.
 
     tic:041234567890        wmbus:KAM-12345678-1b-16        mbus:KAM-12345678-1b-04        modbus:bus/1
+    pulse:gas (the port)
     """
 
     protocol: str

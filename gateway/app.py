@@ -20,7 +20,7 @@ from gateway import control, lines
 from gateway.aside import Aside
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
-from gateway.config import Config
+from gateway.config import Config, Port
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
@@ -168,7 +168,7 @@ async def _serve(
             if demo is not None:
                 jobs.append(tasks.create_task(demo.play(), name="demo"))
             for line in config.ports:
-                opened = lines.open_port(line, config.meters, house.collect)
+                opened = lines.open_port(line, config.meters, house.collect, house.dials)
                 jobs.append(tasks.create_task(_keep_port(opened.run, house, line.name), name=f"port {line.name}"))
             if config.web.mdns and not _is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
@@ -270,10 +270,20 @@ def check(config: Config, *, devices: bool = True) -> None:
     """Refuse what cannot run: a model without a map, and, where asked, a device that cannot be opened now."""
     faults = lines.faults(config.ports, config.meters)
     for number, port in enumerate(config.ports, 1):
-        if devices and port.device is not None:
+        if devices and port.contact is not None:
+            faults += _contact_faults(number, port)
+        elif devices and port.device is not None:
             try:
                 probe(SerialLine(port.device, port.baud or 9600))
             except OSError as error:
                 faults.append(f"port[{number}].device: {error.strerror}")
     if faults:
         raise Trouble("\n".join(faults))
+
+
+def _contact_faults(number: int, port: Port) -> list[str]:
+    try:
+        lines.contact(port).probe()
+    except OSError as error:
+        return [f"port[{number}].{'device' if port.device else 'gpio'}: {error.strerror or error}"]
+    return []

@@ -31,6 +31,8 @@ LEVEL_PACE_S = 10
 OTHER_PACE_S = 60
 # What does not move is written this often all the same: it says that the meter was heard.
 UNCHANGED_PACE_S = 600
+# Meters that never say again what was missed: the box counts for them, and each change is kept at once.
+COUNTED_HERE = "pulse"
 # A meter may date a value itself; a date outside this window is a wrong clock, and reception time is used.
 AGE_S_MAX = 2 * 86400
 # Finer than any meter states: the noise of a float near zero must not set the resolution of its whole series.
@@ -442,7 +444,7 @@ class Collect:
                     if not past:
                         entry.levels[point.series] = point
                     shown.append(point)
-            if self._due(point):
+            if self._due(point, 0 if telegram.address.protocol == COUNTED_HERE else INDEX_PACE_S):
                 kept.append(point)
                 if point.quantity.kind is Kind.INDEX and point.main:
                     shown.append(point)
@@ -470,7 +472,12 @@ class Collect:
             watch = self._watches[point.series] = IndexWatch(point.quantity, *known)
         return watch
 
-    def _due(self, point: Point) -> bool:
+    def counted_on(self, series: SeriesKey) -> None:
+        """An index goes on from elsewhere, and the store knows where: what was believed before is no measure of it."""
+        self._watches.pop(series, None)
+        self._kept.pop(series, None)
+
+    def _due(self, point: Point, index_pace_s: int) -> bool:
         """Whether this point goes to the store now: at a pace, sooner when it changed."""
         last = self._kept.get(point.series)
         if last is not None:
@@ -481,7 +488,7 @@ class Collect:
             elif not changed:
                 pace_s = UNCHANGED_PACE_S
             else:
-                pace_s = INDEX_PACE_S if point.main else OTHER_PACE_S
+                pace_s = index_pace_s if point.main else OTHER_PACE_S
             if 0 <= point.at - at < pace_s:  # a clock that was set back must not stop the pen
                 return False
         self._kept[point.series] = (point.at, point.value, point.exponent)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from drivers.model import Medium
+from drivers.model import Medium, Quantity
+from drivers.pulse import DEBOUNCE_MS, DEBOUNCE_MS_MAX, PER_KWH_MAX, Weight, parse_weight, per_kwh
 
-Protocol = Literal["tic", "wmbus", "mbus", "modbus"]
+Protocol = Literal["tic", "wmbus", "mbus", "modbus", "pulse"]
 Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
 TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
 Mode = Literal["standard", "historique"]
 Parity = Literal["N", "E", "O"]
+ControlLine = Literal["cts", "dsr", "dcd", "ri"]
+Edge = Literal["falling", "rising"]
 Language = Literal["fr", "en"]
 
 DATA = Path("/var/lib/releve")
@@ -38,15 +41,24 @@ LINES: dict[Protocol, tuple[int | None, Parity | None]] = {
     "wmbus": (None, "N"),
     "mbus": (2400, "E"),
     "modbus": (9600, "N"),
+    "pulse": (None, "N"),
 }
 # Enedis-NOI-CPT_54E, both 7E1.
 TIC_BAUD: dict[Mode | None, int | None] = {None: None, "standard": 9600, "historique": 1200}
 
 PORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
+GPIO = re.compile(r"(gpiochip[0-9]{1,3})/([0-9]{1,3})")
 TOPIC = re.compile(r"#|([^+#/]*|\+)(/([^+#/]*|\+))*(/#)?")
 ADDRESS = re.compile(r"tic:[0-9A-Z]{12}|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}")
 ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
+
+# What may be measured by pulses that are worth litres, or watt-hours.
+WEIGHTS = ("weight", "pulses_per_kwh")
+PULSE_MEDIA = {
+    Quantity.VOLUME: (Medium.GAS, Medium.WATER, Medium.HOT_WATER),
+    Quantity.ENERGY: (Medium.ELECTRICITY, Medium.HEAT, Medium.COOLING, Medium.OTHER),
+}
 
 T = TypeVar("T")
 W = TypeVar("W", bound=str)
@@ -91,6 +103,16 @@ class Mqtt:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Where pulses come in: a pin of a `gpio` chip, or a control `line` of the port's serial device."""
+
+    gpio: tuple[str, int] | None
+    line: ControlLine | None
+    edge: Edge
+    debounce_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """A line or radio: a serial `device`, a `tcp` (host, port) that carries the same bytes, or lines of text by `mqtt`.
 
@@ -109,11 +131,16 @@ class Port:
     baud: int | None = None
     parity: Parity | None = "N"
     stopbits: Literal[1, 2] = 1
+    contact: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter the file adopts. A Modbus meter is named by `port`, `unit` and `model`; its address follows from them."""
+    """A meter the file adopts.
+
+    A Modbus meter is named by `port`, `unit` and `model`, one whose pulses are counted by `port` and `weight`: its
+    address follows from them.
+    """
 
     name: str
     address: str
@@ -123,6 +150,7 @@ class Meter:
     model: str | None = None
     every_s: int = 10
     medium: Medium | None = None
+    weight: Weight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +214,11 @@ def parse(text: str, where: str) -> Config:
     for index, port in enumerate(ports, 1):
         if port.protocol == "modbus" and port.name not in polled:
             faults.append(f"port[{index}]: a modbus port needs a [[meter]] that names it, to have something to ask")
+        if port.protocol == "pulse" and port.name not in polled:
+            faults.append(f"port[{index}]: a pulse port needs a [[meter]] that names it and says what a pulse is worth")
     _refuse_twice(faults, "port", "name", [port.name for port in ports])
     _refuse_twice(faults, "port", "device", [port.device for port in ports])
+    _refuse_twice(faults, "port", "gpio", [_gpio_text(port) for port in ports])
     _refuse_twice(faults, "meter", "name", [meter.name for meter in meters])
     _refuse_twice(faults, "meter", "address", [meter.address for meter in meters])
     if faults:
@@ -234,7 +265,9 @@ def _web(table: "_Table") -> Web:
 
 def _port(table: "_Table") -> Port:
     name = table.checked("name", "", _port_name, needed=True)
-    stated: Protocol | None = table.word("protocol", None, ("tic", "wmbus", "mbus", "modbus"), needed=True)
+    stated: Protocol | None = table.word("protocol", None, get_args(Protocol), needed=True)
+    if stated == "pulse":
+        return _pulse_port(table, name)
     protocol = stated or "tic"
     device = table.checked("device", None, _device)
     tcp = table.checked("tcp", None, _host_and_port)
@@ -273,6 +306,27 @@ def _port(table: "_Table") -> Port:
     return Port(name, protocol, device, tcp, mqtt, receiver, mode, baud, parity, stopbits)
 
 
+def _pulse_port(table: "_Table", name: str) -> Port:
+    gpio = table.checked("gpio", None, _gpio)
+    device = table.checked("device", None, _device)
+    met = [way for way in ("gpio", "device") if way in table.met]
+    if len(met) != 1:
+        table.fault("", "one of gpio and device is needed" + (f", not {' and '.join(met)}" if met else ""))
+    line: ControlLine | None = table.word("line", None, get_args(ControlLine), needed=met == ["device"])
+    if met == ["gpio"]:
+        table.refuse("line", "only a device has control lines")
+    stated: Edge | None = table.word("edge", None, get_args(Edge))
+    debounce_ms = table.integer("debounce_ms", DEBOUNCE_MS, range(2, DEBOUNCE_MS_MAX + 1))
+    table.end()
+    return Port(
+        name, "pulse", device, contact=Contact(gpio, line, stated or ("rising" if device else "falling"), debounce_ms)
+    )
+
+
+def _gpio_text(port: Port) -> str | None:
+    return "/".join(map(str, port.contact.gpio)) if port.contact and port.contact.gpio else None
+
+
 def _mqtt(table: "_Table") -> Mqtt | None:
     broker = table.checked("mqtt", None, _host_and_port)
     topics = table.some("topic", _topic, needed="mqtt" in table.met)
@@ -303,14 +357,18 @@ def _meter(table: "_Table", ports: Sequence[Port]) -> Meter:
     model = table.checked("model", "", _line)
     every_s = table.integer("every_s", 10, range(1, EVERY_S_MAX + 1))
     medium = table.word("medium", None, tuple(Medium))
+    weight = _weight(table)
     polled = {"port", "unit", "model"} & table.met
     if "address" in table.met:
-        for other in ("port", "unit", "model", "every_s"):
+        for other in ("port", "unit", "model", "every_s", *WEIGHTS):
             table.refuse(other, "a meter with an address speaks by itself")
         if address and not address.startswith(("wmbus:", "mbus:")):
             table.refuse("key", "only wmbus and mbus meters have a key")
+    elif set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
+        address = f"pulse:{port_name}" if port_name else ""
+        medium = _pulse_meter(table, port, port_name, weight, Medium(medium) if medium else None)
     elif not polled:
-        table.fault("", "an address is needed, or port, unit and model")
+        table.fault("", "an address is needed, or port, unit and model, or port and weight")
     else:
         for needed in sorted({"port", "unit", "model"} - polled):
             table.fault(needed, "is needed beside " + " and ".join(sorted(polled)))
@@ -323,8 +381,44 @@ def _meter(table: "_Table", ports: Sequence[Port]) -> Meter:
             address = f"modbus:{port_name}/{unit}"
     table.end()
     return Meter(
-        name, address, key, port_name or None, unit, model or None, every_s, Medium(medium) if medium else None
+        name, address, key, port_name or None, unit, model or None, every_s, Medium(medium) if medium else None, weight
     )
+
+
+def _weight(table: "_Table") -> Weight | None:
+    weight = table.checked("weight", None, parse_weight)
+    pulses = table.integer("pulses_per_kwh", None, range(1, PER_KWH_MAX + 1))
+    if set(WEIGHTS) <= table.met:
+        table.fault("", "one of weight and pulses_per_kwh is needed, not both")
+    return weight if pulses is None else per_kwh(pulses)
+
+
+def _pulse_meter(
+    table: "_Table", port: Port | None, port_name: str, weight: Weight | None, medium: Medium | None
+) -> Medium | None:
+    """What is measured; without a word, electricity where pulses are energy."""
+    for other in ("unit", "model", "every_s", "key"):
+        table.refuse(other, "a meter whose pulses are counted has none")
+    if "port" not in table.met:
+        table.fault("port", "is needed beside what a pulse is worth")
+    elif port is None and port_name:
+        table.fault("port", f"no [[port]] has the name {_shown(port_name)}")
+    elif port is not None and port.protocol != "pulse":
+        table.fault("port", f"a pulse port is needed, not {port_name!r}, which is {port.protocol}")
+    if not set(WEIGHTS) & table.met:
+        table.fault("weight", 'is needed, such as "10 L", or pulses_per_kwh')
+    if weight is None:
+        return medium
+    allowed = PULSE_MEDIA[weight.quantity]
+    if medium is None and "medium" not in table.met:
+        if weight.quantity is Quantity.ENERGY:
+            return Medium.ELECTRICITY
+        table.fault("medium", f"is needed: one of {_join(allowed)}")
+    elif medium is not None and medium not in allowed:
+        table.fault(
+            "medium", f"one of {_join(allowed)} is needed where pulses are {weight.quantity.unit}, not {medium}"
+        )
+    return medium
 
 
 def _refuse_twice(faults: list[str], table: str, key: str, values: Sequence[str | None]) -> None:
@@ -373,6 +467,13 @@ def _port_name(text: str) -> str:
     if not PORT_NAME.fullmatch(text):
         raise ValueError(f"1 to 32 letters, digits, - or _ are needed, not {_shown(text)}")
     return text
+
+
+def _gpio(text: str) -> tuple[str, int]:
+    match = GPIO.fullmatch(text)
+    if match is None:
+        raise ValueError(f"a chip and a pin such as gpiochip0/17 are needed, not {_shown(text)}")
+    return match[1], int(match[2])
 
 
 def _topic(text: str) -> str:

@@ -17,6 +17,7 @@ from gateway.catalog import Catalog
 from gateway.collect import ADOPT_AFTER, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
+from gateway.dial import Dials
 from gateway.eras import Era
 from gateway.held import HeldValues
 from gateway.importers.keeping import KeyReport, keep
@@ -118,6 +119,7 @@ class House:
         self._keys: dict[str, bytes] = {}
         for meter in config.meters:
             self._adopt_configured(meter)
+        self.dials = Dials(config.meters, catalog, store, lambda series: self.collect.counted_on(series), now)
         self.collect = Collect(
             drivers=lines.drivers(config.ports, self._remembered),
             protocols={port.name: port.protocol for port in config.ports},

@@ -13,7 +13,9 @@ from gateway.ports.stream import SerialLine, StreamPort, TcpLine
 from gateway.remembered import Remembered
 
 if TYPE_CHECKING:
+    from gateway.dial import Dials
     from gateway.ports.mqtt import Broker
+    from gateway.ports.pulse import Input
 
 
 def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -> dict[str, Driver]:
@@ -35,13 +37,16 @@ def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -
                 from drivers import wmbus
 
                 found[port.name] = Driver(remembered.decoder(), wmbus.header)
-            case "modbus":
-                pass  # its port asks and decodes in one
+            case "modbus" | "pulse":
+                pass  # its port asks, or counts, and says in one
     return found
 
 
-def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
-    """The port a configuration names, not running yet."""
+def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink, dials: "Dials | None" = None) -> Port:
+    """The port a configuration names, not running yet; `dials` keeps what a pulse port counts."""
+    if port.contact is not None:
+        assert dials is not None
+        return _pulse(port, meters, sink, dials)
     if port.protocol == "modbus":
         return _modbus(port, meters, sink)
     if port.protocol == "wmbus":
@@ -124,6 +129,27 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
         assert port.tcp is not None
         line = bus.TcpLine(*port.tcp)
     return bus.ModbusPort(port.name, line, units, sink)
+
+
+def _pulse(port: PortConfig, meters: Sequence[Meter], sink: Sink, dials: "Dials") -> Port:
+    from gateway.ports.pulse import PulsePort
+
+    assert port.contact is not None
+    address = next(meter.address for meter in meters if meter.port == port.name)
+    active = port.contact.edge == "rising"
+    return PulsePort(port.name, contact(port), port.contact.debounce_ms, active, dials.say(address), sink)
+
+
+def contact(port: PortConfig) -> "Input":
+    """Where a pulse port listens."""
+    from gateway.ports.pulse import GpioPin, SerialControl
+
+    assert port.contact is not None
+    if port.contact.gpio is not None:
+        return GpioPin(*port.contact.gpio, pull_up=port.contact.edge == "falling")
+    assert port.device is not None
+    assert port.contact.line is not None
+    return SerialControl(port.device, port.contact.line, port.contact.debounce_ms)
 
 
 def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:

@@ -14,6 +14,7 @@ PROTOCOL_WORDS = {
     "wmbus": mark("by radio (wireless M-Bus)"),
     "mbus": mark("by wire (M-Bus)"),
     "modbus": mark("by wire (Modbus)"),
+    "pulse": mark("pulses, counted by the box"),
 }
 # The gateway's own names for what it counts on a line; one that is not here is shown as it is.
 COUNT_WORDS = {

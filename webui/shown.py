@@ -110,7 +110,7 @@ def maker(address: str) -> str:
     return parts[0] if len(parts) == 4 else ""
 
 
-WIRES = ("tic:", "mbus:", "modbus:")
+WIRES = ("tic:", "mbus:", "modbus:", "pulse:")
 WIRED, NO_SIGNAL = mark("by wire"), mark("not measured")
 # dBm at the receiver; a wireless M-Bus stick loses telegrams below about -100
 _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fair")))

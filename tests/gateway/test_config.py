@@ -214,7 +214,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ('[[port]]\nname = "a"\ndevice = "/dev/x"\nmode = "standard"', "port[1].protocol: is needed"),
         (
             '[[port]]\nname = "a"\nprotocol = "zigbee"\ndevice = "/dev/x"\nreceiver = "im871a"',
-            "port[1].protocol: one of tic, wmbus, mbus, modbus is needed, not 'zigbee'",
+            "port[1].protocol: one of tic, wmbus, mbus, modbus, pulse is needed, not 'zigbee'",
         ),
         (
             '[[port]]\nname = "a b"\nprotocol = "tic"\ndevice = "/dev/x"',
@@ -272,7 +272,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ),
         (WATER + 'medium = "wine"', "meter[1].medium: one of " + ", ".join(Medium) + " is needed, not 'wine'"),
         (WATER + "unit = 1", "meter[1].unit: has no place here: a meter with an address speaks by itself"),
-        ('[[meter]]\nname = "a"', "meter[1]: an address is needed, or port, unit and model"),
+        ('[[meter]]\nname = "a"', "meter[1]: an address is needed, or port, unit and model, or port and weight"),
         ('[[meter]]\nname = "a"\naddress = "12345678"', f"meter[1].address: {ADDRESS} is needed, not '12345678'"),
         (
             '[[meter]]\nname = "a"\naddress = "tic:041234567890"\nkey = "' + "00" * 16 + '"',
@@ -314,7 +314,7 @@ def test_all_faults_are_told_at_once() -> None:
         "box.commit_s: one of 10, 60, 300 is needed, not 1",
         "web.language: one of fr, en is needed, not 'de'",
         "meter[1].name: a line of 1 to 80 characters is needed, not ''",
-        "meter[1]: an address is needed, or port, unit and model",
+        "meter[1]: an address is needed, or port, unit and model, or port and weight",
     ]
 
 
