@@ -115,7 +115,7 @@ class Dials:
             known = catalog.meter(meter.address)
             if meter.weight is None or meter.port is None or known is None:
                 continue
-            key = SeriesKey(known.point, pulse.REGISTERS[meter.weight.quantity])
+            key = SeriesKey(known.series_point, pulse.REGISTERS[meter.weight.quantity])
             self._counts[meter.address] = Count(
                 Address("pulse", meter.port),
                 meter.medium or Medium.OTHER,
@@ -136,6 +136,10 @@ class Dials:
         """Those of a point in order of time."""
         count = self.count(point)
         return tuple(map(_correction, self._swaps(count.key))) if count else ()
+
+    def from_zero(self, point: str) -> bool:
+        """Whether a point's index counts pulses and nobody has said yet what its dial shows."""
+        return self.count(point) is not None and not self.corrections(point)
 
     def compare(self, count: Count, dial: Decimal, box: Decimal) -> Compared:
         """What `dial`, read when the box had `box`, says of the count and of what a pulse is worth."""

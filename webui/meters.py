@@ -58,6 +58,7 @@ def whole(request: web.Request, *, fault: Markup | None = None, at: str | None =
         rows=[_row(words, view, house.now()) for view in views],
         heard=heard[:HEARD_SHOWN_MAX],
         heard_more=max(0, len(heard) - HEARD_SHOWN_MAX),
+        from_zero={view.point.id for view in views if house.dials.from_zero(view.point.id)},
         fault=fault,
         fault_at=at,
         takes_keys=any(port.protocol in KEYED for port in house.ports()),

@@ -23,7 +23,7 @@ from tests.contacts import GAS, Fifo, Finger
 from tests.house import Clock, house
 
 KEY = SeriesKey("gaz", "volume")
-KILLS = 8
+KILLS = 4
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ async def test_a_meter_that_gives_no_pulse_is_no_silent_meter(tmp_path: Path, fi
 @pytest.mark.timeout(60)
 async def test_of_pulses_that_were_shown_a_kill_takes_none(tmp_path: Path, finger: Finger) -> None:
     """A slow meter's pulses are all kept; of a fast one's, those of the last second at most, which nobody was shown."""
-    shown, pressed = Decimal(0), 0
+    shown = pressed = Decimal(0)
     for _ in range(KILLS):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -142,17 +142,17 @@ async def test_of_pulses_that_were_shown_a_kill_takes_none(tmp_path: Path, finge
             assert process.stdout is not None
             async with asyncio.timeout(20):
                 start = Decimal((await process.stdout.readline()).decode())
-                assert start >= shown  # nothing that was shown is gone
-                assert start == 10 * pressed  # and nothing that was counted
+                assert shown <= start <= pressed
+                await asyncio.sleep(1.1)  # told less than a second ago, it would not be told again at once
                 await finger.press(1, ms=10)
-                pressed += 1
-                said = Decimal((await process.stdout.readline()).decode())
-            assert said == 10 * pressed
-            shown = said
+                shown = Decimal((await process.stdout.readline()).decode())
+                assert shown == start + 10
+                await finger.press(5, ms=10)
+                pressed = shown + 50
         finally:
             process.send_signal(signal.SIGKILL)
             await process.wait()
-    assert shown == 10 * KILLS
+    assert shown >= 10 * KILLS
 
 
 def test_a_line_without_control_lines_is_refused_in_one_sentence() -> None:

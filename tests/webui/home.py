@@ -182,10 +182,10 @@ def water_frame(address: Address, litres: int, key: bytes | None = None) -> Fram
 
 
 @asynccontextmanager
-async def open_home(folder: Path, *, password: bool = False) -> AsyncIterator[Home]:
+async def open_home(folder: Path, *, password: bool = False, toml: str = TOML) -> AsyncIterator[Home]:
     """The home whose files are in `folder`, its lines open, behind a server on loopback."""
     clock = Clock(NOW)
-    with house(folder, TOML, clock) as home:
+    with house(folder, toml, clock) as home:
         for port in home.collect.ports:
             home.collect.opened(port)
         ledger = Ledger.open(folder / "ledger.db")
