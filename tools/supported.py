@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from drivers import mbus, meters, modbus, tic, wmbus
+from drivers import mbus, meters, modbus, pulse, tic, wmbus
 from drivers.meters import Model
 from drivers.receivers import RECEIVERS
 from drivers.tic.labels import HISTORIQUE, STANDARD, Label, Mode
@@ -22,7 +22,7 @@ COMMAND = "python tools/supported.py"
 VECTORS = ("tests/drivers/makers", "tests/drivers/meters")  # where telegrams of models are made
 NOISE = "test_noise.py"  # any bytes: says nothing of what a model's bytes become
 
-DRIVERS: dict[str, ModuleType] = {"tic": tic, "wmbus": wmbus, "mbus": mbus, "modbus": modbus}
+DRIVERS: dict[str, ModuleType] = {"tic": tic, "wmbus": wmbus, "mbus": mbus, "modbus": modbus, "pulse": pulse}
 
 HEAD = f"""# What Relevé reads
 
@@ -38,7 +38,9 @@ Meter = tuple[str, int, int]  # manufacturer, version, device type
 
 
 def page() -> str:
-    return "\n".join((HEAD, *_protocols(), *_tic(), *_receivers(), *_security(), *_models(), *_makers(), *_modbus()))
+    return "\n".join(
+        (HEAD, *_protocols(), *_tic(), *_receivers(), *_security(), *_models(), *_makers(), *_modbus(), *_pulses())
+    )
 
 
 # -- sections ---------------------------------------------------------------------------------------------------------
@@ -124,6 +126,25 @@ def _modbus() -> Iterator[str]:
     text = "Each is read by our own vectors. Confidence is ours, in what the sources say together."
     columns = ("model", "meters", "values", "factory's line", "confidence", "sources")
     yield from _section("Modbus models", text, columns, rows)
+
+
+def _pulses() -> Iterator[str]:
+    rows = [
+        ("a GPIO pin (`gpio`)", "counting, with edges fed by a test; opening, only that a missing chip is named"),
+        (
+            "a control line (`device`, `line`)",
+            "counting, in the same way; that a line without control lines is refused",
+        ),
+        (
+            "gas, 10 L a pulse; water, 0.25 L to 10 L; S0, 100 to 2000 pulses a kWh",
+            "index, power and flow, over restarts and kills",
+        ),
+    ]
+    text = (
+        "**Seen on no real hardware:** no pin, no adapter and no meter; where the tests ran there was neither GPIO nor a modem\n"
+        "line. How to try one, in five minutes: [docs/pulses.md](docs/pulses.md#try-it)."
+    )
+    yield from _section("Pulses", text, ("what", "what tests show"), rows)
 
 
 def _adds(model: Model, formats: int) -> str:

@@ -194,7 +194,7 @@ class _Gpio:
         self._seen = 0  # the kernel numbers the edges of a line from 1
 
     def level(self) -> bool:
-        return bool(self._request.get_value(self._pin).value)
+        return bool(self._request.get_value(self._pin))
 
     async def edges(self, due: float) -> Sequence[Edge]:
         await _readable(self._request.fd, due)

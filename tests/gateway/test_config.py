@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.model import Medium
-from gateway.config import Config, ConfigError, Dwelling, Meter, Mqtt, Port, Web, load, parse
+from drivers.pulse import Weight, parse_weight, per_kwh
+from gateway.config import Config, ConfigError, Contact, Dwelling, Meter, Mqtt, Port, Web, load, parse
 
 FULL = """
 [box]
@@ -384,3 +385,84 @@ def test_an_address_copied_in_capitals_is_the_meter_that_is_heard() -> None:
     """Identification numbers of some makers have the digits A to F; what is heard is written with a to f."""
     config = parse('[[meter]]\nname = "Eau"\naddress = "wmbus:KAM-1234567A-1b-16"\n', "test.toml")
     assert config.meters[0].address == "wmbus:KAM-1234567a-1b-16"
+
+
+PIN = '[[port]]\nname = "gas"\nprotocol = "pulse"\ngpio = "gpiochip0/17"\n'
+CTS = '[[port]]\nname = "s0"\nprotocol = "pulse"\ndevice = "/dev/ttyUSB0"\nline = "cts"\n'
+GAS = '[[meter]]\nname = "Gaz"\nport = "gas"\nmedium = "gas"\nweight = "10 L"\n'
+S0 = '[[meter]]\nname = "Ballon"\nport = "s0"\npulses_per_kwh = 1000\n'
+
+
+def test_a_pulse_port_is_a_pin_or_a_control_line_and_its_meter_is_named_after_it() -> None:
+    config = parse(PIN + CTS + GAS + S0, "a test")
+    assert [port.contact for port in config.ports] == [
+        Contact(("gpiochip0", 17), None, "falling", 20),
+        Contact(None, "cts", "rising", 20),
+    ]
+    assert [(meter.address, meter.medium, meter.weight) for meter in config.meters] == [
+        ("pulse:gas", Medium.GAS, parse_weight("10 L")),
+        ("pulse:s0", Medium.ELECTRICITY, per_kwh(1000)),
+    ]
+    assert isinstance(config.meters[0].weight, Weight)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (PIN, "port[1]: a pulse port needs a [[meter]] that names it and says what a pulse is worth"),
+        (
+            PIN.replace("gpiochip0/17", "17") + GAS,
+            "port[1].gpio: a chip and a pin such as gpiochip0/17 are needed, not '17'",
+        ),
+        (
+            PIN + 'device = "/dev/ttyUSB0"\nline = "cts"\n' + GAS,
+            "port[1]: one of gpio and device is needed, not gpio and device",
+        ),
+        (PIN.replace("gpio =", "#") + GAS, "port[1]: one of gpio and device is needed"),
+        (PIN + 'line = "cts"\n' + GAS, "port[1].line: has no place here: only a device has control lines"),
+        (CTS.replace("line =", "#") + S0, "port[1].line: is needed"),
+        (CTS.replace("cts", "rts") + S0, "port[1].line: one of cts, dsr, dcd, ri is needed, not 'rts'"),
+        (PIN + 'edge = "both"\n' + GAS, "port[1].edge: one of falling, rising is needed, not 'both'"),
+        (PIN + "debounce_ms = 0\n" + GAS, "port[1].debounce_ms: 2 to 1000 is needed, not 0"),
+        (
+            PIN + "bauds = 9600\n" + GAS,
+            "port[1].bauds: is not known: one of name, protocol, gpio, device, line, edge, debounce_ms",
+        ),
+        (
+            PIN + GAS.replace("10 L", "10"),
+            "meter[1].weight: what one pulse is worth is needed, such as 10 L, 0.25 L or 1 Wh, not '10'",
+        ),
+        (PIN + GAS + "pulses_per_kwh = 1000\n", "meter[1]: one of weight and pulses_per_kwh is needed, not both"),
+        (PIN + GAS.replace("weight =", "#"), 'meter[1].weight: is needed, such as "10 L", or pulses_per_kwh'),
+        (PIN + GAS.replace("medium =", "#"), "meter[1].medium: is needed: one of gas, water, hot_water"),
+        (
+            PIN + GAS.replace('"gas"\nweight', '"heat"\nweight'),
+            "meter[1].medium: one of gas, water, hot_water is needed where pulses are L, not heat",
+        ),
+        (CTS + S0.replace("1000", "0"), "meter[1].pulses_per_kwh: 1 to 100000 is needed, not 0"),
+        (PIN + GAS + "unit = 1\n", "meter[1].unit: has no place here: a meter whose pulses are counted has none"),
+        (
+            BUS + '[[meter]]\nname = "a"\nport = "bus"\nweight = "1 Wh"\n',
+            "meter[1].port: a pulse port is needed, not 'bus', which is modbus",
+        ),
+        (PIN + GAS + GAS.replace("Gaz", "Autre"), "meter[2].address: 'pulse:gas' is already meter[1]'s"),
+        (
+            PIN
+            + PIN.replace('"gas"', '"two"')
+            + GAS
+            + GAS.replace("Gaz", "Autre").replace('port = "gas"', 'port = "two"'),
+            "port[2].gpio: 'gpiochip0/17' is already port[1]'s",
+        ),
+    ],
+)
+def test_a_fault_of_a_pulse_meter_is_named_by_its_path(text: str, fault: str) -> None:
+    assert fault in faults(text)
+
+
+def test_a_meter_that_names_no_port_is_told_so() -> None:
+    assert faults('[[meter]]\nname = "Gaz"\nmedium = "gas"\nweight = "10 L"\n') == [
+        "meter[1].port: is needed beside what a pulse is worth"
+    ]
+    assert faults('[[meter]]\nname = "Gaz"\nport = "x"\nmedium = "gas"\nweight = "10 L"\n') == [
+        "meter[1].port: no [[port]] has the name 'x'"
+    ]

@@ -23,7 +23,7 @@ from tests.contacts import GAS, Fifo, Finger
 from tests.house import Clock, house
 
 KEY = SeriesKey("gaz", "volume")
-KILLS = 4
+KILLS = 3
 
 
 @pytest.fixture

@@ -152,6 +152,14 @@ def test_a_count_that_does_not_end_is_cut_and_never_drifts() -> None:
     assert per_kwh(800).of(1) == Decimal("1.25")
 
 
+@pytest.mark.parametrize(
+    ("pulses", "each"), [(100, "10"), (500, "2"), (800, "1.25"), (1000, "1"), (2000, "0.5"), (10_000, "0.1")]
+)
+def test_the_numbers_printed_on_s0_meters_are_exact(pulses: int, each: str) -> None:
+    assert per_kwh(pulses).each == Decimal(each)
+    assert per_kwh(pulses).of(pulses * 1234) == 1_234_000
+
+
 def test_a_weight_times_a_factor_is_exact() -> None:
     assert GAS.times(Fraction(1, 10)).of(7) == 7
     assert GAS.times(Fraction(10)).of(7) == 700
