@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from drivers.model import Medium, Quantity
-from webui.words import NO_BREAK, Amount, Words, mark
+from webui.words import NO_BREAK, WIDE, Amount, Words, mark
 
 UNITS = {"degC": "°C", "m3degC": "m³·°C", "%RH": "%", "HCA": mark("units")}
 GAS_MEDIA = frozenset({Medium.GAS})
@@ -82,7 +82,7 @@ def drum(words: Words, quantity: Quantity, value: Decimal) -> Drum:
     black, red, exponent, unit = _DRUMS.get(quantity, (5, 0, 0, UNITS.get(quantity.unit, quantity.unit)))
     finest = int(value.as_tuple().exponent) - exponent  # a meter that says whole m3 shows no red digit
     red = max(0, min(red, -finest))
-    cut = value.scaleb(-exponent).quantize(Decimal(1).scaleb(-red), rounding=ROUND_DOWN)
+    cut = value.scaleb(-exponent).quantize(Decimal(1).scaleb(-red), rounding=ROUND_DOWN, context=WIDE)
     whole, _, fraction = f"{cut:f}".partition(".")
     return Drum(whole.zfill(black), fraction, str(words.say(unit)) if unit == "units" else unit)
 

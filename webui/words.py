@@ -7,7 +7,7 @@ import html
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 CATALOGUES = Path(__file__).with_name("locale")
 NO_BREAK, THIN = "\u00a0", "\u202f"
 MINUS = "\u2212"
+WIDE = Context(prec=100)  # a 32-bit real has 39 digits before its comma
 
 
 def mark(message: str) -> str:
@@ -118,7 +119,8 @@ class Words:
 
     def number(self, number: Decimal | int, decimals: int = 0) -> str:
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-        return str(format_decimal(number, format=pattern, locale=self._locale)).replace("-", MINUS)
+        with localcontext(WIDE):
+            return str(format_decimal(number, format=pattern, locale=self._locale)).replace("-", MINUS)
 
     def percent(self, ratio: Decimal, *, signed: bool = True) -> str:
         """`+12 %`: a ratio as whole per cent; the sign is said, or left to the sentence."""

@@ -114,6 +114,14 @@ def test_amounts_are_read_in_the_unit_people_use(quantity: Quantity, medium: Med
     assert str(shown.amount(FRENCH, quantity, medium, Decimal(value))) == said
 
 
+def test_the_largest_number_that_a_meter_can_send_is_shown_and_breaks_no_page() -> None:
+    largest = Decimal(2) ** 128  # a 32-bit real, which anybody may send in a meter's name
+    for quantity in Quantity:
+        assert str(shown.amount(FRENCH, quantity, Medium.WATER, largest))
+        assert shown.drum(FRENCH, quantity, largest).whole
+    assert FRENCH.number(largest).startswith("340\u202f282\u202f366")
+
+
 @pytest.mark.parametrize(
     ("quantity", "value", "drum"),
     [
