@@ -81,7 +81,7 @@ def decode(frame: Frame, key: bytes | None = None) -> Telegram:
     primary = Address("mbus", str(data[5]))
     ci, body = data[6], data[6:-2]
     if ci == CI_APPLICATION_ERROR:
-        return Telegram(primary, State.INVALID, error=answers.said(ci, body[1:]))
+        return Telegram(primary, State.INVALID, error=str(answers.said(ci, body[1:])))
     if ci == CI_FIXED:
         return mbus_fixed.decode(body[1:])
     if ci in CI_MSB_FIRST:

@@ -84,7 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     analyze = commands.add_parser(
         "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
     )
-    analyze.add_argument("telegram", nargs="+", metavar="HEX", help="from the L field on, with its CRCs or without")
+    analyze.add_argument(
+        "telegram",
+        nargs="+",
+        metavar="HEX",
+        help="hex digits, or a line of rtl_wmbus, rtl_433 or CUL; of several the last is explained; - reads standard input",
+    )
     analyze.add_argument("--key", metavar="HEX", help="tried on the telegram, shown nowhere")
     analyze.add_argument("--json", action="store_true")
     analyze.set_defaults(command=_analyze)
@@ -316,7 +321,8 @@ def _decode(options: argparse.Namespace) -> None:
 def _analyze(options: argparse.Namespace) -> None:
     from gateway import analyze
 
-    analyze.run("".join(options.telegram), options.key, options.json, sys.stdout)
+    text = sys.stdin.read() if options.telegram == ["-"] else "\n".join(options.telegram)
+    analyze.run(text, options.key, options.json, sys.stdout)
 
 
 def _running(options: argparse.Namespace) -> Path:

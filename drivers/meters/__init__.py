@@ -19,6 +19,7 @@ HEADER = "header"  # the status byte of the transport layer's header, as a sourc
 
 _ANY = "*"
 _PLAIN = "_words.toml"
+_MAKERS = "_makers.toml"
 _MODEL_KEYS = {"name", "meters", "medium", "coding", "formats", "register", "field", "status", "history"}
 _FIELD_KEYS = {"from", "mask", "name", "quantity", "unit", "factor", "offset"}
 _REGISTER_KEYS = {"from", "name", "quantity", "unit", "factor", "type", "tariff", "subunit", "storages", "as_tariff"}
@@ -157,6 +158,11 @@ def formats(manufacturer: str) -> tuple[bytes, ...]:
     return tuple(heads for _, _, known in _family(manufacturer) for heads in known)
 
 
+def maker(manufacturer: str) -> str | None:
+    """The name on the meter for a telegram's three letters; None where nobody wrote it down."""
+    return _makers().get(manufacturer)
+
+
 def words(code: str, language: str) -> str:
     """A status code in plain words, `fr` or `en`; the code itself where nobody wrote words for it.
 
@@ -191,8 +197,16 @@ def _numbered(code: str, language: str) -> str:
 
 @lru_cache(maxsize=1)
 def _plain() -> dict[str, dict[str, dict[str, str]]]:
-    found: dict[str, dict[str, dict[str, str]]] = tomllib.loads((resources.files(__name__) / _PLAIN).read_text("utf-8"))
-    return found
+    return _toml(_PLAIN)
+
+
+@lru_cache(maxsize=1)
+def _makers() -> dict[str, str]:
+    return _toml(_MAKERS)
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((resources.files(__name__) / name).read_text("utf-8"))
 
 
 @lru_cache(maxsize=64)
@@ -207,12 +221,12 @@ def _family(manufacturer: str) -> tuple[tuple[tuple[str, ...], Model, tuple[byte
 def files() -> tuple[str, ...]:
     """The registry: names of all files, in the order in which they are asked."""
     names = (entry.name for entry in resources.files(__name__).iterdir())
-    return tuple(sorted(name for name in names if name.endswith(".toml") and name != _PLAIN))
+    return tuple(sorted(name for name in names if name.endswith(".toml") and not name.startswith("_")))
 
 
 def read(name: str) -> tuple[tuple[str, ...], Model, tuple[bytes, ...]]:
     """One file: the meters it is for, what it says of them, its compact formats. ValueError names what is wrong."""
-    raw = tomllib.loads((resources.files(__name__) / name).read_text("utf-8"))
+    raw = _toml(name)
     _known(name, raw, _MODEL_KEYS)
     found = Model(
         raw["name"],

@@ -16,7 +16,7 @@ CRCS_BYTES_MAX = 2 * 17  # format A
 
 _HEX = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2})+)", re.ASCII)
 _RTL_MODES = ("T1", "C1", "S1")
-_RTL_FIELDS_BEFORE = 7
+RTL_FIELDS_BEFORE = 7
 
 
 class Framer:
@@ -47,13 +47,13 @@ def telegrams(text: str) -> Iterator[Frame | DecodeError]:
 def _rtl_wmbus(fields: list[str], line: bytes) -> Iterator[Frame | DecodeError]:
     # T1;1;1;2026-11-21 14:30:00.000;98;43;12345678;0x1E44...     mode;CRC;3 of 6;time;RSSI of the packet;RSSI;id;telegram
     # The CRCs are checked and taken out, the RSSI is no dBm, and L still counts what was taken out of format B.
-    if fields[0] not in _RTL_MODES or len(fields) <= _RTL_FIELDS_BEFORE:
+    if fields[0] not in _RTL_MODES or len(fields) <= RTL_FIELDS_BEFORE:
         yield DecodeError("rtl_wmbus: the line has not its fields", line)
         return
     if fields[1:3] != ["1", "1"]:
         yield DecodeError("rtl_wmbus: it says that the CRC or the 3-of-6 code is wrong", line)
         return
-    for field in fields[_RTL_FIELDS_BEFORE:]:
+    for field in fields[RTL_FIELDS_BEFORE:]:
         match = _HEX.fullmatch(field.strip())
         if not match or not field.strip().startswith("0x"):
             yield DecodeError("rtl_wmbus: hex digits in pairs are needed after 0x", line)

@@ -12,7 +12,7 @@ from drivers.meters import Model
 from drivers.model import Address, DecodeError, Frame, Medium, State, Telegram
 from drivers.wmbus import answers, link, makers, records, security
 from drivers.wmbus import layers as layering
-from drivers.wmbus.compact import Formats
+from drivers.wmbus.compact import Formats, full_frame
 from drivers.wmbus.fragments import Fragments
 from drivers.wmbus.layers import Layers
 from drivers.wmbus.link import Identity
@@ -117,7 +117,7 @@ def _unread(layers: Layers) -> Shut | None:
     """Telegrams whose content nobody can read, whatever the key."""
     if layers.foreign_ci is not None:
         if layers.foreign_ci in _ANSWERS:
-            return Shut(State.NO_DATA, answers.said(layers.foreign_ci, layers.payload))
+            return Shut(State.NO_DATA, str(answers.said(layers.foreign_ci, layers.payload)))
         return Shut(State.UNSUPPORTED, layering.named(layers.foreign_ci))
     ci = layers.tpl.ci if layers.tpl is not None else None
     if ci in _CONTENT and layers.payload:
@@ -135,7 +135,7 @@ def _read(layers: Layers, opened: Opened, key: bytes | None, formats: Formats | 
         return _answered(layers, opened, formats)
     if ci in layering.CI_COMPACT:
         body = content.removeprefix(security.CHECK) if layers.tpl.mode else content
-        full = _expanded(body, address.manufacturer, formats)
+        full = full_frame(body, makers.identity(layers), formats)
         if full is None:
             return _refused(
                 layers, Shut(State.WAITING_FORMAT, "compact frame: waiting for a full one"), opened.encrypted
@@ -184,7 +184,7 @@ def _answered(layers: Layers, opened: Opened, formats: Formats | None) -> Telegr
     body = opened.content.removeprefix(security.CHECK).rstrip(b"\x2f")
     ci = layers.tpl.ci
     if ci in _ANSWERS:
-        return _refused(layers, Shut(State.NO_DATA, answers.said(ci, body)), opened.encrypted)
+        return _refused(layers, Shut(State.NO_DATA, str(answers.said(ci, body))), opened.encrypted)
     if formats is not None:
         formats.learn_format(body)
     return _refused(layers, Shut(State.NO_DATA, layering.named(ci)), opened.encrypted)
@@ -200,17 +200,6 @@ def _known(identity: Identity) -> tuple[Address, Model | None, Medium]:
     address = identity.address
     model = meters.model(address.manufacturer, identity.version, identity.device_type)
     return address, model, (model and model.medium) or records.medium(identity.device_type)
-
-
-def _expanded(body: bytes, manufacturer: str, formats: Formats | None) -> bytes | None:
-    """The full frame behind a compact one, by a format heard before or one that is known of this maker."""
-    full = formats.expand(body) if formats is not None else None
-    return full if full is not None else _known_formats(manufacturer).expand(body)
-
-
-@lru_cache(maxsize=16)
-def _known_formats(manufacturer: str) -> Formats:
-    return Formats(meters.formats(manufacturer))
 
 
 def _said(layers: Layers, said: Said, encrypted: bool) -> Telegram:

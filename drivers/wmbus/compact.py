@@ -1,9 +1,11 @@
 """Compact frames (EN 13757-3, compact M-Bus frame): values without their DIF and VIF, which an earlier full frame gave."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
+from drivers import meters
 from drivers.model import DecodeError
-from drivers.wmbus.link import crc
+from drivers.wmbus.link import Identity, crc, letters
 from drivers.wmbus.values import lvar
 
 FORMATS_MAX = 256
@@ -70,6 +72,17 @@ class Formats:
         self._headers[signature] = heads
         if len(self._headers) > FORMATS_MAX:
             del self._headers[next(iter(self._headers))]
+
+
+def full_frame(body: bytes, meter: Identity, formats: Formats | None) -> bytes | None:
+    """The full frame behind a compact one, by a format heard before or one that is known of this maker."""
+    full = formats.expand(body) if formats is not None else None
+    return full if full is not None else _known(letters(meter.manufacturer)).expand(body)
+
+
+@lru_cache(maxsize=16)
+def _known(manufacturer: str) -> Formats:
+    return Formats(meters.formats(manufacturer))
 
 
 def _split(records: bytes, *, data: bool) -> tuple[bytes, ...]:

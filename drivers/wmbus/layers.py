@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from drivers.model import DecodeError, frozen
+from drivers.phrase import Phrase, phrase
 from drivers.wmbus.link import Identity, Link
 
 CI_NETWORK = 0x81
@@ -12,6 +13,7 @@ CI_RECORDS = frozenset({0x72, 0x78, 0x7A}) | CI_COMPACT
 CI_FORMAT = frozenset({0x69, 0x6A, 0x6B})  # the DIFs and VIFs of compact frames
 CI_ERROR = frozenset({0x6E, 0x6F, 0x70})
 CI_ALARM = frozenset({0x71, 0x74, 0x75})
+CI_READ = CI_RECORDS | CI_FORMAT | CI_ERROR | CI_ALARM
 CI_HEADER_ONLY = frozenset({0x8A, 0x8B})
 # By what stands behind it; the others have no header, or one that nobody here knows.
 CI_LONG = frozenset({0x68, 0x6B, 0x6F, 0x72, 0x73, 0x75, 0x7C, 0x7E, 0x87, 0x8B, 0x9F, 0xC2, 0xC5})
@@ -22,36 +24,37 @@ CI_MANUFACTURER = range(0xA0, 0xB8)
 
 # What each CI field announces (EN 13757-7:2018, CI field codes).
 CI_NAMES = {
-    **dict.fromkeys(range(0x20), "DLMS"),
-    **dict.fromkeys((0x50, 0x53), "a command to reset or to select an application"),
-    **dict.fromkeys((0x51, 0x5A, 0x5B), "a command in records"),
-    0x52: "a command to select a meter",
-    **dict.fromkeys((0x54, 0x55), "a question for the selected application"),
-    0x5C: "a command to act at the same moment",
-    **dict.fromkeys((0x5F, 0x9E, 0x9F), "security management (TLS)"),
-    **dict.fromkeys((0x60, 0x61), "a command in DLMS"),
-    **dict.fromkeys((0x64, 0x65), "a command in SML"),
-    **dict.fromkeys((0x66, 0x67, 0x68), "the selected application"),
-    **dict.fromkeys(CI_FORMAT, "a format for compact frames"),
-    **dict.fromkeys((0x6C, 0x6D), "a command to set the clock"),
-    **dict.fromkeys(CI_ERROR, "an application error"),
-    **dict.fromkeys(CI_ALARM, "an alarm"),
-    **dict.fromkeys((0x72, 0x78, 0x7A), "records"),
-    **dict.fromkeys(CI_COMPACT, "a compact frame"),
-    **dict.fromkeys((0x7C, 0x7D), "DLMS"),
-    **dict.fromkeys((0x7E, 0x7F), "SML"),
-    **dict.fromkeys((0x80, 0x84, 0x85), "a header without content, to a meter"),
-    CI_NETWORK: "the network layer",
-    **dict.fromkeys((0x82, 0x83, 0x87, 0x88, 0x89), "network management"),
-    0x86: "an extended link layer of variable fields",
-    **dict.fromkeys(CI_HEADER_ONLY, "a header without content"),
-    **dict.fromkeys(range(0x8C, 0x90), "an extended link layer"),
-    CI_FRAGMENT: "the authentication and fragmentation layer",
-    **dict.fromkeys(CI_MANUFACTURER, "the manufacturer's own coding"),
-    **dict.fromkeys(range(0xB8, 0xC0), "a command to change the speed"),
-    **dict.fromkeys((0xC0, 0xC1, 0xC2), "image transfer (new software)"),
-    **dict.fromkeys((0xC3, 0xC4, 0xC5), "security information transfer (keys)"),
+    **dict.fromkeys(range(0x20), phrase("DLMS")),
+    **dict.fromkeys((0x50, 0x53), phrase("a command to reset or to select an application")),
+    **dict.fromkeys((0x51, 0x5A, 0x5B), phrase("a command in records")),
+    0x52: phrase("a command to select a meter"),
+    **dict.fromkeys((0x54, 0x55), phrase("a question for the selected application")),
+    0x5C: phrase("a command to act at the same moment"),
+    **dict.fromkeys((0x5F, 0x9E, 0x9F), phrase("security management (TLS)")),
+    **dict.fromkeys((0x60, 0x61), phrase("a command in DLMS")),
+    **dict.fromkeys((0x64, 0x65), phrase("a command in SML")),
+    **dict.fromkeys((0x66, 0x67, 0x68), phrase("the selected application")),
+    **dict.fromkeys(CI_FORMAT, phrase("a format for compact frames")),
+    **dict.fromkeys((0x6C, 0x6D), phrase("a command to set the clock")),
+    **dict.fromkeys(CI_ERROR, phrase("an application error")),
+    **dict.fromkeys(CI_ALARM, phrase("an alarm")),
+    **dict.fromkeys((0x72, 0x78, 0x7A), phrase("records")),
+    **dict.fromkeys(CI_COMPACT, phrase("a compact frame")),
+    **dict.fromkeys((0x7C, 0x7D), phrase("DLMS")),
+    **dict.fromkeys((0x7E, 0x7F), phrase("SML")),
+    **dict.fromkeys((0x80, 0x84, 0x85), phrase("a header without content, to a meter")),
+    CI_NETWORK: phrase("the network layer"),
+    **dict.fromkeys((0x82, 0x83, 0x87, 0x88, 0x89), phrase("network management")),
+    0x86: phrase("an extended link layer of variable fields"),
+    **dict.fromkeys(CI_HEADER_ONLY, phrase("a header without content")),
+    **dict.fromkeys(range(0x8C, 0x90), phrase("an extended link layer")),
+    CI_FRAGMENT: phrase("the authentication and fragmentation layer"),
+    **dict.fromkeys(CI_MANUFACTURER, phrase("the manufacturer's own coding")),
+    **dict.fromkeys(range(0xB8, 0xC0), phrase("a command to change the speed")),
+    **dict.fromkeys((0xC0, 0xC1, 0xC2), phrase("image transfer (new software)")),
+    **dict.fromkeys((0xC3, 0xC4, 0xC5), phrase("security information transfer (keys)")),
 }
+RESERVED = phrase("reserved")
 
 EXTENSION_KEY_VERSION = 0x40  # of modes 7 and 10: one more byte says which of the meter's keys
 COUNTER_IN_HEADER = 0x2000  # configuration of modes 7 and 10: the message counter stands here, 4 bytes of it
@@ -122,9 +125,14 @@ class Tpl:
         return self.configuration & 0xFF
 
 
+def name(ci: int) -> Phrase:
+    """What a CI field announces."""
+    return CI_NAMES.get(ci, RESERVED)
+
+
 def named(ci: int) -> str:
     """A CI field and what it announces."""
-    return f"CI {ci:02X} ({CI_NAMES.get(ci, 'reserved')})"
+    return f"CI {ci:02X} ({name(ci)})"
 
 
 @frozen

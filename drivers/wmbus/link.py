@@ -1,19 +1,21 @@
 """Wireless M-Bus link layer (EN 13757-4): CRCs, frame formats A and B, the C, M and A fields."""
 
 from drivers.model import Address, DecodeError, frozen
+from drivers.phrase import phrase
 
 POLYNOMIAL = 0x3D65
 HEADER_BYTES = 10  # L C M M ID ID ID ID V T
 BLOCK_BYTES = 16  # format A, each block after the first
 PART_BYTES_MAX = 126  # format B, first part without its CRC
+CRC_BYTES = 2
 
 C_RELAYED = 0x80
 C_FROM_METER = {
-    0x44: "SND-NR, sent unasked",
-    0x46: "SND-IR, installation",
-    0x47: "ACC-NR, nothing new to say",
-    0x48: "ACC-DMD, wants to be asked",
-    **dict.fromkeys((0x08, 0x18, 0x28, 0x38), "RSP-UD, an answer"),
+    0x44: phrase("SND-NR, sent unasked"),
+    0x46: phrase("SND-IR, asks to be installed"),
+    0x47: phrase("ACC-NR, nothing new to say"),
+    0x48: phrase("ACC-DMD, wants to be asked"),
+    **dict.fromkeys((0x08, 0x18, 0x28, 0x38), phrase("RSP-UD, an answer")),
 }
 C_OTHERS = {
     **dict.fromkeys((0x00, 0x10, 0x20, 0x30), "ACK, an acknowledgement"),
@@ -170,6 +172,39 @@ def _part_b(data: bytes) -> bytes | None:
     if any(len(part) < 3 or crc_bytes(part[:-2]) != part[-2:] for part in parts):
         return None
     return b"".join(part[:-2] for part in parts)
+
+
+def framing(data: bytes) -> tuple[str, tuple[range, ...]] | None:
+    """The frame format, A or B, that a telegram with its CRCs was sent in, and the places of its blocks, CRCs counted.
+
+    None where no CRC agrees: they were taken out before, or all is lost. A telegram that was cut ends before its last
+    block does; what a receiver adds stands behind it.
+    """
+    for letter, blocks in (("A", _blocks_a(data)), ("B", _blocks_b(data))):
+        whole = blocks and blocks[-1].stop == len(data)
+        if any(block_agrees(data, block) for block in (blocks if whole else blocks[:1])):
+            return letter, blocks
+    return None
+
+
+def block_agrees(data: bytes, block: range) -> bool:
+    end = block.stop - CRC_BYTES
+    return block.stop <= len(data) and crc_bytes(data[block.start : end]) == data[end : block.stop]
+
+
+def _blocks_a(data: bytes) -> tuple[range, ...]:
+    if not data or data[0] < HEADER_BYTES - 1:
+        return ()
+    first, size = HEADER_BYTES + CRC_BYTES, length_a(data[0])
+    starts = [0, *range(first, size, BLOCK_BYTES + CRC_BYTES)]
+    return tuple(map(range, starts, (*starts[1:], size)))
+
+
+def _blocks_b(data: bytes) -> tuple[range, ...]:
+    if not data or data[0] < HEADER_BYTES + CRC_BYTES - 1:
+        return ()
+    first, size = PART_BYTES_MAX + CRC_BYTES, data[0] + 1
+    return (range(first), range(first, size)) if size > first + CRC_BYTES else (range(size),)
 
 
 def length_a(length_field: int) -> int:

@@ -139,7 +139,7 @@ class _Decoder:
         flags: tuple[Flags, ...] = ()
         if self._model is not None:
             flags = self._model.status(meaning.register, size)
-            meaning, head = _own(self._model, meaning, head, bool(flags))
+            meaning, head = own(self._model, meaning, head, bool(flags))
         value, quantity = _value(meaning, coding, raw)
         if value is None:
             return None
@@ -205,7 +205,7 @@ class _Decoder:
             raise DecodeError(f"{meaning.register}: {unsure}", raw)
 
 
-def _own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meaning, Head]:
+def own(model: Model, meaning: Meaning, head: Head, flags: bool) -> tuple[Meaning, Head]:
     """A maker's own VIF as this model means it; a number that is flags has no pattern that means "invalid"."""
     rule = model.rule(meaning.register, head.tariff, head.storage, head.subunit)
     if rule is not None:

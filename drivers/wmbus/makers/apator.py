@@ -1,11 +1,26 @@
 """Apator's own payloads: the tag list of AT-WMBUS-16-2, E-ITN heat cost allocators, NA-1 and the old 08 water modules."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from drivers.model import DecodeError, Quantity, Reading
+from drivers.phrase import phrase
 from drivers.wmbus.layers import CI_MANUFACTURER
-from drivers.wmbus.makers.parts import Heard, Said, date_t, day, heat_cost, little, need, temperature, volume
+from drivers.wmbus.makers.parts import (
+    NOT_ESTABLISHED,
+    Heard,
+    Layout,
+    Part,
+    Said,
+    date_t,
+    day,
+    heat_cost,
+    little,
+    need,
+    temperature,
+    volume,
+)
 
 EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001  the meter's own clock, zone not said
 CLOCK_YEARS = range(2015, 2050)
@@ -110,7 +125,33 @@ def at_162(content: bytes) -> Said | None:
     return Said((volume(total, main=True),))
 
 
-# A0 VV VV VV VV     at_08: volume in thirds of a litre
+def at_162_parts(content: bytes) -> Iterator[Part]:
+    body = content.removeprefix(b"\x2f\x2f")
+    yield Part(content[: len(content) - len(body)], phrase("two fillers"))
+    yield Part(body[:1], phrase("what follows is the maker's own"))
+    at = 1 + _CLOCK_BYTES
+    yield Part(body[1:at], phrase("status and clock, not established"))
+    while at < len(body) and body[at] != _TAG_PADDING:
+        size = _TAG_BYTES.get(body[at])
+        if size is None or at + 1 + size > len(body):
+            break
+        tag = body[at]
+        name = {
+            _TAG_TOTAL: phrase("tag 10: volume in litres"),
+            **dict.fromkeys(
+                _TAGS_HISTORY, phrase("a byte, then volumes at the ends of months in litres, the newest first")
+            ),
+        }.get(tag, phrase("tag %(tag)s, not established", tag=f"{tag:02X}"))
+        yield Part(body[at : at + 1 + size], name)
+        at += 1 + size
+    padding = len(body[at:]) - len(body[at:].lstrip(bytes((_TAG_PADDING,))))
+    yield Part(body[at : at + padding], phrase("padding"))
+    yield Part(body[at + padding :], phrase("check bytes"))
+
+
+AT_08 = Layout("VV VV VV VV", {"V": phrase("volume, in thirds of a litre")})
+
+
 def at_08(heard: Heard) -> Said:
     if heard.body[0] != CI_ITN:
         raise DecodeError(f"CI {heard.body[0]:02x} is not known", heard.body)
@@ -118,9 +159,32 @@ def at_08(heard: Heard) -> Said:
     return Said((volume((Decimal(little(heard.payload, 0, 4)) / 3).quantize(Decimal("0.1")), main=True),))
 
 
-# A0 SS SS .. PP PP EE EE NN NN DD DD RR RR QQ QQ     e_itn; behind CI B6: LL, L bytes, and the same from A0 on
-# S: day and month the season begins   P: units of the last season   E: date its seal was broken, 0 if intact
-# N: units now   D: date now   R, Q: average room temperature of the last and of this season, 1/256 degree
+# behind A0; behind CI B6 there are LL, L bytes, A0, and then the same
+E_ITN = Layout(
+    "SS SS .. PP PP EE EE NN NN DD DD RR RR QQ QQ",
+    {
+        "S": phrase("day and month the season begins"),
+        "P": phrase("units of heat cost of the last season"),
+        "E": phrase("date its seal was broken, 0 if intact"),
+        "N": phrase("units of heat cost now"),
+        "D": phrase("date now"),
+        "R": phrase("average of the room in the last season, in 256ths of a degree"),
+        "Q": phrase("average of the room in this season, in 256ths of a degree"),
+    },
+)
+
+
+def e_itn_parts(heard: Heard) -> Iterator[Part]:
+    payload = heard.payload
+    if heard.body[0] == CI_ITN_MORE and payload:
+        more = 1 + payload[0]
+        yield Part(payload[:1], phrase("%(n)s bytes of it follow", n=payload[0]))
+        yield Part(payload[1:more], NOT_ESTABLISHED)
+        yield Part(payload[more : more + 1], phrase("the block that is read"))
+        payload = payload[more + 1 :]
+    yield from E_ITN(payload)
+
+
 def e_itn(heard: Heard) -> Said:
     body = heard.body
     if body[0] == CI_ITN_MORE and len(body) > 1:
@@ -145,9 +209,27 @@ def e_itn(heard: Heard) -> Said:
     return Said(tuple(readings), ("tamper",) if broken else ())
 
 
-# A0 NN FF | 2F VV VV VV VV SS SS SS SS HH HH HH HH HH AA BB     na_1: clear | AES-128 in CBC mode
-# N: access number   F: flags   V: volume   S: seconds since 2000   H: age of the last kept value, what was used since
-# A, B: alarms now and earlier
+NA_1_CLEAR = Layout("NN FF", {"N": phrase("access number"), "F": phrase("flags")})
+# AES-128 in CBC mode
+NA_1_PLAIN = Layout(
+    "2F VV VV VV VV SS SS SS SS HH HH HH HH HH AA BB",
+    {
+        "2F": phrase("check byte: the key fits"),
+        "V": phrase("volume"),
+        "S": phrase("seconds since 2000"),
+        "H": phrase("age of the last kept value, and what was used since"),
+        "A": phrase("alarms now"),
+        "B": phrase("alarms earlier"),
+    },
+)
+
+
+def na_1_parts(heard: Heard) -> Iterator[Part]:
+    yield from NA_1_CLEAR(heard.payload[:2])
+    yield from NA_1_PLAIN(_na_1_plain(heard), opened=True)
+    yield Part(heard.payload[NA_1_BYTES:], NOT_ESTABLISHED)
+
+
 def na_1(heard: Heard) -> Said:
     if heard.body[0] not in CI_MANUFACTURER:
         raise DecodeError(f"CI {heard.body[0]:02x} is not known", heard.body)

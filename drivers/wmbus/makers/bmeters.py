@@ -1,10 +1,12 @@
 """B Meters: the old RFM-TX1 module's masked volume, and what Hydrodigit sends behind its records, old and new."""
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
 from drivers.model import DecodeError, Quantity, Reading
-from drivers.wmbus.makers.parts import Heard, Said, bcd, day, little, month_end, need, volume
+from drivers.phrase import Phrase, phrase
+from drivers.wmbus.makers.parts import Heard, Layout, Part, Said, bcd, day, little, month_end, need, volume
 from drivers.wmbus.records import Records
 
 RFM_TX1_BYTES = 61  # from CI on
@@ -27,9 +29,40 @@ _BATTERY_FULL_V = "3.7"
 _FRAUD_17 = {0x40: "backflow", 0x20: "over flow"}
 _FRAUD = {0x80: "magnetic field", 0x40: "tamper (sensor)", 0x20: "removed"}
 
+_MONTH_ENDS = phrase("volumes at the ends of January to December, in tens of the volume's last digit")
+_UNKNOWN_BYTES = 255  # no more can be followed behind a part of unknown length
 
-# 7A NN .. .. .. .. .. VV VV VV VV .. .. .. .. .. .. .. SS MM HH DD MM YY HH HH HH ...     rfm_tx1
-# N: access number   V: volume in litres, BCD under the mask   then the time in BCD, and 12 volumes at the ends of months
+# behind the CI field 7A, where others have a short header
+RFM_TX1 = Layout(
+    "NN SS FF FF .. .. VV VV VV VV .. .. .. .. .. .. .. TT TT TT TT TT TT" + 36 * " EE",
+    {
+        "N": phrase("access number"),
+        "S": phrase("status"),
+        "F": phrase("configuration: a security mode of the maker's own"),
+        "V": phrase("volume in litres, digits under a mask"),
+        "T": phrase("second, minute, hour, day, month and year, in digits"),
+        "E": _MONTH_ENDS,
+    },
+)
+# bit of the first byte behind DIF 0F -> bytes that it announces, in this order
+HYDRODIGIT_PARTS = (
+    (0x01, ((1, phrase("battery voltage, by a table")),)),
+    (0x02, ((1, phrase("kind of a fraud")), (3, phrase("date of a fraud: year, month, day")))),
+    (0x80, ((3, phrase("date of a leak: year, month, day")),)),
+    (0x04, ((4, phrase("volume backwards, in litres")),)),
+    (0x10, ((36, _MONTH_ENDS),)),
+)
+HYDRODIGIT_17_PARTS = (
+    (0x01, ((1, phrase("battery, not filled")),)),
+    (0x02, ((4, phrase("volume backwards, in litres")),)),
+    (0x04, ((3, phrase("date of the first fraud: day, month, year; its kind in the month's high bits")),)),
+    (0x08, ((3, phrase("date of a leak: day, month, year")),)),
+    (0x10, ((3, phrase("date of a burst pipe: day, month, year")),)),
+    (0x60, ((_UNKNOWN_BYTES, phrase("values at memory days, not established")),)),
+    (0x80, ((36, _MONTH_ENDS), (1, phrase("day they are kept on, 0 for the last of the month")))),
+)
+
+
 def rfm_tx1(heard: Heard) -> Said:
     body = heard.body
     need(body, 24, "RFM-TX1")
@@ -49,9 +82,6 @@ def rfm_tx1(heard: Heard) -> Said:
     return Said(tuple(readings))
 
 
-# 0F BB [vv] [tt yy mm dd] [yy mm dd] [RR RR RR RR] [HH HH HH] * 12     hydrodigit, each part if its bit in B is set
-# 01: battery   02: kind and date of a fraud   80: date of a leak   04: volume backwards, litres
-# 10: volumes at the ends of January .. December, in tens of the volume's last digit
 def hydrodigit(read: Records) -> Said:
     tail = read.manufacturer_data
     if not tail:
@@ -78,11 +108,7 @@ def hydrodigit(read: Records) -> Said:
     return Said(tuple(readings), tuple(status))
 
 
-# 0F BB [vv] [RR RR RR RR] [dd mm yy] [dd mm yy] [dd mm yy] [HH HH HH] * 12 [DD]     hydrodigit_17: HYDRODIGIT user manual
-# v1.4.3, protocol specification; each part if its bit in B is set, in their order
-# 01: battery, not filled   02: volume backwards, litres   04: first fraud, its kind in the high bits of mm   08: leak
-# 10: burst   20, 40: values at memory days, length not known here   80: volumes kept in January .. December, in tens of
-# the volume's last digit, and the day they are kept on, 0 the last one of the month
+# HYDRODIGIT user manual v1.4.3, protocol specification
 def hydrodigit_17(read: Records) -> Said:
     tail = read.manufacturer_data
     if not tail:
@@ -126,6 +152,22 @@ class _Rest:
         need(self.data, size, "data behind DIF 0F")
         taken, self.data = self.data[:size], self.data[size:]
         return taken
+
+
+def hydrodigit_parts(tail: bytes) -> Iterator[Part]:
+    return _announced(tail, HYDRODIGIT_PARTS)(tail)
+
+
+def hydrodigit_17_parts(tail: bytes) -> Iterator[Part]:
+    return _announced(tail, HYDRODIGIT_17_PARTS)(tail)
+
+
+def _announced(tail: bytes, parts: tuple[tuple[int, tuple[tuple[int, Phrase], ...]], ...]) -> Layout:
+    """The layout of the parts whose bits are set in the first byte, in their order."""
+    fields = [field for bit, fields in parts if tail[0] & bit for field in fields]
+    drawing = "BB " + " ".join(f"{n}".zfill(2) for n, (size, _) in enumerate(fields) for _ in range(size))
+    meanings = {f"{n}".zfill(2): meaning for n, (_, meaning) in enumerate(fields)}
+    return Layout(drawing, {"BB": phrase("which of the following fields are there"), **meanings})
 
 
 def _battery_v(code: int) -> Decimal:

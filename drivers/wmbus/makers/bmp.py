@@ -1,9 +1,11 @@
 """Hydroclima heat cost allocators (BMP): temperatures and past consumption behind the records."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from drivers.model import DecodeError, Function, Quantity, Reading
-from drivers.wmbus.makers.parts import Said, little, need, temperature
+from drivers.phrase import phrase
+from drivers.wmbus.makers.parts import Layout, Part, Said, little, need, temperature
 from drivers.wmbus.records import Records
 
 NONE = -0x8000
@@ -12,11 +14,34 @@ KIND_10_BYTES, KIND_11_BYTES = 24, 47
 
 ROOM, RADIATOR = "room_temperature", "radiator_temperature"
 
+# behind DIF 0F
+_MEANINGS = {
+    "K": phrase("kind of these bytes"),
+    "S": phrase("status"),
+    "t": phrase("time"),
+    "d": phrase("date"),
+    "A": phrase("average of the room, in hundredths of a degree"),
+    "M": phrase("maximum of the room, in hundredths of a degree"),
+    "R": phrase("average of the radiator, in hundredths of a degree"),
+    "L": phrase("average of the room in the last period, in hundredths of a degree"),
+    "Q": phrase("average of the radiator in the last period, in hundredths of a degree"),
+    "U": phrase("units of heat cost of the last period"),
+    "u": phrase("units of heat cost of the last four periods, the newest first"),
+    "a": phrase("averages of the room in the last three periods, the newest first"),
+    "T": phrase("all units of heat cost"),
+}
+HYDROCLIMA_10 = Layout("KK SS SS tt tt dd dd AA AA MM MM .. .. .. .. LL LL QQ QQ UU UU TT TT TT", _MEANINGS)
+HYDROCLIMA_11 = Layout(
+    "KK SS SS tt tt dd dd .. .. RR RR AA AA MM MM .. .. QQ QQ LL LL"
+    + 8 * " uu" + 6 * " aa" + 9 * " .." + " TT TT TT",
+    _MEANINGS,
+)  # fmt: skip
 
-# 0F 10 SS SS tt tt dd dd AA AA MM MM .. .. .. .. LL LL RR RR UU UU TT TT TT
-# 0F 11 SS SS tt tt dd dd .. .. RR RR AA AA MM MM .. .. RR RR AA AA U1 U1 .. U4 U4 A1 A1 .. A3 A3 9 bytes TT TT TT
-# S: status   t, d: time, date   A: room's average, M: its maximum, R: radiator's average, hundredths of a degree
-# L and the second R, A: of the last period   U: units of the last periods   T: all units
+
+def hydroclima_parts(tail: bytes) -> Iterator[Part]:
+    return (HYDROCLIMA_10 if tail[:1] == bytes((KIND_10,)) else HYDROCLIMA_11)(tail)
+
+
 def hydroclima(read: Records) -> Said:
     t = read.manufacturer_data
     if not t:

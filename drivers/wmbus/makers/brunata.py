@@ -3,15 +3,25 @@
 from datetime import date
 
 from drivers.model import DecodeError
-from drivers.wmbus.makers.parts import Said, bcd, day, heat_cost, month_end
+from drivers.phrase import phrase
+from drivers.wmbus.makers.parts import Layout, Said, bcd, day, heat_cost, month_end
 
 CONTENT_BYTES = 40
 MONTHS = 18
 
+RADIO_240 = Layout(
+    "2F 2F .. .. PP PP NN NN .. .." + MONTHS // 2 * 3 * " EE" + " DD DD DD",
+    {
+        "2F": phrase("two fillers"),
+        "P": phrase("units of heat cost at the end of the last year, the high byte first"),
+        "N": phrase("units of heat cost now, the high byte first"),
+        "E": phrase("units at the ends of 18 months, two in three bytes, the oldest first"),
+        "D": phrase("date now: day, month, year"),
+    },
+)
 
-# 2F 2F .. .. PP PP NN NN .. .. aa bb cc aa bb cc ... DD MM YY     radio_240
-# P: units at the end of the last year, N: units now, both the high byte first   D, M, Y: date now, BCD
-# aa bb cc: units at the ends of two months, months 18 and 17 before this one first: b_high aa the older, b_low cc the newer
+
+# aa bb cc at two months' ends: b_high aa the older, b_low cc the newer
 def radio_240(content: bytes) -> Said:
     if len(content) != CONTENT_BYTES or content[:2] != b"\x2f\x2f":
         raise DecodeError(f"{CONTENT_BYTES} bytes from 2F 2F on are needed, not {len(content)}", content)

@@ -1,14 +1,15 @@
 """Diehl, Sappel and Hydrometer: PRIOS (IZAR) and "real data", both under a shift-register cipher with known keys."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 from drivers.model import DecodeError, Quantity, Reading, State
+from drivers.phrase import phrase
 from drivers.wmbus import records
 from drivers.wmbus.layers import CI_SHORT, Layers, Tpl
 from drivers.wmbus.link import Identity, letters
-from drivers.wmbus.makers.parts import Heard, Said, day, little, volume
+from drivers.wmbus.makers.parts import Heard, Layout, Part, Said, day, little, volume
 from drivers.wmbus.security import Opened, Shut
 from drivers.wmbus.values import date_g
 
@@ -81,10 +82,7 @@ def payload(heard: Heard, layers: Layers) -> Said | Opened | Shut:
     name = "PRIOS" if layers.foreign_ci in CI_PRIOS else "real data"
     if len(heard.body) <= HEADER_BYTES:
         return Shut(State.INVALID, f"{name}: more than {HEADER_BYTES} bytes are needed, not {len(heard.body)}")
-    keys: tuple[bytes, ...] = DEFAULT_KEYS
-    if heard.key is not None:
-        keys = (heard.key,) if len(heard.key) == KEY_BYTES else ()
-    found = _prios(heard, keys) if name == "PRIOS" else _open_real_data(heard, keys)
+    found = _prios(heard) if name == "PRIOS" else _open_real_data(heard, _keys(heard))
     if found is not None:
         return found
     if heard.key is not None:
@@ -118,14 +116,48 @@ def _real_data(layers: Layers) -> bool:
     return tpl is not None and (tpl.ci == CI_REAL_DATA or (tpl.ci in CI_SHORT and tpl.mode >= MODE_REAL_DATA))
 
 
-# CI PA BB FF .. | 4B VV VV VV VV [MM MM MM MM DD DD] ...     PRIOS: clear | encrypted
-# P: 4 bits sending period 2^(n+2) s   A: general alarm   B: 5 bits battery left, half years   B, F: alarms
-# V: volume, litres   M: volume at the month's end   D: its date, type G; the short form has V only
-def _prios(heard: Heard, keys: Iterable[bytes]) -> Said | None:
-    for key in keys:
+# behind the CI field
+PRIOS_CLEAR = Layout(
+    "PP BB FF ..",
+    {
+        "P": phrase("sending period 2^(n+2) s in its low half; general alarm in its highest bit"),
+        "B": phrase("battery left, in half years, in its low 5 bits; alarms in the others"),
+        "F": phrase("alarms"),
+    },
+)
+# the short form ends with V
+PRIOS_PLAIN = Layout(
+    "4B VV VV VV VV MM MM MM MM DD DD",
+    {
+        "4B": phrase("check byte: the key fits"),
+        "V": phrase("volume in litres"),
+        "M": phrase("volume at the month's end, in litres"),
+        "D": phrase("date of the month's end"),
+    },
+)
+
+
+def prios_parts(heard: Heard) -> Iterator[Part]:
+    yield from PRIOS_CLEAR(heard.body[1:HEADER_BYTES])
+    yield from PRIOS_PLAIN(_prios_plain(heard) or b"", opened=True)
+
+
+def _keys(heard: Heard) -> tuple[bytes, ...]:
+    if heard.key is None:
+        return DEFAULT_KEYS
+    return (heard.key,) if len(heard.key) == KEY_BYTES else ()
+
+
+def _prios(heard: Heard) -> Said | None:
+    plain = _prios_plain(heard)
+    return None if plain is None else _prios_said(heard, plain)
+
+
+def _prios_plain(heard: Heard) -> bytes | None:
+    for key in _keys(heard):
         plain = cipher(key, heard)
         if plain[0] == PRIOS_CHECK and len(plain) >= 5 and _plausible(plain):
-            return _prios_said(heard, plain)
+            return plain
     return None
 
 

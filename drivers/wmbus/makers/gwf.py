@@ -3,15 +3,25 @@
 from decimal import Decimal
 
 from drivers.model import DecodeError, Quantity, Reading
-from drivers.wmbus.makers.parts import Said
+from drivers.phrase import phrase
+from drivers.wmbus.makers.parts import Layout, Said
 from drivers.wmbus.records import Records
 
 KIND = 0x01
 HALF_YEAR_S = 15_778_800
 ALARMS = {0x02: "leak", 0x08: "burst", 0x20: "battery low", 0x40: "backflow"}
 
+# behind DIF 0F
+RCM = Layout(
+    "01 AA BB",
+    {
+        "01": phrase("kind of these bytes"),
+        "A": phrase("alarms"),
+        "B": phrase("battery left, in half years, in its highest 5 bits; lowest bit: saving power"),
+    },
+)
 
-# 0F 01 AA BB     A: alarms   B: 5 bits battery left in half years, lowest bit: saving power
+
 def rcm(read: Records) -> Said:
     tail = read.manufacturer_data
     if not tail:

@@ -1,13 +1,47 @@
-"""What the makers' own codings share: their answer, their dates, and readings made from their fields."""
+"""What the makers' own codings share: their layouts, their answer, their dates, and readings made from their fields."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
 from drivers.model import DecodeError, Function, Medium, Quantity, Reading
+from drivers.phrase import Phrase, phrase
 from drivers.wmbus.link import Identity
 
 TARGET_DATE = "target_date"
+NOT_ESTABLISHED = phrase("not established")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some bytes of a maker's own coding and what they mean. `opened`: they were encrypted as sent, these are plain."""
+
+    data: bytes
+    meaning: Phrase
+    opened: bool = False
+
+
+class Layout:
+    """Bytes as they are drawn, two characters a byte; equal ones side by side are one field.
+
+    `meanings` says what a field is by its letter, or by its two characters. What is not there, as `..` and all that
+    comes behind the drawing, is not established.
+    """
+
+    def __init__(self, drawing: str, meanings: Mapping[str, Phrase]) -> None:
+        self._fields = [
+            (meanings.get(name) or meanings.get(name[0]) or NOT_ESTABLISHED, len(list(same)))
+            for name, same in groupby(drawing.split())
+        ]
+
+    def __call__(self, data: bytes, *, opened: bool = False) -> Iterator[Part]:
+        at = 0
+        for meaning, size in (*self._fields, (NOT_ESTABLISHED, len(data))):
+            if at < len(data):
+                yield Part(data[at : at + size], meaning, opened)
+            at += size
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from drivers.model import DecodeError, Function, Quantity, Reading
-from drivers.wmbus.makers.parts import Said, bcd, day, month_end
+from drivers.phrase import phrase
+from drivers.wmbus.makers.parts import Layout, Said, bcd, day, month_end
 from drivers.wmbus.records import Records
 from drivers.wmbus.values import date_g
 
@@ -25,10 +26,27 @@ _UNITS = {
     0x0E: ("energy_joule", Quantity.ENERGY_JOULE, 1_000_000, 1),
 }
 
+WALK_BY = Layout(
+    "BB BB CC .. EE DD DD .. KK VV FF FF NN NN NN NN yy yy YY YY YY YY mm mm MM MM MM MM" + 2 * MONTHS * " HH" + " 2F",
+    {
+        "B": phrase("kind of this block"),
+        "C": phrase("counter"),
+        "E": phrase("35 if encrypted"),
+        "D": phrase("days, counted up"),
+        "K": phrase("how the values are coded"),
+        "V": phrase("VIF of the values"),
+        "F": phrase("date of an error, FFFF for none"),
+        "N": phrase("value now, in digits"),
+        "y": phrase("date of the year's end"),
+        "Y": phrase("value at the year's end, in digits"),
+        "m": phrase("date of the month's end"),
+        "M": phrase("value at the month's end, in digits"),
+        "H": phrase("consumption of twelve months, the oldest first"),
+        "2F": phrase("end of the block"),
+    },
+)
 
-# 00 82 CC 00 EE DD DD 07 KK VV FF FF NN NN NN NN yy yy YY YY YY YY mm mm MM MM MM MM H1 H1 .. H12 H12 2F
-# C: counter   E: 35 if encrypted   D: day counter   K: coding   V: VIF of the values   F: date of an error, FFFF none
-# N: now, Y: at the year's end y, M: at the month's end m, BCD   H: consumption of months, signed, the oldest first
+
 def walk_by(read: Records) -> Said:
     block = next((bytes.fromhex(str(r.value)) for r in read.readings if r.register == REGISTER), b"")
     if len(block) != BLOCK_BYTES:

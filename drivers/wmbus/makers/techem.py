@@ -3,11 +3,26 @@
 Nothing in them is a checksum. What must hold: the length, the kind byte where it is known, and dates that exist.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
 from drivers.model import DecodeError, Quantity, Reading
-from drivers.wmbus.makers.parts import Heard, Said, date_t, day, heat_cost, little, month_end, need, temperature, volume
+from drivers.phrase import phrase
+from drivers.wmbus.makers.parts import (
+    Heard,
+    Layout,
+    Part,
+    Said,
+    date_t,
+    day,
+    heat_cost,
+    little,
+    month_end,
+    need,
+    temperature,
+    volume,
+)
 
 LITRES = 100  # one unit of every water meter here
 WH_PER_KWH = 1000
@@ -17,9 +32,56 @@ HALF_DAY = 15  # the first half of a month ends with this day
 
 _SMOKE = {0x00: (), 0x01: ("smoke",)}
 
+_COMMON = {
+    "K": phrase("kind of this payload"),
+    "T": phrase("last billing day"),
+    "C": phrase("date now, without its year"),
+}
+MK_RADIO_3_AND_4 = Layout(
+    "KK TT TT PP PP CC CC NN NN",
+    {
+        **_COMMON,
+        "P": phrase("volume of the period that ended then, in 100 L"),
+        "N": phrase("volume since then, in 100 L"),
+    },
+)
+MK_RADIO_3A = Layout(
+    ".. .. DD DD VV VV VV 00" + 3 * HALF_MONTHS // 2 * " HH",
+    {
+        "D": phrase("date now"),
+        "V": phrase("volume, in 100 L"),
+        "00": phrase("always 0 so far"),
+        "H": phrase("two half-months and a 0 in three bytes, the newest first: consumption in 100 L"),
+    },
+)
+_FHKV = {
+    **_COMMON,
+    "P": phrase("units of heat cost of the period that ended then"),
+    "N": phrase("units of heat cost since then"),
+    "R": phrase("room temperature, in hundredths of a degree"),
+    "H": phrase("radiator temperature, in hundredths of a degree"),
+}
+FHKV_3 = Layout("KK TT TT PP PP CC CC NN NN RR RR HH HH", _FHKV)
+FHKV_3_0F = Layout("KK TT TT PP PP CC CC NN NN .. RR RR HH HH", _FHKV)
+COMPACT_5 = Layout(
+    "KK TT TT PP PP PP .. NN NN NN",
+    {
+        **_COMMON,
+        "P": phrase("energy of the period that ended then, in kWh"),
+        "N": phrase("energy since then, in kWh"),
+    },
+)
+VARIO_451 = Layout(
+    "KK TT TT PP PP .. .. NN NN",
+    {
+        **_COMMON,
+        "P": phrase("energy of the period that ended then, in MJ"),
+        "N": phrase("energy since then, in MJ"),
+    },
+)
+SMOKE = Layout("SS TT TT", {"S": phrase("state: 0 is calm, 1 is smoke"), "T": phrase("date of the last yearly record")})
 
-# KK TT TT PP PP CC CC NN NN ...     mk_radio_3, mk_radio_4
-# K: kind   T: last billing day   P: volume of the period that ended then   C: date now   N: volume since
+
 def mk_radio_3(heard: Heard) -> Said:
     return _water(heard.payload, "MK Radio 3")
 
@@ -28,8 +90,6 @@ def mk_radio_4(heard: Heard) -> Said:
     return _water(heard.payload, "MK Radio 4")
 
 
-# .. .. DD DD VV VV VV 00 AA BB 00 AA BB 00 ...     mk_radio_3a
-# D: date now   V: volume   A, B: consumption of half a month each, the newest first
 def mk_radio_3a(heard: Heard) -> Said:
     p = heard.payload
     need(p, 8 + 3 * HALF_MONTHS // 2, "MK Radio 3a")
@@ -49,8 +109,7 @@ def mk_radio_3a(heard: Heard) -> Said:
     return Said(tuple(readings))
 
 
-# KK TT TT PP PP CC CC NN NN RR RR HH HH     fhkv_3; kind 0F has one more byte before R
-# as above in units of heat cost, each period from 0 on; R: room, H: radiator, hundredths of a degree
+# each period from 0 on
 def fhkv_3(heard: Heard) -> Said:
     p = heard.payload
     need(p, 14, "FHKV data III")
@@ -69,27 +128,29 @@ def fhkv_3(heard: Heard) -> Said:
     return Said(tuple(readings))
 
 
-# KK TT TT PP PP PP .. NN NN NN     compact_5, kWh
 def compact_5(heard: Heard) -> Said:
     p = heard.payload
     need(p, 10, "Compact V")
     return _heat(p, "energy", Quantity.ENERGY, (little(p, 3, 3), little(p, 7, 3)), WH_PER_KWH)
 
 
-# KK TT TT PP PP .. .. NN NN     vario_451, MJ
 def vario_451(heard: Heard) -> Said:
     p = heard.payload
     need(p, 9, "Vario 4.5.1")
     return _heat(p, "energy_joule", Quantity.ENERGY_JOULE, (little(p, 3, 2), little(p, 7, 2)), J_PER_MJ)
 
 
-# SS TT TT ...     smoke: S: state   T: date of the last yearly record
 def smoke(heard: Heard) -> Said:
     p = heard.payload
     need(p, 3, "smoke detector")
     status = _SMOKE.get(p[0], (f"maker status {p[0]:#x}",))
     state = Reading("detector_state", Quantity.NUMBER, Decimal(p[0]))
     return Said((state, *day(date_t(little(p, 1, 2)), 1)), status)
+
+
+def fhkv_3_parts(p: bytes) -> Iterator[Part]:
+    """Kind 0F has one byte more."""
+    return (FHKV_3_0F if p[:1] == b"\x0f" else FHKV_3)(p)
 
 
 def _water(p: bytes, name: str) -> Said:

@@ -3,14 +3,25 @@
 from decimal import Decimal
 
 from drivers.model import DecodeError
-from drivers.wmbus.makers.parts import Said, little, volume
+from drivers.phrase import phrase
+from drivers.wmbus.makers.parts import Layout, Said, little, volume
 
 BYTES = 13
 PARTS_OF_A_LITRE = 256
 
+MODULE_0B = Layout(
+    "2F 2F 0F SS SS SS SS MM MM MM MM VV VV VV VV",
+    {
+        "2F": phrase("two fillers"),
+        "0F": phrase("what follows is the maker's own"),
+        "S": phrase("status, 0 is in order"),
+        "M": phrase("volume at the month's start, in 256ths of a litre"),
+        "V": phrase("volume now, in 256ths of a litre"),
+    },
+)
 
-# 2F 2F 0F SS SS SS SS MM MM MM MM VV VV VV VV     module_0b
-# S: status, 0 is in order   M: volume at the month's start, V: now, in 256ths of a litre   then padding
+
+# then padding
 def module_0b(content: bytes) -> Said | None:
     body = content.removeprefix(b"\x2f\x2f")
     if body[:1] != b"\x0f":

@@ -10,6 +10,7 @@ from drivers.encode import mbus as encode
 from drivers.encode import records, wmbus
 from drivers.mbus import decode, more_follows
 from drivers.model import Address, DecodeError, Frame, Medium, Quantity, Reading, State
+from drivers.phrase import Phrase
 from drivers.wmbus.answers import APPLICATION_ERRORS
 
 IDENTITY = encode.identity("12345678", "REL", 0x1B, 0x04)
@@ -80,10 +81,10 @@ def test_a_masters_own_words_are_no_answer() -> None:
 
 
 @pytest.mark.parametrize(("code", "words"), APPLICATION_ERRORS.items())
-def test_an_application_error_is_named(code: int, words: str) -> None:
+def test_an_application_error_is_named(code: int, words: Phrase) -> None:
     telegram = decode(Frame(encode.long(encode.RSP_UD, 5, 0x70, bytes((code,)))))
     assert (telegram.state, telegram.readings) == (State.INVALID, ())
-    assert words in str(telegram.error)
+    assert str(words) in str(telegram.error)
 
 
 def test_an_empty_answer_and_one_of_the_makers_data_alone_are_told_apart() -> None:
