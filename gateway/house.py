@@ -352,6 +352,15 @@ class House:
                 report.read.append(adoption.point)
         return report
 
+    def last_waiting(self, address: str) -> bytes | None:
+        """The newest telegram of a meter of ours that waits to be read; None where none does."""
+        return self._waiting.last(address)
+
+    @property
+    def formats(self) -> tuple[bytes, ...]:
+        """What is known of the compact frames that the radios hear."""
+        return self._remembered.formats
+
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)
 

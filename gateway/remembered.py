@@ -42,6 +42,11 @@ class Remembered:
         formats, replay = self._memories
         return {"formats": [each.hex() for each in formats.known], "counters": replay.counters}
 
+    @property
+    def formats(self) -> tuple[bytes, ...]:
+        """DIF and VIF bytes of the compact frames heard; nothing where there is no radio."""
+        return () if self._memories is None else self._memories[0].known
+
     def forget(self, address: str) -> None:
         """A meter that was given a new key counts its messages from the start."""
         if self._memories is not None:

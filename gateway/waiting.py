@@ -61,6 +61,11 @@ class Waiting:
         kept = self._aside.kept(PREFIX + address)
         return None if kept is None else Waits(kept.lines, int(kept.first.split()[0]), kept.thinned)
 
+    def last(self, address: str) -> bytes | None:
+        """The newest telegram of a meter that waits; None where none does."""
+        kept = self._aside.kept(PREFIX + address)
+        return None if kept is None else _telegram(kept.last).frame.data
+
     def keep(self, address: str, telegram: Sealed) -> None:
         minute, count = self._minutes.get(address, (0, 0))
         count = count + 1 if minute == telegram.at // 60 else 1

@@ -1,5 +1,7 @@
 """Bring the catalogues of `webui/locale` up to date with the sentences in code and templates.
 
+Sentences stand in `webui`, and as phrases in drivers and the gateway: what `releve analyze` says is also on a page.
+
 `python tools/messages.py` rewrites them and names what has no translation yet (exit 1 while something has none).
 """
 
@@ -12,8 +14,10 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-WEBUI = Path(__file__).resolve().parents[1] / "webui"
+ROOT = Path(__file__).resolve().parents[1]
+WEBUI = ROOT / "webui"
 KEYWORDS = {"_": None, "_n": (1, 2), "say": None, "say_n": (1, 2), "mark": None}
+PHRASES = {"phrase": None}
 METHODS = [("templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 
 HEADER = """msgid ""
@@ -33,6 +37,11 @@ def extracted() -> Catalog:
         extract_from_dir(WEBUI, METHODS, options, KEYWORDS), key=lambda each: (each[0], each[1])
     ):
         found.add(message, locations=[(name, 0)])
+    for folder in ("drivers", "gateway"):
+        for name, _line, message, _comments, _context in sorted(
+            extract_from_dir(ROOT / folder, [("**.py", "python")], {}, PHRASES), key=lambda each: (each[0], each[1])
+        ):
+            found.add(message, locations=[(f"{folder}/{name}", 0)])
     return found
 
 

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX
-from webui import api, box, dial, history, keyfiles, live, login, meters, settings, today
+from webui import analyze, api, box, dial, history, keyfiles, live, login, meters, settings, today
 from webui.api import Problem, problem
 from webui.assets import Assets
 from webui.auth import Access
@@ -86,6 +86,8 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/dial", Role.OCCUPANT, dial.compare),
         Route("POST", "/meters/dial/correct", Role.OCCUPANT, dial.correct),
         Route("POST", "/meters/dial/undo", Role.OCCUPANT, dial.undo),
+        Route("GET", "/analyze", Role.OCCUPANT, analyze.page),
+        Route("POST", "/analyze", Role.OCCUPANT, analyze.look),
         Route("GET", "/data", Role.OCCUPANT, box.data),
         Route("GET", "/box", Role.OCCUPANT, box.page),
         Route("GET", "/settings", Role.OCCUPANT, settings.page),

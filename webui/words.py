@@ -135,10 +135,12 @@ class Words:
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
 
     def clock(self, at: int) -> str:
-        local = self.local(at)
+        return self.time(self.local(at))
+
+    def time(self, moment: datetime) -> str:
         if self.language == "fr":
-            return f"{local.hour}{NO_BREAK}h{NO_BREAK}{local.minute:02}"
-        return f"{local:%H:%M}"
+            return f"{moment.hour}{NO_BREAK}h{NO_BREAK}{moment.minute:02}"
+        return f"{moment:%H:%M}"
 
     def clock_seconds(self, at: int) -> str:
         return f"{self.local(at):%H:%M:%S}"

@@ -93,7 +93,7 @@ def test_two_years_of_history_stand_by_day_month_and_year(demo: Running, page: P
     assert home["history_start"] < points["now"] - 700 * 86_400
 
 
-@pytest.mark.parametrize("path", ["/", "/meters", "/history/maison", "/data", "/box", "/settings"])
+@pytest.mark.parametrize("path", ["/", "/meters", "/history/maison", "/data", "/box", "/settings", "/analyze"])
 def test_every_page_reads_without_javascript_on_a_phone_in_both_languages(
     demo: Running, context_with: Callable[..., BrowserContext], path: str
 ) -> None:
@@ -111,7 +111,7 @@ def test_the_pages_ask_nothing_of_anybody_else(demo: Running, page: Page) -> Non
     page.on("request", lambda request: asked.append(request.url))
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
-    for path in ("/", "/meters", "/history/maison", "/data", "/box", "/settings"):
+    for path in ("/", "/meters", "/history/maison", "/data", "/box", "/settings", "/analyze"):
         page.goto(f"{demo.url}{path}")
     assert asked
     assert [url for url in asked if not url.startswith((demo.url, "data:"))] == []
