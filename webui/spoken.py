@@ -118,7 +118,9 @@ def value(words: Words, said: Value, name: str = "") -> Markup:
             return Markup("{}").format(words.number(said, max(0, -int(said.as_tuple().exponent))))
         case datetime():
             return words.say(
-                "%(day)s at %(time)s", day=words.day(said.date(), weekday=False, year=True), time=words.time(said)
+                "%(day)s at %(time)s",
+                day=words.day(said.date(), weekday=False, year=True),
+                time=words.time(said.hour * 60 + said.minute),
             )
         case date():
             return words.day(said, weekday=False, year=True)

@@ -135,12 +135,8 @@ class Words:
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
 
     def clock(self, at: int) -> str:
-        return self.time(self.local(at))
-
-    def time(self, moment: datetime) -> str:
-        if self.language == "fr":
-            return f"{moment.hour}{NO_BREAK}h{NO_BREAK}{moment.minute:02}"
-        return f"{moment:%H:%M}"
+        local = self.local(at)
+        return self.time(local.hour * 60 + local.minute)
 
     def clock_seconds(self, at: int) -> str:
         return f"{self.local(at):%H:%M:%S}"
