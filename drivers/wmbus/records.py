@@ -138,7 +138,8 @@ class _Decoder:
             return None
         flags: tuple[Flags, ...] = ()
         if self._model is not None:
-            flags = self._model.status(meaning.register, size)
+            if meaning.type in NUMBERS:  # the maker's letters (FD 0A) have the name of the maker's own VIF (7F)
+                flags = self._model.status(meaning.register, size)
             meaning, head = own(self._model, meaning, head, bool(flags))
         value, quantity = _value(meaning, coding, raw)
         if value is None:

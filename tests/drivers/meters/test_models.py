@@ -120,6 +120,13 @@ def test_a_rule_may_hold_for_some_storages_only() -> None:
     assert (said["heat_cost_of_half_month", 3, 0], said["heat_cost_of_half_month", 4, 0]) == (-3, 4)
 
 
+def test_the_makers_letters_are_not_taken_for_the_flags_of_a_vif_of_the_same_name() -> None:
+    meter = Address("wmbus", "12345678", "EFE", 0x31, 0x08)  # its flags are the maker's own VIF, 7F
+    heard = hear(meter, "036E 010000  02FD0A C514  017F 02")
+    assert values(heard)["manufacturer", 0, 0] == "EFE"
+    assert heard.status == ("reset",)
+
+
 # history: 20 L now, clock 23.9.2022; the set date's value is 10 L on 31.12.2021
 CLOCK, SET_DATE = "046D 3B2ED729", "426C BF2C 4413 0A000000"
 
