@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration bench
+.PHONY: help demo test lint fix integration bench fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
@@ -41,3 +41,8 @@ integration:  ## as root: against the servers of other projects, each really sta
 bench:  ## the times and sizes that docs/measured.md and the comments name; writes that page
 	@tools/venv dev
 	$(BIN)/python tools/measured.py $(ARGS)
+
+fuzz:  ## every decoder on inputs that libFuzzer leads to new code: ARGS="--inputs 10000000" or "--seconds 600", and targets
+	@tools/venv dev
+	@tools/venv fuzz
+	$(BIN)/python -m tools.guided $(ARGS)

@@ -16,29 +16,35 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "measured.md"
 HEAD = """# What was measured
 
-Each block is what one script of `bench/` printed; `make bench` runs them all and writes this page anew. No ARM machine and no
-real card were at hand: a Pi is slower, and no figure here speaks of one. The aims stand beside the figures, reached or not.
+Each block is what one command printed: `make bench` runs the scripts of `bench/` and writes their blocks anew, `make fuzz`
+with `--keep` its own. No ARM machine and no real card were at hand: a Pi is slower, and no figure here speaks of one. The
+aims stand beside the figures, reached or not.
 """
 
 
 def main(names: list[str]) -> int:
-    scripts = sorted(ROOT.glob("bench/*.py"))
-    sections = _sections(PAGE.read_text(encoding="utf-8"))
-    for script in scripts:
+    for script in sorted(ROOT.glob("bench/*.py")):
         if not names or script.name in names:
-            sections[script.name] = _section(script)
-    kept = [sections[script.name] for script in scripts if script.name in sections]
-    PAGE.write_text("\n".join([HEAD, *kept]), encoding="utf-8")
+            keep(f"bench/{script.name}", *_measured(script))
     return 0
 
 
+def keep(title: str, what: str, said: str) -> None:
+    """Put what a command printed into the page, in the place of what it printed before."""
+    sections = _sections(PAGE.read_text(encoding="utf-8"))
+    sections[title] = f"## {title}\n{what}\n\n    " + "\n    ".join(said.splitlines()) + f"\n\n{_machine()}\n"
+    kept = [sections[each] for each in sorted(sections) if not each.startswith("bench/") or (ROOT / each).exists()]
+    PAGE.write_text("\n".join([HEAD, *kept]), encoding="utf-8")
+
+
 def _sections(page: str) -> dict[str, str]:
-    """The page's blocks by their script."""
-    found = re.split(r"^(?=## bench/)", page, flags=re.MULTILINE)[1:]
-    return {part.splitlines()[0].removeprefix("## bench/"): part.rstrip() + "\n" for part in found}
+    """The page's blocks by their command."""
+    found = re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0].removeprefix("## "): part.rstrip() + "\n" for part in found}
 
 
-def _section(script: Path) -> str:
+def _measured(script: Path) -> tuple[str, str]:
+    """What a script measures, and what it printed."""
     sys.stdout.write(f"== bench/{script.name}\n")
     said = ""
     with subprocess.Popen(  # noqa: S603 - our own scripts
@@ -56,7 +62,7 @@ def _section(script: Path) -> str:
     if process.returncode:
         raise SystemExit(f"bench/{script.name} ended with {process.returncode}")
     what = (ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
-    return f"## bench/{script.name}\n{what}\n\n    " + "\n    ".join(said.splitlines()) + f"\n\n{_machine()}\n"
+    return what, said
 
 
 def _machine() -> str:
