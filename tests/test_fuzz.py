@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from drivers.model import Address, DecodeError, Frame, State, Telegram
+from drivers.phrase import phrase
 from drivers.receivers import RECEIVERS
 from drivers.talk import Said
 from drivers.wmbus import makers
@@ -47,9 +48,10 @@ def test_a_framer_that_gives_another_result_in_pieces_is_a_find() -> None:
 
 
 def test_a_row_left_out_of_an_explanation_is_a_find() -> None:
-    fuzz.covered(b"ab", (Row(0, b"a", "", ""), Row(1, b"b", "", "")))
+    first, second = (Row(at, b"ab"[at : at + 1], phrase("a letter"), phrase("no standard")) for at in (0, 1))
+    fuzz.covered(b"ab", (first, second))
     with pytest.raises(AssertionError):
-        fuzz.covered(b"ab", (Row(0, b"a", "", ""),))
+        fuzz.covered(b"ab", (first,))
 
 
 def test_a_telegram_with_readings_that_was_not_decoded_is_a_find() -> None:

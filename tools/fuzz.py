@@ -34,6 +34,7 @@ from drivers.wmbus.makers import diehl
 from drivers.wmbus.makers.parts import Heard
 from drivers.wmbus.understood import understood
 from gateway import analyze
+from gateway.trouble import Trouble
 
 CONTENT_BYTES_MAX = 200  # what fits into one telegram behind its headers
 HANG_CPU_S = 1.0  # the slowest input takes some milliseconds
@@ -422,7 +423,8 @@ def run_explained(data: bytes) -> None:
     for key in (None, KEY):
         covered(data, explain.explain(data, key))
     if data and sampled(data):
-        analyze.run(data.hex(), KEY.hex(), data[-1] & 1 == 0, io.StringIO())
+        with contextlib.suppress(Trouble):  # what is no telegram
+            analyze.run(data.hex(), KEY.hex(), data[-1] & 1 == 0, io.StringIO())
 
 
 def covered(data: bytes, rows: tuple[Row, ...]) -> None:
@@ -499,7 +501,7 @@ def run_wired(data: bytes) -> None:
     for key in (None, KEY):
         with contextlib.suppress(DecodeError):
             told(mbus.decode(frame, key))
-            covered(data, analyze.analyze(data, key).rows)  # of a whole frame: mbus.decode refuses others
+            covered(data, analyze.analyze([data], key).rows)  # of a whole frame: mbus.decode refuses others
     mbus.more_follows(frame)
 
 
