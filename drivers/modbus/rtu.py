@@ -6,6 +6,7 @@ Modbus over Serial Line V1.02, 2.5.1 (framing, CRC) and Modbus Application Proto
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from drivers.crc import IBM, crc16
 from drivers.modbus.maps import REGISTERS_MAX
 from drivers.model import DecodeError
 
@@ -46,22 +47,9 @@ class Refused:
         return f"exception {self.code} ({_EXCEPTIONS.get(self.code, 'unknown')})"
 
 
-def _table() -> Iterator[int]:
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ 0xA001 if value & 1 else value >> 1
-        yield value
-
-
-_CRC = tuple(_table())
-
-
 def crc(data: bytes) -> bytes:
     """The two CRC bytes as they are sent, low byte first (Serial Line V1.02, 2.5.1.2 and 6.2.2)."""
-    value = 0xFFFF
-    for byte in data:
-        value = value >> 8 ^ _CRC[(value ^ byte) & 0xFF]
-    return value.to_bytes(2, "little")
+    return crc16(IBM, data, 0xFFFF).to_bytes(2, "little")
 
 
 class Transaction:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from drivers.crc import CCITT, crc16
 from drivers.model import DecodeError, Frame
 from drivers.talk import Identity, Request, Said
 from drivers.wmbus.link import C_FROM_METER, C_RELAYED, HEADER_BYTES
@@ -35,25 +36,9 @@ FLAG_RESERVED, FLAG_TIME, FLAG_RSSI, FLAG_CRC = 1, 2, 4, 8
 _HEADER_BYTES = 4
 
 
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = value >> 1 ^ 0x8408 if value & 1 else value >> 1
-        table.append(value)
-    return tuple(table)
-
-
-_TABLE = _crc_table()
-
-
 def crc(data: bytes) -> int:
     """CRC of WiMOD HCI, over all after A5: CCITT reflected (8408), start FFFF, complemented; sent low byte first."""
-    value = 0xFFFF
-    for byte in data:
-        value = value >> 8 ^ _TABLE[value & 0xFF ^ byte]
-    return value ^ 0xFFFF
+    return crc16(CCITT, data, 0xFFFF) ^ 0xFFFF
 
 
 class Framer:
