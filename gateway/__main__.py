@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze.set_defaults(command=_analyze)
 
     decode = commands.add_parser("decode", help="decode captured bytes: one JSON object a line, see docs/decode.md")
-    decode.add_argument("protocol", choices=("tic", "wmbus", "mbus"))
+    decode.add_argument("protocol", choices=("tic", "p1", "sml", "wmbus", "mbus"))
     decode.set_defaults(command=_decode)
     return parser
 
@@ -169,7 +169,7 @@ def _status(options: argparse.Namespace) -> None:
             say(f"trouble: {trouble}")
     for port in answer["ports"]:
         say(_port_line(port))
-        if port["listening"] is not None and (advice := _advice(port["listening"], _load(options.config))):
+        if port["listening"] is not None and (advice := _advice(port, _load(options.config))):
             say(f"  {advice}")
     for point in answer["points"]:
         index = f"{point['index']} {point['unit']}" if point["index"] else "no index yet"
@@ -183,14 +183,15 @@ def _port_line(port: dict[str, Any]) -> str:
     counts = ", ".join(f"{count} {what}" for what, count in port["counts"].items())
     receiver = f" ({port['receiver']})" if port["receiver"] else ""
     listening = port["listening"] or {}
-    if listening.get("mode"):
-        receiver = f" ({', '.join([listening['mode'], *(f'{baud} baud' for baud in listening['bauds'])])})"
+    if listening.get("hears") == "groups":
+        found = [*filter(None, [listening["mode"]]), *(f"{baud} baud" for baud in listening["bauds"])]
+        receiver = f" ({', '.join(found)})" if found else ""
     if quality := port["quality"]:
         counts += f"; quality {quality['word']}, {quality['bad_groups']} bad groups in the last hour"
     return f"port {port['name']}{receiver}: {'open' if port['open'] else port['reason'] or 'not open yet'}; {counts}"
 
 
-def _advice(listening: dict[str, Any], config: "Config") -> str:
+def _advice(port: dict[str, Any], config: "Config") -> str:
     """What to look at on a line that is not understood, in the language of the box's pages."""
     from zoneinfo import ZoneInfo
 
@@ -198,8 +199,10 @@ def _advice(listening: dict[str, Any], config: "Config") -> str:
     from webui.line import advice
     from webui.words import Words, plain
 
+    listening = port["listening"]
     heard = Listening(Hears(listening["hears"]), tuple(listening["bauds"]), listening["mode"])
-    return plain(advice(Words(config.web.language, ZoneInfo(config.dwelling.time_zone)), heard) or "")
+    words = Words(config.web.language, ZoneInfo(config.dwelling.time_zone))
+    return plain(advice(words, port["protocol"], heard) or "")
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -308,6 +311,10 @@ def _decode(options: argparse.Namespace) -> None:
             from gateway.decode import tic
 
             tic.run(sys.stdin.buffer, sys.stdout)
+        case "p1" | "sml":
+            from gateway.decode import ports
+
+            ports.run(options.protocol, sys.stdin.buffer, sys.stdout)
         case "wmbus":
             from gateway.decode import wmbus
 

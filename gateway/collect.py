@@ -124,13 +124,14 @@ class PortLog:
     open_: bool = False
     reason: str | None = None
     receiver: str | None = None  # what the dongle there answered
-    listening: Listening | None = None  # of a TIC line, whose speed and mode are found
+    listening: Listening | None = None  # of a line whose speed is found
     quality: Quality = field(default_factory=Quality)
     heard_at: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     last_fault: str | None = None
-    named: str | None = None  # the address of the last frame of a wire, and of how many frames in a row
-    in_a_row: int = 0
+    in_a_row: dict[Medium, tuple[str, int]] = field(
+        default_factory=dict
+    )  # whose frame was the last, of how many in a row
     bugs: deque[bytes] = field(default_factory=lambda: deque(maxlen=BUG_BYTES_KEPT))
 
 
@@ -274,8 +275,8 @@ class Collect:
             header = driver.header(frame)
         state.heard_at = self._now()
         address = str(header.address)
-        state.in_a_row = state.in_a_row + 1 if state.named == address else 1
-        state.named = address
+        before, count = state.in_a_row.get(header.medium, ("", 0))
+        state.in_a_row[header.medium] = address, count + 1 if before == address else 1
         meter = self._meters.meter(address)
         if meter is None:
             heard = self._note_heard(port, frame, header)

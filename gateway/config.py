@@ -13,7 +13,7 @@ from typing import Literal, TypeVar, get_args
 from drivers.model import Medium, Quantity
 from drivers.pulse import DEBOUNCE_MS, DEBOUNCE_MS_MAX, PER_KWH_MAX, Weight, parse_weight, per_kwh
 
-Protocol = Literal["tic", "wmbus", "mbus", "modbus", "pulse"]
+Protocol = Literal["tic", "p1", "sml", "wmbus", "mbus", "modbus", "pulse"]
 Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
 TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
 Mode = Literal["standard", "historique"]
@@ -35,9 +35,11 @@ SHOWN_CHARACTERS_MAX = 40
 TOPIC_BYTES_MAX = 65_535  # MQTT 5.0, section 1.5.4
 
 # What a line is like when the file does not say: EN 13757-2 (2400 8E1), and what most DIN-rail meters leave the factory
-# with. A dongle knows its own rate, and a TIC line is listened to, so none is stated for them.
+# with. A dongle knows its own rate, and a customer port is listened to, so none is stated for them.
 LINES: dict[Protocol, tuple[int | None, Parity | None]] = {
     "tic": (None, None),
+    "p1": (None, "N"),
+    "sml": (9600, "N"),
     "wmbus": (None, "N"),
     "mbus": (2400, "E"),
     "modbus": (9600, "N"),
@@ -50,7 +52,10 @@ PORT_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
 GPIO = re.compile(r"(gpiochip[0-9]{1,3})/([0-9]{1,3})")
 TOPIC = re.compile(r"#|([^+#/]*|\+)(/([^+#/]*|\+))*(/#)?")
-ADDRESS = re.compile(r"tic:[0-9A-Z]{12}|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}")
+ADDRESS = re.compile(
+    r"tic:[0-9A-Z]{12}|p1:[0-9A-Za-z-]{1,40}|sml:[0-9A-Z]{2,32}"
+    r"|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}"
+)
 ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
 # What may be measured by pulses that are worth litres, or watt-hours.
@@ -116,7 +121,7 @@ class Contact:
 class Port:
     """A line or radio: a serial `device`, a `tcp` (host, port) that carries the same bytes, or lines of text by `mqtt`.
 
-    `baud` None is the receiver's own rate; on a TIC line it is found by listening, as is the mode. TIC over tcp with
+    `baud` None is the receiver's own rate; on a TIC or P1 line it is found by listening, as is a TIC's mode. TIC over tcp with
     parity E: the far end reads 7E1 and has checked it; with parity N it reads 8N1, and the parity bit is still in the
     bytes; None: the bytes tell.
     """
@@ -289,6 +294,8 @@ def _port(table: "_Table") -> Port:
     if protocol != "tic":
         mode = None
         table.refuse("mode", "only a tic port has a mode")
+    if protocol == "p1":
+        table.refuse("parity", "a p1 line is always read as 8 bits without parity")
     baud, parity = LINES[protocol]
     if protocol == "tic":
         baud = TIC_BAUD[mode]
@@ -364,6 +371,8 @@ def _meter(table: "_Table", ports: Sequence[Port]) -> Meter:
             table.refuse(other, "a meter with an address speaks by itself")
         if address and not address.startswith(("wmbus:", "mbus:")):
             table.refuse("key", "only wmbus and mbus meters have a key")
+        if address.startswith("p1:") and medium is None:
+            table.fault("medium", "is needed: a p1 line has meters of several kinds")
     elif set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
         address = f"pulse:{port_name}" if port_name else ""
         medium = _pulse_meter(table, port, port_name, weight, Medium(medium) if medium else None)
@@ -504,6 +513,8 @@ def _line(text: str) -> str:
 def _address(text: str) -> str:
     if not ADDRESS.fullmatch(text):
         raise ValueError(f"{ADDRESS_WANTED} is needed, not {_shown(text)}")
+    if not text.startswith(("wmbus:", "mbus:")):
+        return text
     maker, dash, number = text.partition("-")
     return maker + dash + number.lower()
 

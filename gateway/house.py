@@ -53,8 +53,11 @@ RADIO = "radio"  # the setting
 
 # A customer port says all it has to say every few seconds: a word that it said no longer is over.
 TIC = "tic:"
+CUSTOMER_PORTS = (TIC, "p1:", "sml:")
 TIC_SAID_S_MAX = 30
 TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
+# Register and tariff: a Linky's, and by OBIS.
+EXPORTS = (((TIC_INJECTED, 0),), (("2.8.0", 0),), tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)))
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
 
@@ -173,7 +176,7 @@ class House:
         return tuple(
             _heard_view(heard)
             for heard in reversed(self.collect.heard.values())
-            if heard.count >= ADOPT_AFTER or not heard.address.startswith(TIC)
+            if heard.count >= ADOPT_AFTER or not heard.address.startswith(CUSTOMER_PORTS)
         )
 
     def ports(self) -> tuple[PortView, ...]:
@@ -189,7 +192,7 @@ class House:
                 log.last_fault,
                 log.receiver,
                 log.listening,
-                log.quality.of_the_last_hour(self.now()) if log.listening else None,
+                log.quality.of_the_last_hour(self.now()) if log.listening and log.protocol == "tic" else None,
             )
             for name, log in self.collect.ports.items()
         )
@@ -230,9 +233,18 @@ class House:
 
     async def injected(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """As `consumption`, of what a producer gave to the network, in Wh."""
-        infos = {info.key.point: info for info in self.store.series() if info.key.register == TIC_INJECTED}
-        found = [Era((infos[stand].key,), infos[stand].first_at) for stand in self._stands(point_id) if stand in infos]
+        first_at = {info.key: info.first_at for info in self.store.series()}
+        exports = (self._export_keys(stand) for stand in self._stands(point_id))
+        found = [Era(keys, max(first_at[key] for key in keys)) for keys in exports if keys]
         return await self.store.run(eras.amounts, found, tuple(bounds), self._consumption)
+
+    def _export_keys(self, stand: str) -> tuple[SeriesKey, ...]:
+        """What a meter counts as given to the network: one index, or one a tariff."""
+        for registers in EXPORTS:
+            keys = (SeriesKey(stand, register, tariff) for register, tariff in registers)
+            if known := tuple(key for key in keys if self.store.latest(key) is not None):
+                return known
+        return ()
 
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
@@ -395,43 +407,47 @@ class House:
             self._keys[meter.address] = meter.key
 
     def _adopt_wired(self, telegram: Telegram, port: str) -> bool:
-        """The first meter on a wire of ours is ours. On a customer port a later one may have taken its place.
+        """The first meter on a wire of ours is ours; on a P1 wire the first of each medium, as a gas meter beside it.
 
-        A second one beside the first is not taken unasked.
+        On a customer port a later one may have taken its place. A second one beside the first is not taken unasked.
         """
         if telegram.state is not State.DECODED:
             return False
-        address = str(telegram.address)
+        address, medium = str(telegram.address), telegram.medium
+        wire = _wire(port, telegram.address.protocol, medium)
         try:
             if (exchanged := self.catalog.meter(address)) is not None:
                 self.take_apart(exchanged.point)  # it speaks again: they are two
                 return True
-            ours = self._ours(port)
+            ours = self._ours(wire)
             if ours and ours != [address]:
-                return len(ours) == 1 and self._exchange(address, ours[0], port)
-            self.catalog.set_setting(_wire(port), address)
-            self.catalog.adopt(address, FIRST_NAMES[self.language][telegram.medium], telegram.medium, self.now())
+                return len(ours) == 1 and self._exchange(address, ours[0], port, medium, wire)
+            self.catalog.set_setting(wire, address)
+            self.catalog.adopt(address, FIRST_NAMES[self.language][medium], medium, self.now())
         except OSError as error:  # the next frame asks again
             log.warning("%s: not taken, the card refuses it: %s", address, error)
             return False
         return True
 
-    def _ours(self, port: str) -> list[str]:
+    def _ours(self, wire: str) -> list[str]:
         """The addresses of our meters on this wire: those heard since the start, else the one before it."""
-        heard = [address for address, log in self.collect.meters.items() if log.port == port and self.meter(address)]
-        kept = self.catalog.setting(_wire(port))
+        heard = [address for address, log in self._heard_ours() if _wire_of(address, log) == wire]
+        kept = self.catalog.setting(wire)
         return heard or ([kept] if isinstance(kept, str) else [])
 
-    def _exchange(self, address: str, before: str, port: str) -> bool:
+    def _heard_ours(self) -> list[tuple[str, MeterLog]]:
+        return [(address, log) for address, log in self.collect.meters.items() if self.meter(address)]
+
+    def _exchange(self, address: str, before: str, port: str, medium: Medium, wire: str) -> bool:
         """A new meter at the same metering point, if the one before is no longer heard and this one is steady."""
         old = self.meter(before)
         heard = self.collect.meters.get(before)
         quiet_s = self.now() - (heard.heard_at if heard else self.started_at)
-        steady = self.collect.ports[port].in_a_row >= ADOPT_AFTER
-        if not address.startswith(TIC) or old is None or quiet_s < EXCHANGE_S_MIN or not steady:
+        steady = self.collect.ports[port].in_a_row[medium][1] >= ADOPT_AFTER
+        if not address.startswith(CUSTOMER_PORTS) or old is None or quiet_s < EXCHANGE_S_MIN or not steady:
             return False
         self.catalog.exchange(address, self.now(), old.point)
-        self.catalog.set_setting(_wire(port), address)
+        self.catalog.set_setting(wire, address)
         log.info("port %s: %s has taken the place of %s", port, address, before)
         return True
 
@@ -443,10 +459,11 @@ class House:
 
     def _note_wires(self) -> None:
         """Which meter is on which customer port is known after a restart, too, whoever adopted it."""
-        for address, heard in self.collect.meters.items():
-            if address.startswith(TIC) and self.meter(address) and self.catalog.setting(_wire(heard.port)) is None:
+        for address, heard in self._heard_ours():
+            wire = _wire_of(address, heard)
+            if address.startswith(CUSTOMER_PORTS) and self.catalog.setting(wire) is None:
                 with suppress(OSError):  # a card that refuses: asked again in a moment
-                    self.catalog.set_setting(_wire(heard.port), address)
+                    self.catalog.set_setting(wire, address)
 
     def _keep(self, points: Sequence[Point]) -> None:
         self.store.add(points)
@@ -553,7 +570,7 @@ class House:
             texts=self._texts(meter.address, log) if log and meter else {},
             meaning=self._meaning(meter.address, log) if log and meter else None,
             mean=self._mean(present),
-            injected=_value_or_none(self.store.latest(SeriesKey(present, TIC_INJECTED))),
+            injected=self._injected(present),
             exchange=self._last_exchange(point.id),
             status=log.status if log else (),
             reading=log.state if log else None,
@@ -562,6 +579,11 @@ class House:
             waits=self._waiting.waits(meter.address) if meter else None,
             held=self._held.of(present, self.now() - HELD_S_MAX),
         )
+
+    def _injected(self, stand: str) -> Value | None:
+        """Many meters count what is given where nobody gives: a nought is said of a producer's meter alone."""
+        index = self._index(self._export_keys(stand))
+        return index if index is not None and (index.value or index.series.register == TIC_INJECTED) else None
 
     def _state(self, log: MeterLog) -> PointState:
         quiet_s = SILENT_S_FIRST if log.interval_s is None else max(SILENT_S_MIN, SILENT_INTERVALS * log.interval_s)
@@ -603,9 +625,13 @@ class House:
         return Adoption(meter.point, log.state if log else None, values)
 
 
-def _wire(port: str) -> str:
-    """The setting that names the meter of a wire."""
-    return f"port {port}"
+def _wire(port: str, protocol: str, medium: Medium) -> str:
+    """The setting that names the meter of a wire; a P1 wire has one of each medium."""
+    return f"port {port} {medium}" if protocol == "p1" else f"port {port}"
+
+
+def _wire_of(address: str, heard: MeterLog) -> str:
+    return _wire(heard.port, address.partition(":")[0], heard.medium)
 
 
 def _value_or_none(point: Point | None) -> Value | None:

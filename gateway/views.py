@@ -131,7 +131,7 @@ class Hears(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """How a TIC line is heard. `mode` is the one that is spoken; `bauds` those that are tried, or the one that fits.
+    """How a TIC or P1 line is heard. `mode` is the one that is spoken; `bauds` those that are tried, or the one that fits.
 
     No `bauds`: the far end of a socket sets the speed.
     """
@@ -162,7 +162,7 @@ class LineQuality:
 class PortView:
     """One line or radio. `counts` names each thing that was counted: frames, faults by kind, held readings...
 
-    `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to; `listening` how a TIC line
+    `receiver` is what the radio's dongle said of itself: name, firmware, modes it listens to; `listening` how a TIC or P1 line
     is heard, whose speed and mode are found, and `quality` how well.
     """
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from drivers import mbus, meters, modbus, pulse, tic, wmbus
+from drivers import mbus, meters, modbus, p1, pulse, sml, tic, wmbus
 from drivers.meters import Model
+from drivers.model import Quantity
+from drivers.p1 import obis
 from drivers.receivers import RECEIVERS
+from drivers.sml import telegram as sml_telegram
 from drivers.tic.labels import HISTORIQUE, STANDARD, Label, Mode
 from drivers.wmbus import makers, security
 from drivers.wmbus.default_keys import DEFAULT_KEYS
@@ -22,7 +25,15 @@ COMMAND = "python tools/supported.py"
 VECTORS = ("tests/drivers/makers", "tests/drivers/meters")  # where telegrams of models are made
 NOISE = "test_noise.py"  # any bytes: says nothing of what a model's bytes become
 
-DRIVERS: dict[str, ModuleType] = {"tic": tic, "wmbus": wmbus, "mbus": mbus, "modbus": modbus, "pulse": pulse}
+DRIVERS: dict[str, ModuleType] = {
+    "tic": tic,
+    "p1": p1,
+    "sml": sml,
+    "wmbus": wmbus,
+    "mbus": mbus,
+    "modbus": modbus,
+    "pulse": pulse,
+}
 
 HEAD = f"""# What Relevé reads
 
@@ -39,7 +50,18 @@ Meter = tuple[str, int, int]  # manufacturer, version, device type
 
 def page() -> str:
     return "\n".join(
-        (HEAD, *_protocols(), *_tic(), *_receivers(), *_security(), *_models(), *_makers(), *_modbus(), *_pulses())
+        (
+            HEAD,
+            *_protocols(),
+            *_tic(),
+            *_obis(),
+            *_receivers(),
+            *_security(),
+            *_models(),
+            *_makers(),
+            *_modbus(),
+            *_pulses(),
+        )
     )
 
 
@@ -60,6 +82,22 @@ def _tic() -> Iterator[str]:
         rows.append((mode.value, str(len(names)), ", ".join(f"`{name}`" for name in main)))
     text = "Both modes are read by our own vectors; which one a meter speaks is found by itself."
     yield from _section("TIC", text, ("mode", "labels", "those that stand for the meter"), rows)
+
+
+def _obis() -> Iterator[str]:
+    found: dict[Quantity, tuple[list[str], list[str]]] = {}
+    for code, row in obis.ELECTRICITY.items():
+        found.setdefault(row.quantity, ([], []))[0].append(f"`{code.partition(':')[2]}`")
+    for code, said in sml_telegram.ROWS.items():
+        found.setdefault(said.quantity, ([], []))[1].append(f"`{code}`")
+    rows = [(quantity.word, ", ".join(dutch), ", ".join(german)) for quantity, (dutch, german) in found.items()]
+    subs = ", ".join(f"`{code}`" for code in obis.SUB_METER_CODES)
+    text = (
+        "Read by our own vectors; in the tests each generated telegram says the same to a library of somebody else's.\n"
+        f"A meter on the electricity meter's M-Bus is one of its own, by {subs}. Luxembourg's and Austria's encrypted P1 ports\n"
+        "are not read."
+    )
+    yield from _section("P1 and SML", text, ("what", "P1", "SML"), rows)
 
 
 def _receivers() -> Iterator[str]:

@@ -11,6 +11,8 @@ from webui.words import mark
 
 PROTOCOL_WORDS = {
     "tic": mark("electricity meter, by wire (TIC)"),
+    "p1": mark("electricity meter and those beside it, by wire (P1)"),
+    "sml": mark("electricity meter, by its optical port (SML)"),
     "wmbus": mark("by radio (wireless M-Bus)"),
     "mbus": mark("by wire (M-Bus)"),
     "modbus": mark("by wire (Modbus)"),

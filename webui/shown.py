@@ -87,7 +87,8 @@ def drum(words: Words, quantity: Quantity, value: Decimal) -> Drum:
     return Drum(whole.zfill(black), fraction, str(words.say(unit)) if unit == "units" else unit)
 
 
-PRINTED = ("tic", "wmbus", "mbus")  # protocols whose address is the number on the plate
+M_BUS = ("wmbus", "mbus")
+PRINTED = ("tic", "p1", "sml", *M_BUS)  # protocols whose address is the number on the plate
 
 
 def engraved(address: str | None) -> str:
@@ -95,7 +96,7 @@ def engraved(address: str | None) -> str:
     protocol, _, rest = (address or "").partition(":")
     if protocol not in PRINTED:
         return ""
-    parts = rest.split("-")
+    parts = rest.split("-") if protocol in M_BUS else []
     number = parts[1] if len(parts) == 4 else rest
     if protocol == "tic" and len(number) == 12:
         return NO_BREAK.join((number[:4], number[4:8], number[8:]))
@@ -106,11 +107,12 @@ def engraved(address: str | None) -> str:
 
 def maker(address: str) -> str:
     """The three letters of the manufacturer (EN 62056-21 FLAG), or nothing."""
-    parts = address.partition(":")[2].split("-")
+    protocol, _, rest = address.partition(":")
+    parts = rest.split("-") if protocol in M_BUS else []
     return parts[0] if len(parts) == 4 else ""
 
 
-WIRES = ("tic:", "mbus:", "modbus:", "pulse:")
+WIRES = ("tic:", "p1:", "sml:", "mbus:", "modbus:", "pulse:")
 WIRED, NO_SIGNAL = mark("by wire"), mark("not measured")
 # dBm at the receiver; a wireless M-Bus stick loses telegrams below about -100
 _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fair")))

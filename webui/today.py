@@ -10,7 +10,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from drivers.model import Medium, Quantity
-from gateway.house import House
+from gateway.house import CUSTOMER_PORTS, House
 from gateway.views import PointState, PointView
 from webui import charts, days, linky, shown
 from webui.page import HOUSE, joined, render, words_of
@@ -178,9 +178,9 @@ def sentences(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
 
 
 def house_electricity(found: Sequence[Today]) -> Today | None:
-    """The meter that counts the whole home: the network's own (TIC), else the first. Others may stand behind it."""
+    """The meter that counts the whole home: the network's own, on a customer port, else the first. Others may stand behind."""
     electricity = [today for today in found if today.medium is Medium.ELECTRICITY]
-    network = [today for today in electricity if (today.view.address or "").startswith("tic:")]
+    network = [today for today in electricity if (today.view.address or "").startswith(CUSTOMER_PORTS)]
     return next(iter([*network, *electricity]), None)
 
 

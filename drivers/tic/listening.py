@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from drivers.tic.framing import without_parity
+from drivers.tic.framing import Framer, without_parity
 from drivers.tic.groups import Group, read_group
 from drivers.tic.labels import Mode
 
@@ -22,6 +22,13 @@ class Spoken:
 
     mode: Mode
     parity: bool
+
+    def framer(self) -> Framer:
+        return Framer(self.parity)
+
+    def listener(self) -> "Listener":
+        """One that hears whether this is still spoken, in whichever mode."""
+        return Listener(self.parity)
 
 
 class Listener:

@@ -215,7 +215,15 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ('[[port]]\nname = "a"\ndevice = "/dev/x"\nmode = "standard"', "port[1].protocol: is needed"),
         (
             '[[port]]\nname = "a"\nprotocol = "zigbee"\ndevice = "/dev/x"\nreceiver = "im871a"',
-            "port[1].protocol: one of tic, wmbus, mbus, modbus, pulse is needed, not 'zigbee'",
+            "port[1].protocol: one of tic, p1, sml, wmbus, mbus, modbus, pulse is needed, not 'zigbee'",
+        ),
+        (
+            '[[port]]\nname = "a"\nprotocol = "p1"\ndevice = "/dev/x"\nparity = "E"',
+            "port[1].parity: has no place here: a p1 line is always read as 8 bits without parity",
+        ),
+        (
+            '[[meter]]\nname = "a"\naddress = "p1:G0099-X"',
+            "meter[1].medium: is needed: a p1 line has meters of several kinds",
         ),
         (
             '[[port]]\nname = "a b"\nprotocol = "tic"\ndevice = "/dev/x"',
@@ -466,3 +474,13 @@ def test_a_meter_that_names_no_port_is_told_so() -> None:
     assert faults('[[meter]]\nname = "Gaz"\nport = "x"\nmedium = "gas"\nweight = "10 L"\n') == [
         "meter[1].port: no [[port]] has the name 'x'"
     ]
+
+
+def test_a_customer_port_needs_no_more_than_its_device_and_addresses_keep_their_letters() -> None:
+    text = '[[port]]\nname = "{0}"\nprotocol = "{0}"\ndevice = "/dev/{0}"\n'
+    text = text.format("p1") + text.format("sml")
+    text += '[[meter]]\nname = "Gas"\naddress = "p1:ELL5-253-A"\nmedium = "gas"\n'
+    text += '[[meter]]\nname = "Strom"\naddress = "sml:1EMH0012345678"\n'
+    config = parse(text, "a test")
+    assert [(port.protocol, port.baud, port.parity) for port in config.ports] == [("p1", None, "N"), ("sml", 9600, "N")]
+    assert [meter.address for meter in config.meters] == ["p1:ELL5-253-A", "sml:1EMH0012345678"]

@@ -14,12 +14,13 @@ from drivers.encode.tic import Contract, Linky, Stamped, historique_frame, stand
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
 from drivers.tic.labels import Mode
+from drivers.tic.listening import Listener
 from gateway import lines
 from gateway.config import parse
 from gateway.demo.wires import TcpWire
 from gateway.ports import stream as stream_port
+from gateway.ports.listening import ListeningPort, Patience
 from gateway.ports.stream import SerialLine
-from gateway.ports.tic import TicPort
 from gateway.views import Hears, Listening
 from tests.linky import Meter
 
@@ -96,7 +97,8 @@ def meter(mode: Mode) -> Meter:
 
 @asynccontextmanager
 async def reading(line: Meter, sink: Sink, bauds: tuple[int, ...] = (9600, 1200)) -> AsyncIterator[None]:
-    port = TicPort("linky", SerialLine(str(line.path), bauds[0]), sink, bauds, dwell_s=0.4, lost_s=0.8, check_s=0.2)
+    serial = SerialLine(str(line.path), bauds[0])
+    port = ListeningPort("linky", serial, sink, bauds, Listener, Patience(dwell_s=0.4, lost_s=0.8, check_s=0.2))
     tasks = [asyncio.create_task(port.run()), asyncio.create_task(line.play())]
     try:
         yield

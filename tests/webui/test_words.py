@@ -11,9 +11,10 @@ import pytest
 from markupsafe import Markup
 
 from drivers.model import Medium, Quantity
+from gateway.views import Hears, Listening
 from tests.webui.home import PARIS, at
 from tools import messages
-from webui import charts, days, shown
+from webui import charts, days, line, shown
 from webui.charts import Bars, Gap, Line
 from webui.login import _follow
 from webui.tries import clean_name, parse_key
@@ -142,6 +143,9 @@ def test_the_drum_shows_the_digits_of_the_meter_and_none_it_did_not_say(
 def test_addresses_are_shown_as_engraved() -> None:
     assert shown.engraved("wmbus:KAM-12345678-1b-16") == "12\u00a0345\u00a0678"
     assert shown.engraved("tic:041234567890") == "0412\u00a03456\u00a07890"
+    assert shown.engraved("p1:E0099000000000042") == "E0099000000000042"
+    assert shown.engraved("sml:1REL0012345678") == "1REL0012345678"
+    assert shown.engraved("p1:KFM5-A-B-C") == "KFM5-A-B-C"
 
 
 @pytest.mark.parametrize("address", ["modbus:bus/1", "file:Eau froide", None])
@@ -282,3 +286,21 @@ def test_a_login_leads_to_a_page_of_ours() -> None:
 
 def test_each_language_has_its_locale() -> None:
     assert {Words(language, PARIS).language for language in LANGUAGES} == set(LANGUAGES)
+
+
+P1_ADVICE = [
+    (Listening(Hears.NOTHING, (9600, 115_200)), "port marked P1"),
+    (Listening(Hears.NOISE, ()), "both with 8 bits and no parity"),
+    (Listening(Hears.NOISE, (9600,)), "Take `baud` out of the file"),
+    (Listening(Hears.NOISE, (9600, 115_200)), "tries the speeds of the meter in turn"),
+]
+
+
+@pytest.mark.parametrize(("listening", "said"), P1_ADVICE)
+def test_a_p1_line_that_is_not_understood_says_what_to_look_at_there(listening: Listening, said: str) -> None:
+    assert said in str(line.advice(ENGLISH, "p1", listening))
+
+
+def test_the_speed_that_was_found_is_said_where_there_is_no_mode() -> None:
+    assert line.spoken(FRENCH, Listening(Hears.GROUPS, (115_200,))) == "115200 bauds"
+    assert line.spoken(FRENCH, Listening(Hears.GROUPS)) == ""

@@ -1,33 +1,51 @@
-"""The customer port of a French electricity meter: its speed and its mode are found by listening, again when they change."""
+"""A customer port that speaks by itself: its speed is found by listening, and found again when the meter changes it."""
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from drivers.model import DecodeError, Frame
-from drivers.tic import Framer
-from drivers.tic.listening import Listener, Spoken
+from drivers.model import DecodeError, Frame, Framer
 from gateway.ports import Sink
 from gateway.ports.stream import Connection, SerialLine, TcpLine, cut, open_line, read_until
 from gateway.views import Hears, Listening
 
-# Enedis-NOI-CPT_54E: standard 9600 baud, historique 1200. Found in this order, as new meters speak standard.
-BAUDS = (9600, 1200)
-# Two groups take 0.5 s at most in either mode: a noisy line gets five chances before another speed is tried.
-DWELL_S = 2.5
-# So long without a good group, and the meter is taken to speak otherwise (Enedis-NOI-CPT_54E, annex A, waits as long).
-LOST_S = 10.0
-# How often a line that is read is asked whether it still speaks; each frame is decoded elsewhere, and not again here.
-CHECK_S = 3.0
-# What came while the mode was sought is kept for the first frame: a dwell at 9600 baud has 2.4 kB.
-HELD_BYTES_MAX = 4096
+# What came while the speed was sought is kept for the first frame: the longest P1 telegram has 8 kB.
+HELD_BYTES_MAX = 10_240
 
 
-class TicPort:
-    """One TIC line. The speed that was found last is the first to be tried when the line is opened again.
+class Spoken(Protocol):
+    """What a listener found out: the mode, if the protocol has several, and how to go on from there."""
+
+    @property
+    def mode(self) -> str | None: ...
+    def framer(self) -> Framer: ...
+    def listener(self) -> "Listener": ...
+
+
+class Listener(Protocol):
+    """Hears whether a line speaks a protocol; what it finds out, once it knows."""
+
+    def feed(self, data: bytes) -> Spoken | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a speed is listened to, and how long nothing good may come before the meter is taken to speak otherwise.
+
+    Each `check_s` a line that is read is asked whether it still speaks: a frame is decoded elsewhere, and not again here.
+    """
+
+    dwell_s: float
+    lost_s: float
+    check_s: float
+
+
+class ListeningPort:
+    """One line. The speed that was found last is the first to be tried when the line is opened again.
 
     `bauds` are the speeds to try: one where it was stated, none on a socket, whose far end sets it.
-    `parity`: whether bit 7 carries it; None where the groups shall tell.
     """
 
     def __init__(
@@ -35,21 +53,16 @@ class TicPort:
         name: str,
         line: SerialLine | TcpLine,
         sink: Sink,
-        bauds: Sequence[int] = BAUDS,
-        *,
-        parity: bool | None = None,
-        dwell_s: float = DWELL_S,
-        lost_s: float = LOST_S,
-        check_s: float = CHECK_S,
+        bauds: Sequence[int],
+        listener: Callable[[], Listener],
+        patience: Patience,
     ) -> None:
         self.name = name
         self._line = line
         self._sink = sink
         self._bauds = deque(bauds if isinstance(line, SerialLine) else ())
-        self._parity = parity
-        self._dwell_s = dwell_s
-        self._lost_s = lost_s
-        self._check_s = check_s
+        self._listener = listener
+        self._patience = patience
         self._said: Listening | None = None
 
     async def run(self) -> None:
@@ -72,8 +85,8 @@ class TicPort:
         while True:
             if self._bauds:
                 connection.set_baud(self._bauds[0])
-            listener, held = Listener(self._parity), b""
-            due = loop.time() + self._dwell_s
+            listener, held = self._listener(), b""
+            due = loop.time() + self._patience.dwell_s
             while loop.time() < due:
                 data = await read_until(connection, due)
                 held = (held + data)[-HELD_BYTES_MAX:]
@@ -92,22 +105,22 @@ class TicPort:
     async def _read(self, connection: Connection, spoken: Spoken, held: bytes) -> None:
         """Hand on frames until no good group came for so long that another mode must be sought."""
         loop = asyncio.get_running_loop()
-        framer = Framer(spoken.parity)
+        framer = spoken.framer()
         self._hand_on(framer, held)
-        listener = Listener(spoken.parity)
+        listener = spoken.listener()
         good_at = loop.time()
         came = False
         while True:
-            data = await read_until(connection, good_at + self._lost_s)
+            data = await read_until(connection, good_at + self._patience.lost_s)
             now = loop.time()
             self._hand_on(framer, data)
-            if now - good_at < self._check_s:
+            if now - good_at < self._patience.check_s:
                 continue
             came = came or bool(data)
             if (still := listener.feed(data)) is not None:
                 self._tell(Hears.GROUPS, still)  # a far end may have followed its meter into another mode
-                listener, good_at, came = Listener(spoken.parity), now, False
-            elif now - good_at >= self._lost_s:
+                listener, good_at, came = spoken.listener(), now, False
+            elif now - good_at >= self._patience.lost_s:
                 self._tell(Hears.NOISE if came else Hears.NOTHING)
                 return
 
