@@ -17,9 +17,11 @@ from zlib import crc32
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from drivers import mbus, meters, tic, wmbus
+from drivers import mbus, meters, p1, sml, tic, wmbus
 from drivers.encode import amb8465, chips, cul, im871a, iu891a, rc1180, records
 from drivers.encode import mbus as wired
+from drivers.encode import p1 as dutch
+from drivers.encode import sml as german
 from drivers.encode import tic as customer
 from drivers.encode import wmbus as radio
 from drivers.meters import Model
@@ -260,6 +262,16 @@ def _group(group: bytes) -> bytes:
     fields = group[:-1]
     counted = fields if b"\t" in group else fields[:-1]
     return fields + bytes(((sum(counted.lstrip(b"\n")) & 0x3F) + 0x20,))
+
+
+def dutch_telegram(how: int, said: bytes) -> bytes:
+    """Lines with the CRC that they have then."""
+    return dutch.with_crc(said.partition(b"!")[0] + b"!")
+
+
+def german_file(how: int, said: bytes) -> bytes:
+    """Messages with the escapes and the CRC that they have then."""
+    return german.file(said, kermit=how & 1 == 1)
 
 
 def captured(how: int, said: bytes) -> bytes:
@@ -511,6 +523,20 @@ def run_customer(data: bytes) -> None:
         told(tic.decode(Frame(data.strip(b"\x02\x03"))))
 
 
+def run_port(framer: Callable[[], Dongle], decode: Callable[[Frame], Telegram]) -> Callable[[bytes], None]:
+    """The stream's promises, and what becomes of each of its frames."""
+    streamed = run_stream(framer)
+
+    def run(data: bytes) -> None:
+        streamed(data)
+        for frame in framer().feed(data):
+            if isinstance(frame, Frame):
+                with contextlib.suppress(DecodeError):
+                    told(decode(frame))
+
+    return run
+
+
 def run_stream(framer: Callable[[], Dongle]) -> Callable[[bytes], None]:
     """Whole and in pieces give the same, and nothing but what a framer may say."""
 
@@ -605,6 +631,12 @@ CUSTOMER = tuple(
     for contract in customer.Contract
     for frame in (customer.standard_frame, customer.historique_frame)
 )
+HOUSEHOLD = dutch.Household(
+    number="E0099000000000042", at=AT, import_wh=(1, 2), sub_meters=(dutch.SubMeter("G0099000000000042", 3, AT),)
+)
+DUTCH = tuple(says(HOUSEHOLD) for says in (dutch.v5, dutch.belgian, dutch.v2))
+GERMAN_MESSAGES = german.messages(german.server("REL", 42), [german.Entry("1.8.0", german.WH, -1, 12_345).encoded()])
+GERMAN = (german.household(german.server("REL", 42), 1, 2, -3), german.file(GERMAN_MESSAGES, kermit=True))
 STICKS: dict[str, tuple[Callable[[bytes, int], bytes], tuple[bytes, ...]]] = {
     "im871a": (lambda data, how: im871a.heard(data, -70), tuple(im871a.answers(bytes.fromhex("A5010F00A5010500")))),
     "iu891a": (lambda data, how: iu891a.heard(data, -70), tuple(iu891a.answers(RECEIVERS["iu891a"].start))),
@@ -683,6 +715,13 @@ TARGETS = {
         run_wired,
     ),
     "tic": Target(seeds(*CUSTOMER), customer_frame, run_customer, bytes_max=1500),
+    "p1": Target(seeds(*DUTCH), dutch_telegram, run_port(p1.Framer, p1.decode), bytes_max=1500),
+    "sml": Target(
+        seeds(GERMAN_MESSAGES) + tuple(b"\0" + each for each in GERMAN),
+        german_file,
+        run_port(sml.Framer, sml.decode),
+        bytes_max=600,
+    ),
     **{
         name: Target(
             seeds(*TELEGRAMS, hows=tuple(range(8))) + tuple(b"\0" + written(name)(1, each) for each in TELEGRAMS),
