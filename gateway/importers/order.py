@@ -1,6 +1,5 @@
 """What a file says about one series, put in the order of time: an index that runs backwards, meters and their swaps."""
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -8,6 +7,7 @@ from operator import itemgetter, le, lt
 
 from drivers.model import Kind, Medium, Quantity
 from gateway.importers.report import Report, Swap
+from gateway.importers.rise import longest_rise
 from gateway.model import SeriesKey
 
 BACKWARDS = "value: an index that does not fall is needed; if the meter was replaced, say both numbers in column meter"
@@ -156,19 +156,7 @@ def _fits(row: Row, source: Source, report: Report) -> bool:
 
 def _forwards(rows: list[Row], report: Report) -> list[Row]:
     """The longest run of rows whose index never falls: of rows that contradict each other the fewest are refused."""
-    ends: list[int] = []  # the smallest last value of a run of length n + 1, and which row it is
-    end_rows: list[int] = []
-    before: list[int] = []
-    for number, (_, _, value) in enumerate(rows):
-        length = bisect_right(ends, value)
-        before.append(end_rows[length - 1] if length else -1)
-        ends[length : length + 1] = [value]
-        end_rows[length : length + 1] = [number]
-    kept = set()
-    number = end_rows[-1] if end_rows else -1
-    while number >= 0:
-        kept.add(number)
-        number = before[number]
+    kept = set(longest_rise([value for _, _, value in rows]))
     for number, (_, line, _) in enumerate(rows):
         if number not in kept:
             report.refuse(line, BACKWARDS)

@@ -1,0 +1,243 @@
+"""What is found in a holder's file: rows of a consumption or an index, what was left out, and why, by its line."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from drivers.model import Medium, Quantity
+from gateway.importers.rise import longest_rise
+from gateway.periods import Shape
+
+REFUSALS_NAMED_MAX = 100
+ROWS_MAX = 600_000  # ten years of ten-minute values
+VALUE_MAX = 10**15
+PERIOD_S_MAX = 400 * 86400
+# A file whose index falls for so few rows has wrong rows; for more, the meter was replaced in between.
+WRONG_ROWS_MAX = 2
+_PLACE = 1 << 32
+
+
+class Why(StrEnum):
+    """Why a file or a row of it is refused, in the words of the command line; the pages translate them."""
+
+    # the file
+    EMPTY = "the file is empty"
+    LARGE = "a file of at most %(mb)s MB is needed"
+    BINARY = "a text file, a spreadsheet (xlsx) or a zip of them is needed"
+    ENCODING = "the file says that it is %(needed)s, and it is not"
+    LETTERS = "letters as UTF-8, UTF-16 or Windows write them are needed"
+    ARCHIVE = "the archive is damaged or locked"
+    ARCHIVE_LARGE = "the archive unpacks to more than %(mb)s MB"
+    ARCHIVE_FILES = "an archive of at most %(n)s files is needed"
+    XML = "the spreadsheet is damaged"
+    DOCUMENT_TYPE = "a spreadsheet without document type or entities is needed"
+    JSON = "good JSON is needed"
+    MANY = "at most %(n)s rows are taken from one file"
+    UNKNOWN = "nothing in this file is known: choose what its columns hold"
+    NOTHING = "there is no usable row in this file"
+    UNIT_OF_FILE = "the unit %(needed)s is needed, not %(met)s"
+    UNIT_MISSING = "the file does not say its unit: choose it"
+    UNITS = "one unit in all rows is needed: there are %(needed)s and %(met)s"
+    STEP_MISSING = "too few rows to know how far apart they are"
+    PLACES = "the files of one meter are needed, and these are of several"
+    QUANTITY = "active energy is needed, not %(met)s"
+    CHOOSE = "choose what each column holds"
+    # a row
+    LINE = "a line of at most %(n)s characters, with its quotes closed, is needed"
+    TIME = "a date such as %(needed)s is needed, not %(met)s"
+    FUTURE = "a time that has passed is needed, not %(met)s"
+    NUMBER = "a number is needed, not %(met)s"
+    NEGATIVE = "what is taken is not less than nothing: %(met)s"
+    NO_SUCH_HOUR = "%(met)s does not exist: the clocks went forward"
+    WHICH_HOUR = "%(met)s came twice that night, and the order of the rows does not say which is meant"
+    STEP = "rows %(needed)s minutes apart are needed, as in the rest of the file"
+    PERIOD = "a period that ends after it begins, within 400 days, is needed"
+    OVERLAP = "this period runs into another one, of line %(other)s"
+    TWO_VALUES = "line %(other)s says another value for the same time"
+    BACKWARDS = "an index that does not fall is needed"
+    FORMULA = "a value is needed, not a formula"
+    NATURE = "a measured or an estimated value is needed, not %(met)s"
+    AGREE = "the columns of this row do not agree"
+
+
+class Left(StrEnum):
+    """What is left out and is no fault: it is counted."""
+
+    VALUE = "without a value"
+    ESTIMATED = "estimated, not measured"
+    SUBTOTAL = "sums of other rows"
+    TWICE = "said twice"
+    LATER = "not read yet by the company"
+    OTHER = "of something else"
+
+
+class FileRefusedError(Exception):
+    """Why nothing can be taken from a file; `line` where one is to blame."""
+
+    def __init__(self, why: Why, line: int = 0, /, **values: object) -> None:
+        self.why, self.line, self.values = why, line, {name: str(value)[:60] for name, value in values.items()}
+        super().__init__((f"line {line}: " if line else "") + why % self.values)
+
+
+class RowRefusedError(Exception):
+    """Why one row cannot be taken."""
+
+    def __init__(self, why: Why, /, **values: object) -> None:
+        self.why, self.values = why, {name: str(value)[:40] for name, value in values.items()}
+        super().__init__(why % self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One row that was not taken: in which file (the `document`-th one), on which line, and why."""
+
+    document: int
+    line: int
+    why: Why
+    values: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.why % self.values}"
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """What rows say: the register they are kept under, of what, and `out` if it was given to the grid, not taken."""
+
+    register: str
+    quantity: Quantity
+    shape: Shape
+    tariff: int = 0
+    out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one register, in order of time: start, end (the same for an index), value in 10**exponent."""
+
+    holder: str
+    what: What
+    exponent: int
+    rows: Sequence[tuple[int, int, int]]
+
+
+Row = tuple[int, int, int, int, int]  # start, end, digits, exponent, place
+
+
+@dataclass(slots=True)
+class Found:
+    """Gathers what one file, or several of one medium, hold. `until`: no meter was read later than this."""
+
+    holder: str
+    medium: Medium
+    until: int
+    document: int = 0
+    kinds: list[str] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
+    rows: int = 0
+    left: Counter[Left] = field(default_factory=Counter)
+    refused: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    _rows: dict[tuple[str, What], list[Row]] = field(default_factory=dict)
+    _twice: set[int] = field(default_factory=set)
+
+    def add(self, what: What, start: int, end: int, number: tuple[int, int], line: int) -> None:
+        """One row; `number` is (digits, power of ten) in the quantity's unit."""
+        if end > self.until:
+            self.refuse(line, Why.FUTURE, met=_day(end))
+            return
+        if start < 0 or not 0 <= end - start <= PERIOD_S_MAX or (what.shape is not Shape.INDEX and end == start):
+            self.refuse(line, Why.PERIOD)
+            return
+        if number[0] < 0 and what.shape is not Shape.INDEX:
+            self.refuse(line, Why.NEGATIVE, met=number[0])
+            return
+        self._rows.setdefault((self.holder, what), []).append((start, end, *number, self.document * _PLACE + line))
+
+    def refuse(self, line: int, why: Why, /, **values: object) -> None:
+        self._refuse(self.document * _PLACE + line, why, **values)
+
+    def _refuse(self, place: int, why: Why, /, **values: object) -> None:
+        self.refused += 1
+        if len(self.refusals) < REFUSALS_NAMED_MAX:
+            said = {name: str(value)[:40] for name, value in values.items()}
+            self.refusals.append(Refusal(*divmod(place, _PLACE), why, said))
+
+    def join(self, other: "Found") -> None:
+        """Take in what another file of the same medium holds."""
+        self.kinds += [kind for kind in other.kinds if kind not in self.kinds]
+        self.places |= other.places
+        self.rows += other.rows
+        self.left += other.left
+        self.refused += other.refused
+        self.refusals += other.refusals[: REFUSALS_NAMED_MAX - len(self.refusals)]
+        for key, rows in other._rows.items():
+            self._rows.setdefault(key, []).extend(rows)
+
+    def parts(self) -> list[Part]:
+        """What can be taken: in order of time, each time once, an index that does not fall."""
+        parts = []
+        for (holder, what), rows in self._rows.items():
+            kept = self._apart(self._one_each(sorted(rows)))
+            exponent = min((row[3] for row in kept), default=0)
+            scaled = [(row[0], row[1], row[2] * int(10 ** (row[3] - exponent)), row[4]) for row in kept]
+            if what.shape is Shape.INDEX:
+                scaled = self._forwards(scaled)
+            if scaled:
+                parts.append(Part(holder, what, exponent, [row[:3] for row in scaled]))
+        self._rows.clear()
+        self.left[Left.TWICE] += len(self._twice)
+        self._twice.clear()
+        return sorted(parts, key=lambda part: (part.what.register, part.what.tariff))
+
+    def _one_each(self, rows: list[Row]) -> list[Row]:
+        """Each period once. Of two values for the same one neither is taken: nobody can say which is right."""
+        kept: list[Row] = []
+        wrong: set[tuple[int, int]] = set()
+        for row in rows:
+            if not kept or kept[-1][:2] != row[:2]:
+                kept.append(row)
+            elif _value(kept[-1]) == _value(row):
+                self._twice.add(row[4])
+            else:
+                wrong.add(row[:2])
+                self._refuse(row[4], Why.TWO_VALUES, other=kept[-1][4] % _PLACE)
+        for row in kept:
+            if row[:2] in wrong:
+                self._refuse(row[4], Why.TWO_VALUES, other="…")
+        return [row for row in kept if row[:2] not in wrong]
+
+    def _apart(self, rows: list[Row]) -> list[Row]:
+        kept: list[Row] = []
+        for row in rows:
+            if kept and row[0] < kept[-1][1]:
+                self._refuse(row[4], Why.OVERLAP, other=kept[-1][4] % _PLACE)
+            else:
+                kept.append(row)
+        return kept
+
+    def _forwards(self, rows: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+        """Without the few rows that contradict the rest; where there are more, another meter stood there later."""
+        if all(low[2] <= high[2] for low, high in pairwise(rows)):
+            return rows
+        kept = set(longest_rise([row[2] for row in rows]))
+        if len(rows) - len(kept) > max(WRONG_ROWS_MAX, len(rows) // 100):
+            return rows
+        for number, row in enumerate(rows):
+            if number not in kept:
+                self._refuse(row[3], Why.BACKWARDS)
+        return [row for number, row in enumerate(rows) if number in kept]
+
+
+def _value(row: Row) -> tuple[int, int]:
+    digits, exponent = row[2], row[3]
+    while digits and digits % 10 == 0:
+        digits, exponent = digits // 10, exponent + 1
+    return digits, exponent if digits else 0
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
