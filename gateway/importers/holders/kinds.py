@@ -1,6 +1,18 @@
 """Every kind of holder's file, in the order in which they are tried; and the recogniser, which looks at the content alone."""
 
-from gateway.importers.holders import enedis_curve, enedis_daily, enedis_history, enedis_index, enedis_request
+from gateway.importers.holders import (
+    edf,
+    enedis_curve,
+    enedis_daily,
+    enedis_history,
+    enedis_index,
+    enedis_request,
+    grandlyon,
+    grdf,
+    ileo,
+    suez,
+    veolia,
+)
 from gateway.importers.holders.kind import Kind
 from gateway.importers.holders.opened import Document
 
@@ -10,6 +22,12 @@ KINDS: tuple[Kind, ...] = (
     enedis_index.KIND,
     enedis_history.KIND,
     enedis_daily.KIND,
+    *edf.KINDS,
+    *grdf.KINDS,
+    veolia.KIND,
+    suez.KIND,
+    grandlyon.KIND,
+    ileo.KIND,
 )
 
 
