@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway import import_command
 from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true")
     status.set_defaults(command=_status)
 
-    bring_in = commands.add_parser("import", help="bring past readings in from files")
+    bring_in = commands.add_parser(
+        "import", help="bring in the past from files: ours, or those that companies give back"
+    )
     _takes_config(bring_in)
-    bring_in.add_argument("files", type=Path, nargs="+", metavar="FILE", help="CSV as docs/import.md describes it")
-    bring_in.add_argument("--json", action="store_true")
+    import_command.add_arguments(bring_in)
     bring_in.set_defaults(command=_import)
 
     keys = commands.add_parser("keys", help="keep the meters' keys that an operator's file holds")
@@ -206,32 +208,8 @@ def _advice(port: dict[str, Any], config: "Config") -> str:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from gateway import control
-
-    config = _load(options.config)
-    refused = 0
-    for path in options.files:
-        if not path.is_file():
-            raise Trouble(f"{path}: no such file")
-        try:
-            report = control.ask(config.runtime, "POST", "/import", {"path": str(path.resolve())})
-        except ConnectionRefusedError:
-            from gateway.app import import_stopped
-
-            report = import_stopped(config, path)
-        except ConnectionError as error:
-            raise Trouble(str(error)) from None
-        refused += len(report["refused"])
-        if options.json:
-            say(json.dumps(report))
-            continue
-        say(
-            f"{path}: {_count(report['rows'], 'row')} of {report['series']} series: {report['added']} added, "
-            f"{report['duplicates']} known already, {report['replaced']} replaced, {report['rows_refused']} refused"
-        )
-        for line in (*report["swaps"], *report["refused"]):
-            say(f"{path}: {line}")
-    return 1 if refused else 0
+    import_command.check_use(options)
+    return import_command.run(options, _load(options.config), say)
 
 
 def _keys(options: argparse.Namespace) -> int:

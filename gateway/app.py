@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from gateway.aside import Aside
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config, Port
+from gateway.holders import Holders, HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
@@ -30,6 +31,9 @@ from gateway.secret import BoxSecret
 from gateway.store import Store, StoreError
 from gateway.supervise import keep_running
 from gateway.trouble import Trouble
+
+if TYPE_CHECKING:
+    from gateway.bring import Desk
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +87,16 @@ def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[H
             log.warning("%s", catalog.keys_trouble)
         aside = Aside(config.data / "aside", clock.now)
         opened.callback(aside.close)
+        holders = _open_holders(config, opened)
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
-        return House(config, catalog, store, aside, now=clock.now), ledger
+        return House(config, catalog, store, aside, holders, now=clock.now), ledger
+
+
+def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:
+    holders = Holders.open(config.data / "holders.db")
+    opened.callback(holders.close)
+    return holders
 
 
 def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
@@ -118,7 +129,7 @@ def _own_folder(folder: Path, what: str) -> None:
 def _in_one_sentence() -> Iterator[None]:
     try:
         yield
-    except (CatalogError, KeysError, StoreError, LedgerError) as error:
+    except (CatalogError, KeysError, StoreError, LedgerError, HoldersError) as error:
         raise Trouble(str(error)) from None
     except OSError as error:
         raise Trouble(f"{error.filename}: {error.strerror}; choose another box.data or box.runtime") from None
@@ -147,6 +158,18 @@ def keep_keys_stopped(config: Config, file: KeyFile) -> dict[str, Any]:
         if catalog.keys_trouble is not None:
             raise Trouble(f"{catalog.keys_trouble}; nothing was changed: ask again while the gateway runs")
         return keep(file, catalog, present=lambda address: catalog.key(address) or configured.get(address)).as_dict()
+
+
+@contextlib.contextmanager
+def holders_stopped(config: Config) -> Iterator["Desk"]:
+    """The files of holders, for the command line of a gateway that does not run."""
+    from gateway.bring import Desk
+
+    clock = Clock()
+    with _in_one_sentence(), contextlib.ExitStack() as opened:
+        catalog, _ = _open_data(config, clock, opened)
+        holders = _open_holders(config, opened)
+        yield Desk(holders, catalog, ZoneInfo(config.dwelling.time_zone), clock.now, config.web.language)
 
 
 async def _serve(

@@ -25,6 +25,30 @@ FILE_BYTES_MAX = 10_000_000
 NAME_CHARACTERS_MAX = 80
 ID_CHARACTERS_MAX = 40
 
+# How a metering point that was made without asking is called until somebody renames it.
+FIRST_NAMES = {
+    "fr": {
+        Medium.ELECTRICITY: "Électricité",
+        Medium.GAS: "Gaz",
+        Medium.WATER: "Eau froide",
+        Medium.HOT_WATER: "Eau chaude",
+        Medium.HEAT: "Chauffage",
+        Medium.COOLING: "Froid",
+        Medium.HEAT_COST: "Radiateur",
+        Medium.OTHER: "Compteur",
+    },
+    "en": {
+        Medium.ELECTRICITY: "Electricity",
+        Medium.GAS: "Gas",
+        Medium.WATER: "Cold water",
+        Medium.HOT_WATER: "Hot water",
+        Medium.HEAT: "Heating",
+        Medium.COOLING: "Cooling",
+        Medium.HEAT_COST: "Radiator",
+        Medium.OTHER: "Meter",
+    },
+}
+
 T = TypeVar("T")
 
 

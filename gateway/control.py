@@ -7,17 +7,21 @@ import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from gateway.catalog import CatalogError
+from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers import keyfile
 from gateway.importers.csv import import_file
 from gateway.keys import KeysError
 from gateway.trouble import Trouble
 from gateway.views import LineQuality, Listening
+
+if TYPE_CHECKING:
+    from gateway.bring import Desk
 
 SOCKET = "releve.sock"
 ANSWER_S_MAX = 600.0
@@ -47,10 +51,34 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(report.as_dict())
 
+    async def holders_files(request: web.Request) -> web.Response:
+        from gateway.bring import BringError  # late: most days nobody brings a file
+
+        desk = _desk(house)
+        asked = await request.json()
+        paths = [Path(path) for path in asked["paths"]]
+        try:
+            answer = await asyncio.to_thread(
+                desk.take, paths, asked["point"], asked["fields"], dry_run=bool(asked["dry_run"])
+            )
+        except (OSError, ValueError, BringError, CatalogError, HoldersError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(answer)
+
+    async def imports(_: web.Request) -> web.Response:
+        return web.json_response({"imports": await asyncio.to_thread(_desk(house).imports)})
+
+    async def undo(request: web.Request) -> web.Response:
+        number = (await request.json())["id"]
+        return web.json_response({"done": await asyncio.to_thread(house.holders.undo, number)})
+
     app = web.Application(client_max_size=BODY_BYTES_MAX)
     app.router.add_get("/status", status)
     app.router.add_post("/import", bring_in)
     app.router.add_post("/keys", bring_keys)
+    app.router.add_post("/holders", holders_files)
+    app.router.add_get("/imports", imports)
+    app.router.add_post("/undo", undo)
     return app
 
 
@@ -65,6 +93,12 @@ def quality_as(quality: LineQuality | None) -> dict[str, Any] | None:
     if quality is None:
         return None
     return {"word": quality.word, "bad_groups": quality.bad_groups, "share": round(quality.share, 6)}
+
+
+def _desk(house: House) -> "Desk":
+    from gateway.bring import Desk
+
+    return Desk(house.holders, house.catalog, house.zone, house.now, house.language)
 
 
 def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -13,16 +13,18 @@ from zoneinfo import ZoneInfo
 from drivers.model import Kind, Medium, Quantity, State, Telegram
 from gateway import eras, lines
 from gateway.aside import Aside
-from gateway.catalog import Catalog
+from gateway.catalog import FIRST_NAMES, Catalog
 from gateway.collect import ADOPT_AFTER, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
 from gateway.dial import Dials
 from gateway.eras import Era
 from gateway.held import HeldValues
+from gateway.holders import Holders
 from gateway.importers.keeping import KeyReport, keep
 from gateway.importers.keyfile import KeyFile
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
+from gateway.periods import Periods
 from gateway.remembered import Remembered
 from gateway.store import SeriesInfo, Store
 from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Value
@@ -67,29 +69,6 @@ EXCHANGE_S_MIN = 60
 # So long the page shows it, with the way to take it back.
 EXCHANGE_SHOWN_S = 60 * 86_400
 
-# How a wired meter that was taken by itself is called until somebody renames it.
-FIRST_NAMES = {
-    "fr": {
-        Medium.ELECTRICITY: "Électricité",
-        Medium.GAS: "Gaz",
-        Medium.WATER: "Eau froide",
-        Medium.HOT_WATER: "Eau chaude",
-        Medium.HEAT: "Chauffage",
-        Medium.COOLING: "Froid",
-        Medium.HEAT_COST: "Radiateur",
-        Medium.OTHER: "Compteur",
-    },
-    "en": {
-        Medium.ELECTRICITY: "Electricity",
-        Medium.GAS: "Gas",
-        Medium.WATER: "Cold water",
-        Medium.HOT_WATER: "Hot water",
-        Medium.HEAT: "Heating",
-        Medium.COOLING: "Cooling",
-        Medium.HEAT_COST: "Radiator",
-        Medium.OTHER: "Meter",
-    },
-}
 LEVEL_QUANTITIES = (Quantity.POWER, Quantity.APPARENT_POWER, Quantity.POWER_JOULE, Quantity.FLOW)
 
 
@@ -102,12 +81,14 @@ class House:
         catalog: Catalog,
         store: Store,
         aside: Aside,
+        holders: Holders,
         *,
         now: Callable[[], int],
     ) -> None:
         self.config = config
         self.catalog = catalog
         self.store = store
+        self.holders = holders
         self.now = now
         self.started_at = now()
         self.zone = ZoneInfo(config.dwelling.time_zone)
@@ -276,6 +257,13 @@ class House:
         meter = self.catalog.meter_of(point_id)
         log = self.collect.meters.get(meter.address) if meter else None
         return max(GAP_S, int(SILENT_INTERVALS * (log.interval_s or 0)) if log else 0)
+
+    async def said(self, point_id: str, start: int, end: int) -> dict[Quantity, list[Periods]]:
+        """What files of holders say was taken between two times, a register each. It is beside what the meter said."""
+        found: dict[Quantity, list[Periods]] = {}
+        for quantity, periods in await self.holders.said(point_id, start, end):
+            found.setdefault(quantity, []).append(periods)
+        return found
 
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         """A level over time in at most `buckets` steps."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from gateway.aside import Aside
 from gateway.catalog import Catalog
 from gateway.config import parse
+from gateway.holders import Holders
 from gateway.house import House
 from gateway.secret import BoxSecret
 from gateway.store import Store
@@ -36,8 +37,10 @@ def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[
         folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=60
     )
     aside = Aside(folder / "aside", now)
+    holders = Holders.open(folder / "holders.db")
     try:
-        yield House(config, catalog, store, aside, now=now)
+        yield House(config, catalog, store, aside, holders, now=now)
     finally:
+        holders.close()
         aside.close()
         store.close()

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,19 @@ class Batch:
     line: int
     ats: Sequence[int]
     values: Sequence[int]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file means to be this CSV: most of its columns stand in its first line."""
+    with path.open("rb") as raw:
+        packed = raw.peek(2)[:2] == _GZIP
+        file = cast(IO[bytes], gzip.open(raw) if packed else raw)  # noqa: SIM115 - `raw` is what is to be closed
+        try:
+            head = file.read(LINE_BYTES_MAX).split(b"\n", 1)[0]
+        except (EOFError, OSError, zlib.error):
+            return packed  # compressed, and damaged: of all that are taken only this one is compressed so
+    names = {name.strip(' "').lower() for name in head.decode("utf-8-sig", "replace").rstrip("\r").split(",")}
+    return len(names & set(NEEDED)) > len(NEEDED) // 2
 
 
 def read(path: Path, until: int, report: Report, progress: Progress | None = None) -> Iterator[Batch]:

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from drivers.model import Medium
 from gateway.catalog import Catalog
 from gateway.secret import BoxSecret
 from gateway.store import Store
+from tests.gateway.importers.holders.made import curve, half_hours
 
 COMMAND_S_MAX = 15
 NOON = 1_790_000_000
@@ -157,7 +159,68 @@ def test_an_import_names_each_line_it_refused_and_what_was_needed(tmp_path: Path
         assert second.startswith(f"{file}: line 3: time:")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["decode"], ["run", "--nothing"], ["demo", "--port", "99999"]])
+def test_a_company_s_file_is_looked_at_brought_in_listed_and_taken_back(tmp_path: Path) -> None:
+    config, file = configured(tmp_path), tmp_path / "whatever.dat"
+    ends = half_hours("2025-01-01", "2025-02-01")
+    file.write_text(curve((end, None if number == 3 else 1000) for number, end in enumerate(ends)))
+    look = releve("import", "--config", config, "--dry-run", file)
+    assert (look.returncode, look.stderr) == (0, "")
+    assert look.stdout.splitlines() == [
+        "Électricité: 1488 rows of enedis_curve, 2025-01-01 to 2025-02-01: 1487 would be new, 0 there already, 0 changed, 0 refused",
+        "Électricité: 1 row left out: without a value",
+        "2025-01: at least 743500 Wh",
+    ]
+    for new, same, number in ((1487, 0, " (import 1)"), (0, 1487, "")):
+        done = releve("import", "--config", config, file)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"{new} new, {same} there already, 0 changed, 0 refused{number}\n" in done.stdout
+    assert "Électricité" not in releve("import", "--config", config, "--list", "--json").stdout
+    assert releve("import", "--config", config, "--list").stdout.startswith("1: ")
+    assert releve("import", "--config", config, "--undo", "1").stdout == "import 1 is taken back\n"
+    again = releve("import", "--config", config, "--undo", "1")
+    assert (again.returncode, again.stderr) == (1, "releve: there is no import 1: releve import --list names them\n")
+
+
+def test_a_table_that_nobody_knows_is_not_taken_before_its_unit_is_said(tmp_path: Path) -> None:
+    config, file = configured(tmp_path), tmp_path / "notebook.csv"
+    file.write_text("date;compteur\n01/01/2026;10\n01/02/2026;12,5\n01/03/2026;14\n")
+    asked = releve("import", "--config", config, file)
+    assert asked.returncode == 1
+    assert asked.stderr.startswith(
+        "releve: notebook.csv: nobody knows this table. It looks like this: --time 1 (date) --dates dmy"
+    )
+    wrong = releve("import", "--config", config, "--unit", "gallons", file)
+    assert wrong.stderr == "releve: unit: one of Wh, kWh, MWh, W, kW, L, m3 is needed, not 'gallons'\n"
+    taken = releve("import", "--config", config, "--unit", "m3", "--medium", "water", "--point", "Jardin", file)
+    assert (taken.returncode, taken.stderr) == (0, "")
+    assert taken.stdout.startswith("Jardin: 3 rows of table, 2026-01-01 to 2026-03-01: 3 new")
+
+
+def test_a_company_s_file_of_several_possible_meters_asks_which(tmp_path: Path) -> None:
+    config, file = configured(tmp_path), tmp_path / "curve.csv"
+    (tmp_path / "data").mkdir(mode=0o700)
+    catalog = Catalog.open(tmp_path / "data", "Maison", "Europe/Paris", BoxSecret(tmp_path / "secret"))
+    for name in ("Maison", "Atelier"):
+        catalog.adopt(f"tic:{name}", name, Medium.ELECTRICITY, NOON)
+    file.write_text(curve((end, 1000) for end in half_hours("2025-01-01", "2025-01-02")))
+    asked = releve("import", "--config", config, file)
+    assert asked.stderr == "releve: electricity: several meters may be meant: say which with --point: Maison, Atelier\n"
+    assert "Atelier: 48 rows" in releve("import", "--config", config, "--point", "Atelier", file).stdout
+
+
+def test_a_file_that_is_nobody_s_is_refused_by_name_and_the_others_are_taken(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    (tmp_path / "good.csv").write_text(curve((end, 1000) for end in half_hours("2025-01-01", "2025-01-02")))
+    (tmp_path / "bad.bin").write_bytes(b"\x00\x01\x02")
+    done = releve("import", "--config", config, tmp_path / "good.csv", tmp_path / "bad.bin")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "48 new" in done.stdout
+    assert done.stdout.endswith("bad.bin: a text file, a spreadsheet (xlsx) or a zip of them is needed\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["decode"], ["run", "--nothing"], ["import"], ["demo", "--port", "99999"]]
+)
 def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
     assert releve(*arguments).returncode == 2
 

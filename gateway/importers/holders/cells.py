@@ -43,7 +43,7 @@ def number(text: str) -> tuple[int, int]:
         return int(text), 0
     found = _NUMBER.fullmatch(text.translate(_SPACES).strip())
     if found is None:
-        raise RowRefusedError(Why.NUMBER, met=text or "nothing")
+        raise RowRefusedError(Why.NUMBER, met=text or "–")
     decimals = (found[3] or "").rstrip("0") if len(found[3] or "") > DECIMALS_MAX else found[3] or ""
     digits = int(found[1] + found[2].replace(" ", "") + decimals)
     if len(decimals) > DECIMALS_MAX or abs(digits) > VALUE_MAX:
@@ -69,14 +69,14 @@ def day(text: str) -> date:
             return _SHEET_DAY_ZERO + timedelta(days=int(found[1]))
     except ValueError:
         pass
-    raise RowRefusedError(Why.TIME, needed="31/12/2025", met=text or "nothing")
+    raise RowRefusedError(Why.TIME, needed="31/12/2025", met=text or "–")
 
 
 def clock_s(text: str) -> int:
     """`23:30` or `23:30:00` in seconds of the day."""
     found = _CLOCK.fullmatch(text.strip())
     if found is None or int(found[1]) > 24 or int(found[2]) > 59 or int(found[3] or 0) > 59:
-        raise RowRefusedError(Why.TIME, needed="23:30:00", met=text or "nothing")
+        raise RowRefusedError(Why.TIME, needed="23:30:00", met=text or "–")
     return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
 
 
@@ -97,7 +97,7 @@ def moment(text: str) -> int:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise RowRefusedError(Why.TIME, needed="2025-12-31T23:30:00+01:00", met=text or "nothing")
+        raise RowRefusedError(Why.TIME, needed="2025-12-31T23:30:00+01:00", met=text or "–")
     return int(at.timestamp())
 
 

@@ -42,7 +42,7 @@ def _measured(found: Found, nature: str) -> bool:
         found.left[Left.ESTIMATED] += 1
         return False
     if not folded.startswith("reel"):
-        raise RowRefusedError(Why.NATURE, met=nature or "nothing")
+        raise RowRefusedError(Why.NATURE, met=nature or "–")
     return True
 
 
@@ -62,7 +62,7 @@ def read_curve(document: Document, found: Found) -> None:
                 day = cells.day(row[first])
                 continue
             if day is None:
-                raise RowRefusedError(Why.TIME, needed="31/12/2025", met=row[first] or "nothing")
+                raise RowRefusedError(Why.TIME, needed="31/12/2025", met=row[first] or "–")
             wall = datetime(day.year, day.month, day.day) + timedelta(  # noqa: DTZ001 - a clock on the wall
                 seconds=cells.clock_s(row[first]) or cells.DAY_S
             )

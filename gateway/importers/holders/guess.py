@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice, pairwise
+from typing import TypeVar
 
 from drivers.model import Medium, Quantity
 from gateway.importers.holders import cells
@@ -13,6 +14,8 @@ from gateway.importers.holders.found import RowRefusedError
 from gateway.importers.holders.opened import Document, Table
 from gateway.importers.holders.table import UNITS, Choice, Clock, Dates, Each, Stamp, epoch, wall_of
 from gateway.periods import Shape
+
+T = TypeVar("T")
 
 SAMPLE_ROWS = 200
 ENTITIES_MAX = 200
@@ -217,6 +220,38 @@ def _each(column: Sequence[str], dates: Dates) -> Each:
     return Each.MONTH if all(len(cell) <= len("12/2025") for cell in said) else Each.DAY
 
 
-def with_entity(choice: Choice, entity: str) -> Choice:
-    """The same of another counter of the table."""
-    return choice if choice.only is None else replace(choice, only=(choice.only[0], entity))
+def chosen(choice: Choice, columns_: Sequence[str], fields: Mapping[str, str]) -> Choice:
+    """The proposal with what somebody chose instead; ValueError names the field that cannot be.
+
+    A column is chosen by its number, from 1, or by its name.
+    """
+    if only := fields.get("only"):
+        choice = replace(choice, only=None if choice.only is None else (choice.only[0], only))
+    return replace(
+        choice,
+        time=_place(fields, "time", choice.time, columns_),
+        value=_place(fields, "value", choice.value, columns_),
+        dates=_word(fields, "dates", choice.dates, {each.name.lower(): each for each in Dates}),
+        clock=_word(fields, "clock", choice.clock, {each.value: each for each in Clock}),
+        what=_word(fields, "what", choice.what, {each.value: each for each in Shape}),
+        each=_word(fields, "each", choice.each, {each.value: each for each in Each}),
+        stamp=_word(fields, "stamp", choice.stamp, {each.value: each for each in Stamp}),
+        decimal=_word(fields, "decimal", choice.decimal, {each: each for each in ",."}),
+        unit=_word(fields, "unit", choice.unit, {each: each for each in UNITS}),
+        medium=_word(fields, "medium", choice.medium, {each.value: each for each in Medium}),
+    )
+
+
+def _word(fields: Mapping[str, str], name: str, usual: T, words: Mapping[str, T]) -> T:
+    text = fields.get(name, "")
+    if text and text not in words:
+        raise ValueError(f"{name}: one of {', '.join(words)} is needed, not {text!r:.40}")
+    return words.get(text, usual)
+
+
+def _place(fields: Mapping[str, str], name: str, usual: int, columns_: Sequence[str]) -> int:
+    text = fields.get(name, "")
+    places = {str(number): number - 1 for number in range(1, len(columns_) + 1)} | {
+        column: place for place, column in enumerate(columns_)
+    }
+    return _word({name: text}, name, usual, places)

@@ -4,7 +4,7 @@ import codecs
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -21,6 +21,7 @@ JSON_BYTES_MAX = 8_000_000
 LINE_CHARACTERS_MAX = 4096
 MEMBERS_MAX = 20
 HEAD_ROWS = 40
+TOLD_ROWS = 2048
 DELIMITERS = (";", "\t", "|", ",")
 
 ZIP = b"PK\x03\x04"
@@ -33,6 +34,13 @@ _BOMS = (
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f")
 
 
+Tell = Callable[[float], None]
+
+
+def _nobody(share: float) -> None:
+    """Nobody asked how far the reading is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of cells. `name` is the sheet's, or that of the file in a zip."""
@@ -42,6 +50,7 @@ class Table:
     _lines: Sequence[str] = ()
     _delimiter: str = ""
     _rows: sheet.Rows | None = None
+    _tell: Tell = _nobody
 
     def rows(self, after: int = 0) -> Iterator[tuple[int, list[str]]]:
         """(line, cells) of every row that is not empty, from the one after line `after` on.
@@ -53,6 +62,8 @@ class Table:
             return
         delimiter = self._delimiter
         for number, line in enumerate(islice(self._lines, after, None), after + 1):
+            if not number % TOLD_ROWS:
+                self._tell(number / len(self._lines))
             if line and not line.isspace():
                 yield number, _cells(line, delimiter)
 
@@ -76,8 +87,8 @@ class Tree:
 Document = Table | Tree
 
 
-def documents(path: Path) -> list[Document]:
-    """What is in a file; FileRefusedError if that is nothing of ours."""
+def documents(path: Path, tell: Tell = _nobody) -> list[Document]:
+    """What is in a file; FileRefusedError if that is nothing of ours. `tell` hears how far its rows are read, 0 to 1."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         if size > FILE_BYTES_MAX:
@@ -87,14 +98,14 @@ def documents(path: Path) -> list[Document]:
         file.seek(0)
         if file.read(4) != ZIP:
             file.seek(0)
-            return [_document("", file.read(FILE_BYTES_MAX + 1))]
+            return [_document("", file.read(FILE_BYTES_MAX + 1), tell)]
         archive = Archive(file)
         if _is_book(archive):
             return _tables(archive)
-        return list(_members(archive))
+        return list(_members(archive, tell))
 
 
-def _members(archive: Archive) -> Iterator[Document]:
+def _members(archive: Archive, tell: Tell) -> Iterator[Document]:
     names = [name for name in archive.names() if not name.startswith("__MACOSX/")]
     if not 0 < len(names) <= MEMBERS_MAX:
         raise FileRefusedError(Why.ARCHIVE_FILES, n=MEMBERS_MAX)
@@ -108,7 +119,7 @@ def _members(archive: Archive) -> Iterator[Document]:
                 raise FileRefusedError(Why.BINARY)
             yield from _tables(inner)
         else:
-            yield _document(name.rpartition("/")[2], content)
+            yield _document(name.rpartition("/")[2], content, tell)
 
 
 def _is_book(archive: Archive) -> bool:
@@ -119,7 +130,7 @@ def _tables(archive: Archive) -> list[Document]:
     return [Table(name, rows[:HEAD_ROWS], _rows=rows) for name, rows in sheet.sheets(archive)]
 
 
-def _document(name: str, content: bytes) -> Document:
+def _document(name: str, content: bytes, tell: Tell) -> Document:
     text = decoded(content)
     if text.lstrip()[:1] in ("{", "["):
         return Tree(name, _json(text))
@@ -130,7 +141,7 @@ def _document(name: str, content: bytes) -> Document:
     delimiter = _delimiter(head)
     lines = [line.rstrip("\r") for line in lines]
     shown = [(number, _cells(line, delimiter)) for number, line in enumerate(head, 1) if line.strip()]
-    return Table(name, shown, lines, delimiter)
+    return Table(name, shown, lines, delimiter, _tell=tell)
 
 
 def decoded(content: bytes) -> str:

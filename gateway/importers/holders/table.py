@@ -174,7 +174,7 @@ def wall_of(text: str, dates: Dates) -> datetime:
     text = text.strip()
     if dates is Dates.SHEET:
         if not _SHEET.fullmatch(text):
-            raise RowRefusedError(Why.TIME, needed=dates, met=text or "nothing")
+            raise RowRefusedError(Why.TIME, needed=dates, met=text or "–")
         days = Decimal(text)
         return cells.wall(text) + timedelta(seconds=round((days - int(days)) * cells.DAY_S))
     sign = "-" if dates is Dates.YMD else "/"
@@ -186,7 +186,7 @@ def wall_of(text: str, dates: Dates) -> datetime:
         day, _, rest = rest.partition("/")
         text = f"{day}/{month}/{rest}"
     if sign not in text.partition(" ")[0]:
-        raise RowRefusedError(Why.TIME, needed=dates, met=text or "nothing")
+        raise RowRefusedError(Why.TIME, needed=dates, met=text or "–")
     return cells.wall(text)
 
 
@@ -194,7 +194,7 @@ def epoch(text: str) -> int:
     """Seconds or milliseconds since 1970."""
     whole = text.strip().partition(".")[0]
     if not (whole.isdecimal() and whole.isascii() and 9 <= len(whole) <= 13):
-        raise RowRefusedError(Why.TIME, needed=Dates.EPOCH, met=text or "nothing")
+        raise RowRefusedError(Why.TIME, needed=Dates.EPOCH, met=text or "–")
     at = int(whole)
     return at // 1000 if at >= EPOCH_MS_MIN else at
 

@@ -26,7 +26,7 @@ def read(document: Document, found: Found) -> None:
             continue
         try:
             if not folded.startswith("mesur"):
-                raise RowRefusedError(Why.NATURE, met=row[nature] or "nothing")
+                raise RowRefusedError(Why.NATURE, met=row[nature] or "–")
             wall = cells.wall(row[date])
             number = value(found, row[index])
         except RowRefusedError as refused:

@@ -1,0 +1,375 @@
+"""Files of holders: looked at, brought in at a metering point as one import, and taken back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from drivers.model import Medium, Quantity
+from gateway.catalog import FIRST_NAMES, Catalog
+from gateway.holders import Compared, Holders, HoldersError
+from gateway.importers.holders import guess, table
+from gateway.importers.holders.found import FileRefusedError, Found, Part, Why
+from gateway.importers.holders.kind import Kind
+from gateway.importers.holders.kinds import recognise
+from gateway.importers.holders.opened import Document, Table, documents
+from gateway.importers.holders.table import Choice
+from gateway.periods import Periods, best, of_rows
+
+FILES_MAX = 50
+SHOWN_ROWS = 6
+TABLE = "table"
+HOME_ASSISTANT = "home_assistant"
+HOLDERS = {TABLE: "", HOME_ASSISTANT: "Home Assistant"}
+# Which media may stand at one point: water's company does not say whether the water is hot.
+SAME = {Medium.WATER: (Medium.WATER, Medium.HOT_WATER), Medium.GAS: (Medium.GAS,)}
+
+Progress = Callable[[float], None]
+
+
+class BringError(Exception):
+    """What must be said before files can be brought in, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why nothing was taken from one file."""
+
+    name: str
+    error: FileRefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A table that nobody knows: its `number` among the documents, what is proposed, and what may be chosen."""
+
+    number: int
+    name: str
+    choice: Choice
+    columns: Sequence[str]
+    entities: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(slots=True)
+class Group:
+    """What the files hold of one medium: what one import brings to one metering point."""
+
+    medium: Medium
+    found: Found
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> list[str]:
+        return self.found.kinds
+
+    @property
+    def start(self) -> int:
+        return min(part.rows[0][0] for part in self.parts)
+
+    @property
+    def end(self) -> int:
+        return max(part.rows[-1][1] for part in self.parts)
+
+
+@dataclass(slots=True)
+class Looked:
+    """All that was found in some files; `names` are the documents', so that a refusal can say in which one it is."""
+
+    groups: list[Group] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a group is to go: a metering point, or a new one of that name."""
+
+    group: Group
+    point: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What became of some groups: the import's number (None where all was there already), and the counts of each."""
+
+    number: int | None
+    points: Sequence[str]
+    counts: Sequence[Compared]
+
+    @property
+    def new(self) -> int:
+        return sum(each.new + each.changed for each in self.counts)
+
+
+def look(
+    files: Sequence[tuple[str, Path]],
+    until: int,
+    zone: ZoneInfo,
+    choices: Mapping[int, Choice] | None = None,
+    progress: Progress | None = None,
+) -> Looked:
+    """Read files, as (name, path); nothing is written. `choices` say what the columns of a table hold, by its number."""
+    looked = Looked()
+    groups: dict[Medium, Found] = {}
+    for place, (name, path) in enumerate(files):
+        try:
+            found_here = documents(path, partial(_tell, progress, place, len(files)))
+        except FileRefusedError as error:
+            looked.faults.append(Fault(name, error))
+            continue
+        except OSError as error:
+            raise HoldersError(f"{name}: cannot be read: {error.strerror}") from None
+        known = [(document, recognise(document)) for document in found_here]
+        for document, kind in known:
+            own = f"{name}: {document.name}" if document.name and len(known) > 1 else name
+            if kind is None and any(other for _, other in known):
+                looked.names.append(own)  # a page of explanations beside the data
+            else:
+                _take(looked, groups, own, document, kind, until, zone, choices or {})
+    for medium, found in groups.items():
+        if len(found.places) > 1:
+            looked.faults.append(Fault(", ".join(dict.fromkeys(looked.names)), FileRefusedError(Why.PLACES)))
+            continue
+        group = Group(medium, found, found.parts())
+        if group.parts or found.refused or found.left:
+            looked.groups.append(group)
+    return looked
+
+
+def _tell(progress: Progress | None, place: int, files: int, share: float) -> None:
+    if progress is not None:
+        progress((place + share) / files)
+
+
+def _take(
+    looked: Looked,
+    groups: dict[Medium, Found],
+    name: str,
+    document: Document,
+    kind: Kind | None,
+    until: int,
+    zone: ZoneInfo,
+    choices: Mapping[int, Choice],
+) -> None:
+    number = len(looked.names)
+    looked.names.append(name)
+    try:
+        if kind is not None:
+            found = Found(kind.holder, kind.medium, until, number, [kind.id])
+            kind.read(document, found)
+        else:
+            choice = choices.get(number) or guess.guess(document)
+            if choice is None or not isinstance(document, Table):
+                raise FileRefusedError(Why.UNKNOWN)
+            looked.asked.append(_asked(number, name, document, choice))
+            if not choice.unit:
+                return
+            found = Found(HOLDERS[choice.register], choice.medium, until, number, [choice.register])
+            table.read(document, found, choice, zone)
+    except FileRefusedError as error:
+        looked.faults.append(Fault(name, error))
+        return
+    if found.medium in groups:
+        groups[found.medium].join(found)
+    else:
+        groups[found.medium] = found
+
+
+def _asked(number: int, name: str, document: Table, choice: Choice) -> Asked:
+    rows = [row[: guess.COLUMNS_MAX] for line, row in document.head if line > choice.header][:SHOWN_ROWS]
+    return Asked(number, name, choice, guess.columns(document, choice), guess.entities(document, choice), rows)
+
+
+def suits(medium: Medium, of_point: Medium) -> bool:
+    """Whether a file of one medium may be brought to a point of another."""
+    return of_point in SAME.get(medium, (medium,))
+
+
+def compared(holders: Holders, group: Group, point: str) -> list[Compared]:
+    """For each part of a group how many of its rows are new at a point."""
+    return holders.compare(point, group.parts)
+
+
+def bring(holders: Holders, catalog: Catalog, targets: Sequence[Target], now: int) -> Brought:
+    """Keep groups as one import: nothing is kept twice, and nothing in part."""
+    points = [target.point or _point(catalog, target) for target in targets]
+    counts = [_sum(compared(holders, each.group, point)) for each, point in zip(targets, points, strict=True)]
+    new = [
+        (point, target.group)
+        for target, point, count in zip(targets, points, counts, strict=True)
+        if count.new or count.changed
+    ]
+    if not new:
+        return Brought(None, points, counts)
+    number = holders.bring(
+        [(point, part) for point, group in new for part in group.parts],
+        [kind for _, group in new for kind in group.kinds],
+        now,
+        sum(group.found.left.total() for _, group in new),
+        sum(group.found.refused for _, group in new),
+    )
+    return Brought(number, points, counts)
+
+
+def _point(catalog: Catalog, target: Target) -> str:
+    """The metering point of that name, made where there is none."""
+    medium, name = target.group.medium, target.name
+    there = [point.id for point in catalog.points() if point.name == name and suits(medium, point.medium)]
+    return there[0] if there else catalog.adopt(f"file:{name}", name, medium, target.group.start).point
+
+
+def _sum(counts: Sequence[Compared]) -> Compared:
+    return Compared(*(sum(getattr(each, name) for each in counts) for name in ("new", "same", "changed")))
+
+
+def taken(group: Group) -> list[tuple[Quantity, Periods]]:
+    """What was taken, as the holders cut it, a register each; without tariffs and without what was given."""
+    return [
+        (part.what.quantity, of_rows(part.holder, part.what.register, part.exponent, part.what.shape, part.rows))
+        for part in group.parts
+        if not part.what.out and part.what.tariff == 0
+    ]
+
+
+class Desk:
+    """What the command line asks of the files of holders, whether the gateway runs or not. Methods take their time."""
+
+    def __init__(
+        self, holders: Holders, catalog: Catalog, zone: ZoneInfo, now: Callable[[], int], language: str
+    ) -> None:
+        self.holders, self.catalog, self.zone, self.now, self.language = holders, catalog, zone, now, language
+
+    def take(
+        self, paths: Sequence[Path], point: str | None, fields: Mapping[str, str], *, dry_run: bool
+    ) -> dict[str, Any]:
+        """Read files and bring in what they hold, or only say what would come of it.
+
+        BringError when nobody can say at which point, or when a table's columns were not chosen.
+        """
+        files = [(path.name, path) for path in paths]
+        looked = look(files, self.now(), self.zone)
+        if looked.asked and (fields or not dry_run):
+            if not fields.get("unit"):
+                raise BringError(_proposal(looked.asked[0]))
+            choices = {asked.number: guess.chosen(asked.choice, asked.columns, fields) for asked in looked.asked}
+            looked = look(files, self.now(), self.zone, choices)
+        targets = [self._target(group, point) for group in looked.groups]
+        usable = [target for target in targets if target.group.parts]
+        if dry_run or not usable:
+            brought = Brought(None, [target.name for target in usable], [self._count(target) for target in usable])
+        else:
+            brought = bring(self.holders, self.catalog, usable, self.now())
+        counts = dict(zip(map(id, usable), brought.counts, strict=True))
+        return {
+            "import": brought.number,
+            "faults": [f"{fault.name}: {fault.error}" for fault in looked.faults],
+            "groups": [self._said(looked, target, counts.get(id(target), Compared(0, 0, 0))) for target in targets],
+        }
+
+    def imports(self) -> list[dict[str, Any]]:
+        return [
+            {"id": each.id, "made_at": each.made_at, "points": list(each.points), "kinds": list(each.kinds), "rows": each.rows,
+             "start": each.start, "end": each.end}
+            for each in self.holders.imports()
+        ]  # fmt: skip
+
+    def _target(self, group: Group, wanted: str | None) -> Target:
+        suiting = [point for point in self.catalog.points() if suits(group.medium, point.medium)]
+        if wanted is not None:
+            there = [point for point in suiting if wanted in (point.id, point.name)]
+            return Target(group, there[0].id if there else None, there[0].name if there else wanted)
+        if len(suiting) > 1:
+            names = ", ".join(point.name for point in suiting)
+            raise BringError(f"{group.medium}: several meters may be meant: say which with --point: {names}")
+        if suiting:
+            return Target(group, suiting[0].id, suiting[0].name)
+        return Target(group, None, FIRST_NAMES[self.language][group.medium])
+
+    def _count(self, target: Target) -> Compared:
+        if target.point is None:
+            return Compared(sum(len(part.rows) for part in target.group.parts), 0, 0)
+        return _sum(compared(self.holders, target.group, target.point))
+
+    def _said(self, looked: Looked, target: Target, count: Compared) -> dict[str, Any]:
+        group, found = target.group, target.group.found
+        return {
+            "medium": group.medium,
+            "kinds": group.kinds,
+            "point": target.name,
+            "rows": found.rows,
+            "new": count.new,
+            "same": count.same,
+            "changed": count.changed,
+            "left_out": {left.value: rows for left, rows in found.left.items() if rows},
+            "rows_refused": found.refused,
+            "refused": [f"{looked.names[refusal.document]}: {refusal}" for refusal in found.refusals],
+            "months": [
+                {
+                    "month": f"{month.first:%Y-%m}",
+                    "amount": f"{month.amount:f}",
+                    "unit": month.quantity.unit,
+                    "complete": month.complete,
+                }
+                for month in months(group, self.zone)
+            ],
+            **({"start": group.start, "end": group.end} if group.parts else {}),
+        }
+
+
+def _proposal(asked: Asked) -> str:
+    choice = asked.choice
+    return (
+        f"{asked.name}: nobody knows this table. It looks like this: --time {choice.time + 1} ({asked.columns[choice.time]}) "
+        f"--dates {choice.dates.name.lower()} --clock {choice.clock} --value {choice.value + 1} "
+        f"({asked.columns[choice.value]}) --decimal '{choice.decimal}' --what {choice.what} --each {choice.each} "
+        f"--stamp {choice.stamp} --medium {choice.medium}"
+        + (f" --only {choice.only[1]}" if choice.only else "")
+        + f" --unit {choice.unit or '?'}. Say at least --unit, and whatever else is otherwise"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The sum of one month; `complete` if no row of it is missing."""
+
+    first: date
+    quantity: Quantity
+    amount: Decimal
+    complete: bool
+
+
+def months(group: Group, zone: ZoneInfo) -> list[Month]:
+    """What a group's rows come to, month by month: whoever has a bill at hand sees whether they are right."""
+    registers = taken(group)
+    if not registers:
+        return []
+    firsts = [_local(zone, min(periods.rows[0][0] for _, periods in registers if periods.rows)).replace(day=1)]
+    end = max(periods.rows[-1][1] for _, periods in registers if periods.rows)
+    while _midnight(zone, firsts[-1]) < end:
+        firsts.append((firsts[-1] + timedelta(days=31)).replace(day=1))
+    bounds = [_midnight(zone, first) for first in firsts]
+    found = []
+    for quantity in dict.fromkeys(quantity for quantity, _ in registers):
+        slots, spans = best([periods for its, periods in registers if its is quantity], bounds)
+        found += [
+            Month(first, quantity, slot.amount, slot.complete)
+            for first, slot in zip(firsts, slots, strict=False)
+            if slot is not None
+        ]
+        found += [Month(firsts[span.first], quantity, span.amount, span.first == span.last) for span in spans]
+    return sorted(found, key=lambda month: (month.first, month.quantity.word))
+
+
+def _local(zone: ZoneInfo, at: int) -> date:
+    return datetime.fromtimestamp(at, UTC).astimezone(zone).date()
+
+
+def _midnight(zone: ZoneInfo, day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())

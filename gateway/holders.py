@@ -1,0 +1,292 @@
+"""What files of Enedis, GRDF, EDF, water companies and the like said: `holders.db`, beside the meters' own series.
+
+A small SQLite file of its own with FULL commits. An import is one transaction, and is taken back as one: its rows are its
+own, also those that another import holds too. Of overlapping rows the newest import's is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from drivers.model import Quantity
+from gateway.importers.holders.found import Part
+from gateway.periods import Amount, Periods, Shape, joined, of_rows
+
+SCHEMA_VERSION = 1
+# One a week for ten years; above it an older one must be taken back first.
+IMPORTS_MAX = 500
+
+_SCHEMA = """
+CREATE TABLE import (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, made_at INTEGER NOT NULL, kinds TEXT NOT NULL, left_out INTEGER NOT NULL,
+    refused INTEGER NOT NULL) STRICT;
+CREATE TABLE part (
+    id INTEGER PRIMARY KEY, import INTEGER NOT NULL REFERENCES import, point TEXT NOT NULL, holder TEXT NOT NULL,
+    register TEXT NOT NULL, tariff INTEGER NOT NULL, given INTEGER NOT NULL, quantity TEXT NOT NULL, shape TEXT NOT NULL,
+    exponent INTEGER NOT NULL, n INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    longest INTEGER NOT NULL) STRICT;
+CREATE INDEX part_point ON part (point, import);
+CREATE TABLE row (
+    part INTEGER NOT NULL REFERENCES part, start INTEGER NOT NULL, length INTEGER NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (part, start)) STRICT, WITHOUT ROWID;
+"""
+
+T = TypeVar("T")
+Rows = Sequence[tuple[int, int, int]]
+
+
+class HoldersError(Exception):
+    """Why the file cannot be used, or an import not be made, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import as it stands in the list: `kinds` are the ids of its files' kinds, `points` where its rows are."""
+
+    id: int
+    made_at: int
+    points: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: int
+    start: int
+    end: int
+    left_out: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Rows of a part beside what is there: `changed` have another value there."""
+
+    new: int
+    same: int
+    changed: int
+
+
+class Holders:
+    """The only owner of `holders.db`: one thread of its own, so that a long import keeps no meter waiting."""
+
+    def __init__(self, db: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+        self._db = db
+        self._executor = executor
+
+    @classmethod
+    def open(cls, path: Path) -> Holders:
+        """Open the file, or make it; HoldersError when it is broken or newer than this program."""
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="holders")
+        try:
+            return cls(executor.submit(_open, path).result(), executor)
+        except (sqlite3.Error, HoldersError) as error:
+            executor.shutdown()
+            raise error if isinstance(error, HoldersError) else HoldersError(f"{path.name}: {error}") from None
+
+    def close(self) -> None:
+        self._executor.submit(self._db.close).result()
+        self._executor.shutdown()
+
+    # From any thread but the event loop's
+
+    def compare(self, point: str, parts: Iterable[Part]) -> list[Compared]:
+        """How many rows of each part are new at a metering point."""
+        return self._call(lambda db: [_compared(db, point, part) for part in parts])
+
+    def bring(
+        self, parts: Sequence[tuple[str, Part]], kinds: Sequence[str], now: int, left_out: int = 0, refused: int = 0
+    ) -> int:
+        """Keep parts, each at its metering point, as one import; its number.
+
+        HoldersError, and nothing is kept, when the card refuses.
+        """
+        return self._call(lambda db: _bring(db, parts, kinds, now, left_out, refused))
+
+    def imports(self) -> list[Import]:
+        """Every import, the latest first."""
+        return self._call(_imports)
+
+    def undo(self, number: int) -> bool:
+        """Take an import back whole; False if there is none of that number."""
+        return self._call(lambda db: _undo(db, number))
+
+    # From the event loop
+
+    async def said(self, point: str, start: int, end: int) -> list[tuple[Quantity, Periods]]:
+        """What holders said was taken at a point between two times, a register each; periods that reach over the ends too."""
+        return await asyncio.wrap_future(self._executor.submit(_said, self._db, point, start, end))
+
+    async def since(self, point: str) -> int | None:
+        """When the first row of a point begins, of what was taken."""
+        query = "SELECT min(start) FROM part WHERE point = ? AND NOT given AND tariff = 0"
+        row = await asyncio.wrap_future(self._executor.submit(lambda: self._db.execute(query, (point,)).fetchone()))
+        return None if row[0] is None else int(row[0])
+
+    async def listed(self) -> list[Import]:
+        return await asyncio.wrap_future(self._executor.submit(_imports, self._db))
+
+    def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._executor.submit(work, self._db).result()
+        except sqlite3.Error as error:
+            raise HoldersError(f"holders.db: {error}") from None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600, exist_ok=True)
+    with contextlib.ExitStack() as failed:
+        db = sqlite3.connect(path, isolation_level=None)
+        failed.callback(db.close)
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise HoldersError(f"{path.name}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")  # what is taken back is not to be found in the file
+        if version == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        failed.pop_all()
+        return db
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _bring(
+    db: sqlite3.Connection,
+    parts: Sequence[tuple[str, Part]],
+    kinds: Sequence[str],
+    now: int,
+    left_out: int,
+    refused: int,
+) -> int:
+    with _transaction(db):
+        (count,) = db.execute("SELECT count(*) FROM import").fetchone()
+        if count >= IMPORTS_MAX:
+            raise HoldersError(f"{IMPORTS_MAX} imports are kept at most: take one back first")
+        number = db.execute(
+            "INSERT INTO import (made_at, kinds, left_out, refused) VALUES (?,?,?,?)",
+            (now, json.dumps(list(kinds)), left_out, refused),
+        ).lastrowid
+        assert number is not None
+        for point, part in parts:
+            what, rows = part.what, part.rows
+            cursor = db.execute(
+                "INSERT INTO part (import, point, holder, register, tariff, given, quantity, shape, exponent, n, start, end, "
+                "longest) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    number, point, part.holder, what.register, what.tariff, int(what.out), what.quantity.name, what.shape,
+                    part.exponent, len(rows), rows[0][0], rows[-1][1], max(end - start for start, end, _ in rows),
+                ),
+            )  # fmt: skip
+            db.executemany(
+                "INSERT INTO row VALUES (?,?,?,?)",
+                [(cursor.lastrowid, start, end - start, value) for start, end, value in rows],
+            )
+        return number
+
+
+def _imports(db: sqlite3.Connection) -> list[Import]:
+    return [
+        Import(number, made_at, tuple(json.loads(points)), tuple(json.loads(kinds)), n, start, end, left_out, refused)
+        for number, made_at, points, kinds, n, start, end, left_out, refused in db.execute(
+            "SELECT i.id, i.made_at, json_group_array(DISTINCT p.point), i.kinds, sum(p.n), min(p.start), max(p.end), "
+            "i.left_out, i.refused FROM import i JOIN part p ON p.import = i.id GROUP BY i.id ORDER BY i.id DESC"
+        )
+    ]
+
+
+def _undo(db: sqlite3.Connection, number: int) -> bool:
+    with _transaction(db):
+        db.execute("DELETE FROM row WHERE part IN (SELECT id FROM part WHERE import = ?)", (number,))
+        db.execute("DELETE FROM part WHERE import = ?", (number,))
+        return db.execute("DELETE FROM import WHERE id = ?", (number,)).rowcount > 0
+
+
+_PartRow = tuple[int, str, str, str, str, int, int]  # id, holder, register, quantity, shape, exponent, longest
+
+
+def _parts(db: sqlite3.Connection, point: str, start: int, end: int) -> list[_PartRow]:
+    """The parts with the totals that were taken, the oldest first. An index needs its readings on both sides."""
+    return db.execute(
+        "SELECT p.id, p.holder, p.register, p.quantity, p.shape, p.exponent, p.longest FROM part p "
+        "WHERE p.point = ? AND NOT p.given AND p.tariff = 0 "
+        "AND (p.shape = 'index' OR (p.start < ? AND p.end > ?)) ORDER BY p.import, p.id",
+        (point, end, start),
+    ).fetchall()
+
+
+def _said(db: sqlite3.Connection, point: str, start: int, end: int) -> list[tuple[Quantity, Periods]]:
+    registers: dict[tuple[str, str, str, str], list[_PartRow]] = {}
+    for part in _parts(db, point, start, end):
+        registers.setdefault(part[1:5], []).append(part)
+    said = []
+    for (holder, register, quantity, name), parts in registers.items():
+        exponent, shape = min(part[5] for part in parts), Shape(name)
+        rows = [_scaled(_rows(db, part, start, end), 10 ** (part[5] - exponent)) for part in parts]
+        if shape is Shape.INDEX:
+            readings: dict[int, int] = {}
+            for part_rows in rows:
+                readings |= {at: value for at, _, value in part_rows}
+            merged = [(at, at, value) for at, value in sorted(readings.items())]
+        else:
+            merged = joined(rows)
+        said.append((Quantity[quantity], of_rows(holder, register, exponent, shape, merged)))
+    return said
+
+
+def _rows(db: sqlite3.Connection, part: _PartRow, start: int, end: int) -> Iterable[Amount]:
+    number, shape, longest = part[0], part[4], part[6]
+    if shape == Shape.INDEX:  # the last reading before and the first one after are needed, too
+        (first,) = db.execute("SELECT max(start) FROM row WHERE part=? AND start<=?", (number, start)).fetchone()
+        (last,) = db.execute("SELECT min(start) FROM row WHERE part=? AND start>=?", (number, end)).fetchone()
+        low, high = start if first is None else first, end if last is None else last
+        query, values = "start >= ? AND start <= ?", (low, high)
+    else:
+        query, values = "start > ? AND start < ?", (start - longest, end)
+    return db.execute(
+        f"SELECT start, start + length, value FROM row WHERE part=? AND {query} ORDER BY start",  # noqa: S608 - one of two
+        (number, *values),
+    )
+
+
+def _scaled(rows: Iterable[Amount], factor: int) -> list[Amount]:
+    return [(start, end, value * factor) for start, end, value in rows]
+
+
+def _compared(db: sqlite3.Connection, point: str, part: Part) -> Compared:
+    there: dict[tuple[int, int], tuple[int, int]] = {}
+    what = part.what
+    for number, exponent in db.execute(
+        "SELECT id, exponent FROM part WHERE point=? AND register=? AND tariff=? AND given=? AND quantity=? AND shape=? "
+        "ORDER BY import, id",
+        (point, what.register, what.tariff, int(what.out), what.quantity.name, what.shape),
+    ).fetchall():
+        for start, length, value in db.execute(
+            "SELECT start, length, value FROM row WHERE part=? AND start BETWEEN ? AND ?",
+            (number, part.rows[0][0], part.rows[-1][0]),
+        ):
+            there[start, start + length] = (value, exponent)
+    new = same = 0
+    for start, end, value in part.rows:
+        known = there.get((start, end))
+        if known is None:
+            new += 1
+        else:
+            fine = min(part.exponent, known[1])
+            same += value * 10 ** (part.exponent - fine) == known[0] * 10 ** (known[1] - fine)
+    return Compared(new, same, len(part.rows) - new - same)

@@ -1,0 +1,196 @@
+"""`releve import`: files of the past into the house, whether the gateway runs or not; the list of them, and taking one back."""
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from gateway.trouble import Trouble
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+# What a table that nobody knows needs to be told, in the words of gateway/importers/holders/table.py.
+FIELDS = {
+    "time": "column of the time, by its number from 1 or its name",
+    "dates": "how times are written: offset, dmy, ymd, mdy, sheet (a spreadsheet's days), epoch (seconds since 1970)",
+    "clock": "whose clock times without offset are: local, utc",
+    "value": "column of the value",
+    "decimal": "decimal sign: , or .",
+    "unit": "Wh, kWh, MWh, W, kW, L, m3",
+    "what": "index (what the meter shows), amount (what was taken), power (mean power)",
+    "each": "how long a row's period is: step (as far apart as the rows), day, month",
+    "stamp": "which end of its period a time is: start, end",
+    "medium": "electricity, gas, water, hot_water, heat, cooling",
+    "only": "of a table of several counters, which one",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="docs/import.md says which files are known")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--dry-run", action="store_true", help="say what would come of it, and keep nothing")
+    parser.add_argument("--point", metavar="NAME", help="the metering point that a company's files are of")
+    parser.add_argument("--list", action="store_true", help="what was brought in of companies' files")
+    parser.add_argument("--undo", type=int, metavar="ID", help="take an import of companies' files back, whole")
+    parser.set_defaults(wrong_use=parser.error)
+    table = parser.add_argument_group("of a table that nobody knows")
+    for name, what in FIELDS.items():
+        table.add_argument(f"--{name}", metavar="X", help=what)
+
+
+def check_use(options: argparse.Namespace) -> None:
+    """End with "wrong use" where nothing was asked for."""
+    if not options.files and not options.list and options.undo is None:
+        options.wrong_use("name at least one file")
+
+
+def run(options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
+    """The exit status: 0, or 1 if anything was refused."""
+    if options.undo is not None:
+        return _undo(options, config, say)
+    if options.list:
+        return _list(options, config, say)
+    for path in options.files:
+        if not path.is_file():
+            raise Trouble(f"{path}: no such file")
+    from gateway.importers.rows import is_ours
+
+    ours = [path for path in options.files if is_ours(path)]
+    others = [path for path in options.files if path not in ours]
+    if ours and options.dry_run:
+        raise Trouble(f"{ours[0]}: --dry-run is for companies' files")
+    refused = sum(_ours(path, options, config, say) for path in ours)
+    return 1 if refused + (_others(others, options, config, say) if others else 0) else 0
+
+
+def _ours(path: Path, options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
+    from gateway import control
+
+    try:
+        report = control.ask(config.runtime, "POST", "/import", {"path": str(path.resolve())})
+    except ConnectionRefusedError:
+        from gateway.app import import_stopped
+
+        report = import_stopped(config, path)
+    except ConnectionError as error:
+        raise Trouble(str(error)) from None
+    if options.json:
+        say(json.dumps(report))
+    else:
+        say(
+            f"{path}: {count(report['rows'], 'row')} of {report['series']} series: {report['added']} added, "
+            f"{report['duplicates']} known already, {report['kept']} kept as they were, "
+            f"{report['rows_refused']} refused"
+        )
+        for line in (*report["swaps"], *report["refused"]):
+            say(f"{path}: {line}")
+    return len(report["refused"])
+
+
+def _others(paths: list[Path], options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
+    fields = {name: getattr(options, name) for name in FIELDS if getattr(options, name) is not None}
+    body = {
+        "paths": [str(path.resolve()) for path in paths],
+        "point": options.point,
+        "fields": fields,
+        "dry_run": options.dry_run,
+    }
+
+    def stopped() -> dict[str, Any]:
+        from gateway.app import holders_stopped
+
+        with holders_stopped(config) as desk:
+            return desk.take(paths, options.point, fields, dry_run=options.dry_run)
+
+    answer = _asked(config, "POST", "/holders", body, stopped)
+    if options.json:
+        say(json.dumps(answer))
+    else:
+        for group in answer["groups"]:
+            _say_group(group, answer["import"], ZoneInfo(config.dwelling.time_zone), options.dry_run, say)
+        for fault in answer["faults"]:
+            say(fault)
+    return len(answer["faults"]) + sum(int(group["rows_refused"]) for group in answer["groups"])
+
+
+def _say_group(
+    group: dict[str, Any], import_: int | None, zone: ZoneInfo, dry_run: bool, say: Callable[[str], None]
+) -> None:
+    done = "would be new" if dry_run else "new"
+    span = f", {_day(group['start'], zone)} to {_day(group['end'], zone)}" if "start" in group else ""
+    number = f" (import {import_})" if import_ is not None else ""
+    say(
+        f"{group['point']}: {count(group['rows'], 'row')} of {', '.join(group['kinds'])}{span}: {group['new']} {done}, "
+        f"{group['same']} there already, {group['changed']} changed, {group['rows_refused']} refused{number}"
+    )
+    for what, rows in group["left_out"].items():
+        say(f"{group['point']}: {count(rows, 'row')} left out: {what}")
+    for line in group["refused"]:
+        say(line)
+    if dry_run:
+        for month in group["months"]:
+            say(f"{month['month']}: {'' if month['complete'] else 'at least '}{month['amount']} {month['unit']}")
+
+
+def _list(options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
+    def stopped() -> dict[str, Any]:
+        from gateway.app import holders_stopped
+
+        with holders_stopped(config) as desk:
+            return {"imports": desk.imports()}
+
+    imports = _asked(config, "GET", "/imports", None, stopped)["imports"]
+    if options.json:
+        say(json.dumps(imports))
+    else:
+        zone = ZoneInfo(config.dwelling.time_zone)
+        for each in imports:
+            made, start, end = (_day(each[name], zone) for name in ("made_at", "start", "end"))
+            points, kinds = ", ".join(each["points"]), ", ".join(each["kinds"])
+            say(f"{each['id']}: {made}, {points}, {kinds}: {count(each['rows'], 'row')}, {start} to {end}")
+    return 0
+
+
+def _undo(options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
+    def stopped() -> dict[str, Any]:
+        from gateway.app import holders_stopped
+
+        with holders_stopped(config) as desk:
+            return {"done": desk.holders.undo(options.undo)}
+
+    if not _asked(config, "POST", "/undo", {"id": options.undo}, stopped)["done"]:
+        raise Trouble(f"there is no import {options.undo}: releve import --list names them")
+    say(f"import {options.undo} is taken back")
+    return 0
+
+
+def _asked(
+    config: "Config", method: str, path: str, body: dict[str, Any] | None, stopped: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Of the running gateway; where none runs, of its files."""
+    from gateway import control
+    from gateway.bring import BringError
+    from gateway.catalog import CatalogError
+
+    try:
+        return control.ask(config.runtime, method, path, body)
+    except ConnectionRefusedError:
+        pass
+    except ConnectionError as error:
+        raise Trouble(str(error)) from None
+    try:
+        return stopped()
+    except (BringError, CatalogError, ValueError) as error:
+        raise Trouble(str(error)) from None
+
+
+def _day(at: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at, UTC).astimezone(zone).date().isoformat()
+
+
+def count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,0 +1,330 @@
+"""What holders said, kept beside what the meters say: brought in once, whole or not at all, and taken back."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from drivers.model import Medium, Quantity
+from gateway import bring
+from gateway.bring import Group, Looked, Target, look, months
+from gateway.catalog import Catalog
+from gateway.holders import IMPORTS_MAX, Compared, Holders, HoldersError
+from gateway.importers.holders.found import Part, What
+from gateway.periods import Periods, Shape, best, slots
+from gateway.secret import BoxSecret
+from tests.gateway.importers.holders.made import PARIS, UNTIL, archive, at, curve, half_hours
+
+ROOT = Path(__file__).parents[2]
+
+
+class Desk:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.catalog = Catalog.open(folder, "Maison", "Europe/Paris", BoxSecret(folder / "secret"))
+        self.holders = Holders.open(folder / "holders.db")
+        self.point = self.catalog.adopt("tic:041234567890", "Maison", Medium.ELECTRICITY, 0).point
+
+    def look(self, *contents: str | bytes) -> Looked:
+        files = []
+        for number, content in enumerate(contents):
+            path = self.folder / f"{number}.bin"
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            files.append((path.name, path))
+        return look(files, UNTIL, PARIS)
+
+    def bring(self, *contents: str | bytes) -> bring.Brought:
+        (group,) = self.look(*contents).groups
+        return bring.bring(self.holders, self.catalog, [Target(group, self.point, "Maison")], UNTIL)
+
+    async def said(self, first: str, last: str) -> list[Periods]:
+        return [periods for _, periods in await self.holders.said(self.point, at(first), at(last))]
+
+    async def amounts(self, *bounds: str) -> list[tuple[Decimal, bool] | None]:
+        """What is said of each slot between two local moments, and whether it is complete."""
+        found, _ = best(await self.said(bounds[0], bounds[-1]), [at(bound) for bound in bounds])
+        return [None if slot is None else (slot.amount, slot.complete) for slot in found]
+
+    def rows(self) -> int:
+        with sqlite3.connect(self.folder / "holders.db") as db:
+            (count,) = db.execute("SELECT count(*) FROM row").fetchone()
+        db.close()
+        return int(count)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.holders.close()
+
+
+def day(first: str, last: str, power: object = 1000) -> str:
+    return curve((end, power) for end in half_hours(first, last))
+
+
+async def test_a_day_of_half_hours_is_kept_and_asked_for_by_hour_and_by_day(desk: Desk) -> None:
+    assert desk.bring(day("2025-01-05", "2025-01-07", 1201)).counts == [Compared(96, 0, 0)]
+    assert await desk.amounts("2025-01-05", "2025-01-06", "2025-01-07") == [(Decimal(28_824), True)] * 2
+    assert (
+        await desk.amounts("2025-01-05 12:00", "2025-01-05 12:30", "2025-01-05 13:00") == [(Decimal("600.5"), True)] * 2
+    )
+
+
+async def test_the_days_of_23_and_25_hours_are_their_own(desk: Desk) -> None:
+    desk.bring(day("2025-03-29", "2025-04-01"), day("2025-10-25", "2025-10-28"))
+    assert [said and said[0] for said in await desk.amounts("2025-03-29", "2025-03-30", "2025-03-31", "2025-04-01")] == [
+        24_000, 23_000, 24_000
+    ]  # fmt: skip
+    assert [said and said[0] for said in await desk.amounts("2025-10-25", "2025-10-26", "2025-10-27", "2025-10-28")] == [
+        24_000, 25_000, 24_000
+    ]  # fmt: skip
+
+
+async def test_a_gap_is_never_a_zero(desk: Desk) -> None:
+    ends = half_hours("2025-01-05", "2025-01-06")
+    desk.bring(curve((end, None if number in (0, 20) else 1000) for number, end in enumerate(ends)))
+    assert await desk.amounts("2025-01-05", "2025-01-06") == [(Decimal(23_000), False)]
+    assert await desk.amounts("2025-01-05 10:00", "2025-01-05 10:30", "2025-01-05 11:00") == [
+        None,
+        (Decimal(500), True),
+    ]
+    assert await desk.amounts("2025-01-06", "2025-01-07") == [None]
+
+
+def test_bringing_a_file_in_twice_adds_nothing(desk: Desk) -> None:
+    first = desk.bring(day("2025-01-05", "2025-01-07"))
+    again = desk.bring(day("2025-01-05", "2025-01-07"))
+    assert (first.counts, again.number, again.counts) == ([Compared(96, 0, 0)], None, [Compared(0, 96, 0)])
+    assert (desk.rows(), len(desk.holders.imports())) == (96, 1)
+
+
+async def test_what_one_import_brought_is_taken_back_whole_and_another_s_stays(desk: Desk) -> None:
+    first = desk.bring(day("2025-01-05", "2025-01-06"))
+    second = desk.bring(day("2025-01-05", "2025-01-07"))
+    assert second.counts == [Compared(48, 48, 0)]
+    assert first.number is not None
+    assert second.number is not None
+    assert desk.holders.undo(first.number)
+    assert await desk.amounts("2025-01-05", "2025-01-06", "2025-01-07") == [(Decimal(24_000), True)] * 2
+    assert desk.holders.undo(second.number)
+    assert not desk.holders.undo(second.number)
+    assert (desk.rows(), desk.holders.imports(), await desk.said("2025-01-05", "2025-01-07")) == (0, [], [])
+
+
+async def test_a_value_that_the_company_corrected_is_shown_and_the_old_one_comes_back_when_it_is_taken_back(
+    desk: Desk,
+) -> None:
+    desk.bring(day("2025-01-05", "2025-01-06", 1000))
+    corrected = desk.bring(day("2025-01-05", "2025-01-06", 2000))
+    assert corrected.counts == [Compared(0, 0, 48)]
+    assert await desk.amounts("2025-01-05", "2025-01-06") == [(Decimal(48_000), True)]
+    assert corrected.number is not None
+    desk.holders.undo(corrected.number)
+    assert await desk.amounts("2025-01-05", "2025-01-06") == [(Decimal(24_000), True)]
+
+
+async def test_hours_over_half_hours_are_counted_once(desk: Desk) -> None:
+    desk.bring(curve((end, 1000) for end in half_hours("2025-01-05", "2025-01-06", 3600)))
+    desk.bring(day("2025-01-05 06:00", "2025-01-05 12:00", 2000))
+    assert await desk.amounts("2025-01-05", "2025-01-06") == [(Decimal(30_000), True)]
+
+
+def index(*rows: tuple[str, int]) -> str:
+    return "Date de relevé;Index relevé (litres);Consommation du jour (litres);Index Mesuré/Estimé\n" + "".join(
+        f"{moment};{value};0;Mesuré\n" for moment, value in rows
+    )
+
+
+async def test_an_index_of_two_files_counts_on_from_one_to_the_other(desk: Desk) -> None:
+    desk.point = desk.catalog.adopt("wmbus:RLV-1-01-07", "Eau", Medium.WATER, 0).point
+    desk.bring(index(("2025-12-30 00:00:00", 100), ("2025-12-31 00:00:00", 150)))
+    desk.bring(index(("2026-01-01 00:00:00", 210), ("2026-01-02 00:00:00", 300)))
+    assert await desk.amounts("2025-12-30", "2025-12-31", "2026-01-01", "2026-01-02") == [
+        (Decimal(50), True), (Decimal(60), True), (Decimal(90), True)
+    ]  # fmt: skip
+
+
+async def test_days_that_an_index_skips_are_known_together_and_not_one_by_one(desk: Desk) -> None:
+    desk.point = desk.catalog.adopt("wmbus:RLV-1-01-07", "Eau", Medium.WATER, 0).point
+    desk.bring(index(("2026-01-01 00:00:00", 0), ("2026-01-02 00:00:00", 30), ("2026-01-05 00:00:00", 120)))
+    bounds = [at(f"2026-01-0{number}") for number in range(1, 6)]
+    found, spans = best(await desk.said("2026-01-01", "2026-01-05"), bounds)
+    assert [slot and slot.amount for slot in found] == [30, None, None, None]
+    assert [(span.first, span.last, span.amount) for span in spans] == [(1, 3, Decimal(90))]
+    assert await desk.amounts("2026-01-01", "2026-01-05") == [(Decimal(120), True)]
+
+
+def test_a_gas_day_counts_for_the_day_it_begins_and_says_that_it_is_shifted() -> None:
+    rows = [(at(f"2026-01-0{n} 06:00"), at(f"2026-01-0{n + 1} 06:00"), 12) for n in range(1, 5)]
+    found, _ = slots(Periods("GRDF", "grdf_volume", 3, 1, rows), [at(f"2026-01-0{n}") for n in range(1, 6)])
+    assert [(slot.complete, slot.shift_s) for slot in found if slot] == [(True, 6 * 3600)] * 4
+
+
+def test_a_week_is_no_part_of_a_month_it_only_leans_into() -> None:
+    rows = [(at("2025-12-29 06:00"), at("2026-01-05 06:00"), 70), (at("2026-01-05 06:00"), at("2026-01-12 06:00"), 70)]
+    (december, january), _ = slots(
+        Periods("GRDF", "grdf_volume", 3, 1, rows), [at("2025-12-01"), at("2026-01-01"), at("2026-02-01")]
+    )
+    assert december is None or not december.complete
+    assert january is not None
+    assert not january.complete
+
+
+def parts(count: int = 3) -> list[Part]:
+    what = What("enedis_curve", Quantity.ENERGY, Shape.POWER)
+    rows = [(at("2025-01-05") + 1800 * n, at("2025-01-05") + 1800 * (n + 1), n) for n in range(count)]
+    return [Part("Enedis", what, 0, rows), Part("Enedis", replace(what, tariff=1), 0, rows)]
+
+
+def of(*given: Part) -> list[tuple[str, Part]]:
+    return [("maison", part) for part in given]
+
+
+def test_an_error_in_the_middle_of_an_import_leaves_nothing_of_it(desk: Desk) -> None:
+    good, bad = parts()
+    start, end, _ = bad.rows[-1]
+    with pytest.raises(OverflowError):
+        desk.holders.bring(of(good, replace(bad, rows=[*bad.rows[:-1], (start, end, 1 << 70)])), ["x"], 0)
+    assert (desk.rows(), desk.holders.imports()) == (0, [])
+    desk.holders.bring(of(*parts()), ["x"], 0)
+    assert desk.rows() == 6
+
+
+KILLED = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from gateway import holders
+from tests.gateway.test_holders import of, parts
+
+when = int(sys.argv[2])
+opened = holders.Holders.open(Path(sys.argv[1]) / "holders.db")
+opened.bring(of(*parts()), ["first"], 0)
+calls = 0
+def kill(statement):
+    global calls
+    calls += 1
+    if calls == when:
+        os.kill(os.getpid(), signal.SIGKILL)
+opened._call(lambda db: db.set_trace_callback(kill))
+opened.bring(of(*parts(20_000)), ["second"], 0)
+"""
+
+
+@pytest.mark.parametrize("when", [1, 2, 3, 5, 20_000, 40_005])
+def test_a_kill_in_the_middle_of_an_import_leaves_the_one_before_and_nothing_of_this_one(
+    tmp_path: Path, when: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), str(when)], env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=20, check=False
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+    opened = Holders.open(tmp_path / "holders.db")
+    assert [each.kinds for each in opened.imports()] == [("first",)]
+    opened.close()
+    with sqlite3.connect(tmp_path / "holders.db") as db:
+        assert db.execute("SELECT count(*) FROM row").fetchone() == (6,)
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+def test_nothing_of_what_was_taken_back_is_left_in_the_file(desk: Desk) -> None:
+    number = desk.holders.bring([("the-secret-point", part) for part in parts()], ["the-secret-kind"], 0)
+    assert b"the-secret-point" in (desk.folder / "holders.db").read_bytes()
+    desk.holders.undo(number)
+    assert b"the-secret" not in (desk.folder / "holders.db").read_bytes()
+
+
+def test_the_file_is_its_owner_s_alone_and_a_newer_one_is_left_as_it_was(tmp_path: Path) -> None:
+    Holders.open(tmp_path / "holders.db").close()
+    assert (tmp_path / "holders.db").stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(tmp_path / "holders.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = (tmp_path / "holders.db").read_bytes()
+    with pytest.raises(HoldersError, match="newer version"):
+        Holders.open(tmp_path / "holders.db")
+    assert (tmp_path / "holders.db").read_bytes() == before
+    (tmp_path / "broken.db").write_bytes(b"no database" * 100)
+    with pytest.raises(HoldersError, match=r"broken\.db"):
+        Holders.open(tmp_path / "broken.db")
+
+
+def test_more_imports_than_anybody_makes_are_refused_and_not_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert IMPORTS_MAX >= 500
+    monkeypatch.setattr("gateway.holders.IMPORTS_MAX", 1)
+    desk.holders.bring(of(*parts()), ["x"], 0)
+    with pytest.raises(HoldersError, match="take one back first"):
+        desk.holders.bring(of(*parts()), ["x"], 0)
+    assert desk.rows() == 6
+
+
+def test_no_number_of_a_meter_is_ever_kept(desk: Desk) -> None:
+    (group,) = desk.look(day("2025-01-05", "2025-01-06")).groups
+    assert group.found.places == {"01234567890123"}
+    bring.bring(desk.holders, desk.catalog, [Target(group, None, "Une autre maison")], UNTIL)
+    for path in desk.folder.iterdir():
+        if path.suffix in (".db", ".json"):
+            assert b"01234567890123" not in path.read_bytes(), path
+
+
+def test_files_of_two_meters_are_not_joined(desk: Desk) -> None:
+    looked = desk.look(
+        day("2025-01-05", "2025-01-06"), day("2025-01-06", "2025-01-07").replace("01234567890123", "99999999999999")
+    )
+    assert looked.groups == []
+    assert "of several" in str(looked.faults[0].error)
+
+
+def test_a_bad_file_among_good_ones_is_named_and_the_good_ones_are_taken(desk: Desk) -> None:
+    looked = desk.look(day("2025-01-05", "2025-01-06"), b"\x00\x01", day("2025-01-06", "2025-01-07"))
+    assert [fault.name for fault in looked.faults] == ["1.bin"]
+    assert len(looked.groups[0].parts[0].rows) == 96
+
+
+def test_ten_years_of_files_by_year_are_one_import(desk: Desk) -> None:
+    brought = desk.bring(*(day(f"{year}-01-01", f"{year}-01-08") for year in range(2016, 2026)))
+    assert (brought.new, len(desk.holders.imports())) == (10 * 7 * 48, 1)
+
+
+def test_gas_and_electricity_in_one_zip_are_two_groups(desk: Desk) -> None:
+    gas = '{"1": {"idPce": "1", "releves": [{"journeeGaziere": "2026-01-04", "indexDebut": "1", "indexFin": "2"}]}}'
+    looked = desk.look(archive({"a.csv": day("2025-01-05", "2025-01-06"), "b.json": gas, "read me.txt": "bonjour"}))
+    assert [group.medium for group in looked.groups] == [Medium.ELECTRICITY, Medium.GAS]
+    assert looked.faults == []
+
+
+def test_gas_and_electricity_that_came_together_are_one_import_and_go_together(desk: Desk) -> None:
+    gas = '{"1": {"idPce": "1", "releves": [{"journeeGaziere": "2026-01-04", "indexDebut": "1", "indexFin": "2"}]}}'
+    groups = desk.look(day("2025-01-05", "2025-01-06"), gas).groups
+    targets = [Target(group, None, name) for group, name in zip(groups, ("Maison", "Gaz"), strict=True)]
+    brought = bring.bring(desk.holders, desk.catalog, targets, UNTIL)
+    (one,) = desk.holders.imports()
+    assert (set(one.points), one.kinds, one.rows) == ({"maison", "gaz"}, ("enedis_curve", "grdf_json"), 50)
+    assert brought.number is not None
+    assert desk.holders.undo(brought.number)
+    assert desk.rows() == 0
+
+
+def test_the_sums_of_the_months_say_where_rows_are_missing(desk: Desk) -> None:
+    (group,) = desk.look(day("2025-01-01", "2025-02-01"), day("2025-02-01", "2025-02-10")).groups
+    assert isinstance(group, Group)
+    assert [(f"{month.first:%Y-%m}", month.amount, month.complete) for month in months(group, PARIS)] == [
+        ("2025-01", Decimal(31 * 24_000), True),
+        ("2025-02", Decimal(9 * 24_000), False),
+    ]
+
+
+def test_a_new_metering_point_is_made_once(desk: Desk) -> None:
+    (group,) = desk.look(day("2025-01-05", "2025-01-06")).groups
+    first = bring.bring(desk.holders, desk.catalog, [Target(group, None, "Chalet")], UNTIL)
+    again = bring.bring(desk.holders, desk.catalog, [Target(group, None, "Chalet")], UNTIL)
+    assert first.points == again.points == ["chalet"]
+    assert [point.name for point in desk.catalog.points()] == ["Maison", "Chalet"]
