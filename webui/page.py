@@ -139,6 +139,18 @@ async def read_file_form(request: web.Request) -> dict[str, bytes]:
     return fields
 
 
+async def read_files_form(request: web.Request, files_max: int) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
+    """The fields of a form of ours that sends several files, and those, as (name, content)."""
+    try:
+        body = await request.read()
+        parts = multipart.parts(request.headers.get("Content-Type", ""), body, files_max + multipart.PARTS_MAX)
+    except multipart.MultipartError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    fields = {part.name: part.content.decode("utf-8", "replace") for part in parts if part.name != "file"}
+    _check_token(request, fields.get("token", "").encode())
+    return fields, [(part.filename, part.content) for part in parts if part.name == "file"]
+
+
 def _check_token(request: web.Request, token: bytes) -> None:
     session = session_of(request)
     browser = request.cookies.get(BROWSER_COOKIE, "")

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.house import House
-from gateway.importers.keyfile import FILE_BYTES_MAX
+from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
 from webui import analyze, api, box, dial, history, keyfiles, live, login, meters, settings, today
 from webui.api import Problem, problem
 from webui.assets import Assets
@@ -42,7 +42,7 @@ FORM_S_MAX = 20.0
 BODIES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 # A file is sent to a route that says so, and to no other: and not before who sends it has logged in.
 FILE_BODIES = frozenset({"multipart/form-data"})
-FILE_FORM_BYTES_MAX = FILE_BYTES_MAX + FORM_BYTES_MAX
+FILES_S_MAX = 120.0
 
 
 class Role(StrEnum):
@@ -58,7 +58,7 @@ class Route(NamedTuple):
     path: str
     role: Role
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    takes_file: bool = False
+    files_bytes_max: int = 0  # of the files that its form sends; 0: it sends none
 
 
 def routes(assets: Assets) -> tuple[Route, ...]:
@@ -79,7 +79,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/add", Role.OCCUPANT, meters.add),
         Route("GET", "/meters/added", Role.OCCUPANT, meters.added),
         Route("POST", "/meters/key", Role.OCCUPANT, meters.key),
-        Route("POST", "/meters/keys", Role.OCCUPANT, keyfiles.bring_in, takes_file=True),
+        Route("POST", "/meters/keys", Role.OCCUPANT, keyfiles.bring_in, KEY_FILE_BYTES_MAX),
         Route("POST", "/meters/name", Role.OCCUPANT, meters.rename),
         Route("POST", "/meters/apart", Role.OCCUPANT, meters.apart),
         Route("GET", "/meters/dial", Role.OCCUPANT, dial.page),
@@ -211,19 +211,19 @@ async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method in SAFE_METHODS:
         return await handler(request)
     resource = request.match_info.route.resource
-    takes_file = resource is not None and request.app[ROUTES][request.method, resource.canonical].takes_file
-    if takes_file:
-        request = request.clone(client_max_size=FILE_FORM_BYTES_MAX)
+    files_bytes_max = 0 if resource is None else request.app[ROUTES][request.method, resource.canonical].files_bytes_max
+    if files_bytes_max:
+        request = request.clone(client_max_size=files_bytes_max + FORM_BYTES_MAX)
     try:
-        async with asyncio.timeout(FORM_S_MAX):
+        async with asyncio.timeout(FILES_S_MAX if files_bytes_max else FORM_S_MAX):
             body = await request.read()
-        if not takes_file:
+        if not files_bytes_max:
             body.decode()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, UnicodeDecodeError):
         raise web.HTTPBadRequest(text="A body in UTF-8 is needed, packed as its head says.\n") from None
-    bodies = FILE_BODIES if takes_file else BODIES
+    bodies = FILE_BODIES if files_bytes_max else BODIES
     if body and (request.content_type not in bodies or (request.charset or "utf-8").lower() != "utf-8"):
         raise web.HTTPUnsupportedMediaType(text=f"One of {', '.join(sorted(bodies))} in UTF-8 is needed.\n")
     return await handler(request)

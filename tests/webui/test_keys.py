@@ -229,7 +229,7 @@ async def test_a_file_form_is_bound_to_its_browser_and_to_our_pages(home: Home) 
 async def test_no_other_route_takes_a_file_and_none_takes_one_without_bound(home: Home) -> None:
     for path in ("/meters/key", "/meters/add", "/meters/name", "/api/v1/adopt", "/logout"):
         assert await post(home, body((FIELD, b"t")), path=path) == 415
-    huge = body((FILE, b"a" * server.FILE_FORM_BYTES_MAX))
+    huge = body((FILE, b"a" * (FILE_BYTES_MAX + server.FORM_BYTES_MAX)))
     assert await post(home, huge) == 413
     assert await post(home, gzip.compress(b"a" * 50_000_000), **{"Content-Encoding": "gzip"}) == 413
 
@@ -237,7 +237,7 @@ async def test_no_other_route_takes_a_file_and_none_takes_one_without_bound(home
 async def test_a_stranger_sends_no_file(new_box: Home) -> None:
     await set_up(new_box)
     new_box.client.session.cookie_jar.clear()
-    assert await post(new_box, body((FILE, b"a" * server.FILE_FORM_BYTES_MAX))) == 303
+    assert await post(new_box, body((FILE, b"a" * (FILE_BYTES_MAX + server.FORM_BYTES_MAX)))) == 303
 
 
 async def test_a_file_that_is_sent_does_not_touch_the_card(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
