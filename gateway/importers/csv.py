@@ -42,7 +42,7 @@ def import_file(
             result = store.bulk(key, quantity, batch.exponent, batch.source.main, batch.ats, batch.values)
             report.added += result.added
             report.duplicates += result.duplicates
-            report.replaced += result.replaced
+            report.kept += result.kept
         for swap in report.swaps:
             key = _in_box(swap.series, points)
             standing = {event.at for event in store.events(key) if event.undone_by is None}

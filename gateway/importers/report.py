@@ -47,12 +47,15 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """`series` counts what can be taken; `added`, `duplicates` and `replaced` what became of it in the store."""
+    """`series` counts what can be taken; `added`, `duplicates` and `kept` what became of it in the store.
+
+    `kept`: the box had another value for the same time, and it stays.
+    """
 
     rows: int = 0
     added: int = 0
     duplicates: int = 0
-    replaced: int = 0
+    kept: int = 0
     refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     series: dict[SeriesKey, Tally] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class Report:
             "series": len(self.series),
             "added": self.added,
             "duplicates": self.duplicates,
-            "replaced": self.replaced,
+            "kept": self.kept,
             "rows_refused": self.refused,
             "refused": named,
             "swaps": [f"{swap.series}: meter {swap.old_meter} was replaced by {swap.new_meter}" for swap in self.swaps],

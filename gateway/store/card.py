@@ -134,14 +134,18 @@ class Card:
         self.folded_to = window
 
     def bulk(self, row: SeriesRow, ats: array[int], values: array[int]) -> tuple[int, int]:
-        """Points before the window, in order, straight into chunks; how many were the same, how many replaced."""
+        """Points before the window, in order, straight into chunks; how many were the same, how many there otherwise.
+
+        Those that are there stay.
+        """
         with self.transaction():
             self._define((row,))
             factor = 10 ** (row.exponent - self.exponents[row.id])
             scaled = values.tolist() if factor == 1 else [value * factor for value in values]
-            return self._into_chunks(row.id, ats.tolist(), scaled)
+            return self._into_chunks(row.id, ats.tolist(), scaled, keep=True)
 
-    def _into_chunks(self, series: int, ats: list[int], values: list[int]) -> tuple[int, int]:
+    def _into_chunks(self, series: int, ats: list[int], values: list[int], *, keep: bool = False) -> tuple[int, int]:
+        """How many points were there the same, and how many otherwise: the new ones win, or with `keep` the old."""
         exponent, kind = self.exponents[series], self.kinds[series]
         there = {
             day
@@ -150,7 +154,7 @@ class Card:
                 (series, ats[0] // DAY_S, ats[-1] // DAY_S),
             )
         }
-        same = replaced = 0
+        same = other = 0
         chunks: list[tuple[int, int, int, bytes]] = []
         hour_rows: list[Rollup] = []
         start = 0
@@ -160,8 +164,9 @@ class Card:
             day_ats, day_values = ats[start:end], values[start:end]
             if day in there:
                 old_ats, old_values = self.day(series, day)
-                day_ats, day_values, day_same, day_replaced = merged(old_ats, old_values, day_ats, day_values)
-                same, replaced = same + day_same, replaced + day_replaced
+                old, new = (old_ats, old_values), (day_ats, day_values)
+                day_ats, day_values, day_same, day_other = merged(*new, *old) if keep else merged(*old, *new)
+                same, other = same + day_same, other + day_other
             chunks.append((series, day, len(day_ats), encode(exponent, day_ats, day_values)))
             hour_rows += hours(kind, day_ats, day_values)
             start = end
@@ -172,7 +177,7 @@ class Card:
                 f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own table names
                 [(series, *row) for row in rows],
             )
-        return same, replaced
+        return same, other
 
     def day(self, series: int, day: int) -> tuple[list[int], list[int]]:
         """One chunk in the series' exponent on the card."""

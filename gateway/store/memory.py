@@ -128,9 +128,14 @@ class Memory:
         return list(touched.values()), taken
 
     def merge(self, series: Series, ats: array[int], values: array[int], now: int) -> tuple[int, int]:
-        """Many points of the window at once, in order; how many were the same, how many replaced another."""
-        whole_ats, whole_values, same, replaced = merged(series.ats, series.values, ats, values)
+        """Many points of the window at once, in order; how many were there the same, how many otherwise. Those stay."""
+        there = set(series.ats)
+        whole_ats, whole_values, same, other = merged(ats, values, series.ats, series.values)
         series.ats, series.values = pack_numbers("q", whole_ats), pack_numbers("q", whole_values)
+        new = [(at, value) for at, value in zip(ats, values, strict=True) if at not in there]
+        if not new:
+            return same, other
+        ats, values = (array("q", column) for column in zip(*new, strict=True))
         series.seen(ats[0], ats[-1], values[-1])
         if self.oldest is None:
             self.oldest = now
@@ -139,7 +144,7 @@ class Memory:
             strict=True,
         ):  # fmt: skip
             column.extend(numbers)
-        return same, replaced
+        return same, other
 
     def restore(self, ids: array[int], ats: array[int], values: array[int], exponents: array[int]) -> None:
         """Points of a log row of the card: placed, and waiting for nothing."""

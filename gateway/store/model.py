@@ -83,11 +83,11 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`duplicates` were there already with the same value; `replaced` were there with another one."""
+    """`duplicates` were there already with the same value; `kept` were there with another one, which stays."""
 
     added: int
     duplicates: int
-    replaced: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Store:
     ) -> Imported:
         """Import many points of one series, past the log and straight into chunks; on the card when it returns.
 
-        The file's points win over those already there. A kill in the middle keeps whole blocks; importing again is
+        Points that are there already stay as they are. A kill in the middle keeps whole blocks; importing again is
         harmless. StoreError when the series measures something else or the card refuses.
         """
         return self._call(self._bulk, key, quantity, exponent, main, ats, values)
@@ -353,27 +353,28 @@ class Store:
             raise StoreError(f"{key}: numbers up to {series.limit} are kept, not {max(map(abs, value_array)) * factor}")
         if factor > 1:
             value_array = array("q", [value * factor for value in value_array])
-        # What came before the file must not win over it.
+        # What is there already must be where it is looked for.
         if not (self._fold(self._card.folded_to) if series.id in self._memory.late else self._commit()):
             raise StoreError(self._trouble)
-        same = replaced = 0
+        same = other = 0
         recent = bisect_left(at_array, self._card.folded_to)
         for start, end in blocks(at_array[:recent]):
             counts = self._card.bulk(row, at_array[start:end], value_array[start:end])
-            same, replaced = same + counts[0], replaced + counts[1]
+            same, other = same + counts[0], other + counts[1]
             with self._lock:
                 factor = 10 ** (row.exponent - series.exponent)
-                series.seen(at_array[start], at_array[end - 1], value_array[end - 1] * factor)
+                last = series.last if at_array[end - 1] == series.last_at else value_array[end - 1] * factor
+                series.seen(at_array[start], at_array[end - 1], last)
             self._commit()
         if recent < len(at_array):
             with self._lock:
                 factor = 10 ** (row.exponent - series.exponent)
                 new_values = array("q", [value * factor for value in value_array[recent:]])
                 counts = self._memory.merge(series, at_array[recent:], new_values, self._now())
-            same, replaced = same + counts[0], replaced + counts[1]
+            same, other = same + counts[0], other + counts[1]
         if not self._commit():
             raise StoreError(self._trouble)
-        return Imported(len(at_array) - same - replaced, twice + same, replaced)
+        return Imported(len(at_array) - same - other, twice + same, other)
 
     def _swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
         with self._lock:

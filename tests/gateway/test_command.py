@@ -155,7 +155,7 @@ def test_an_import_names_each_line_it_refused_and_what_was_needed(tmp_path: Path
         done = releve("import", "--config", config, file)
         assert (done.returncode, done.stderr) == (1, "")
         first, second = done.stdout.splitlines()
-        assert first == f"{file}: 2 rows of 1 series: {counted}, 0 replaced, 1 refused"
+        assert first == f"{file}: 2 rows of 1 series: {counted}, 0 kept as they were, 1 refused"
         assert second.startswith(f"{file}: line 3: time:")
 
 

@@ -16,7 +16,7 @@ from drivers.model import Medium, Quantity
 from gateway.catalog import Catalog
 from gateway.importers import rows
 from gateway.importers.csv import RefusedError, Report, import_file, preview
-from gateway.model import SeriesKey
+from gateway.model import Point, SeriesKey
 from gateway.secret import BoxSecret
 from gateway.store import Store
 
@@ -98,7 +98,7 @@ def test_importing_the_same_file_twice_adds_nothing(box: Box) -> None:
     rows_ = [water(f"2026-01-0{day}T07:00:00Z", f"{day}.5", "11" if day < 5 else "22") for day in range(1, 9)]
     assert box.take(*rows_).added == 8
     again = box.take(*rows_)
-    assert (again.added, again.duplicates, again.replaced) == (0, 8, 0)
+    assert (again.added, again.duplicates, again.kept) == (0, 8, 0)
     assert len(box.store.events(WATER)) == 1
 
 
@@ -231,6 +231,21 @@ def test_rows_in_any_order_give_the_same_series(box: Box) -> None:
     random.Random(1).shuffle(lines)
     assert box.take(*lines).refused == 0
     assert box.values() == [100 * n for n in range(500)]
+
+
+def test_a_file_never_overwrites_what_a_meter_said(box: Box) -> None:
+    box.catalog.adopt("wmbus:RLV-12345678-01-07", "Eau", Medium.WATER, 0)
+    long_ago, just_now = at("2026-01-05T07:00:00Z"), at("2026-11-20T11:00:00Z")
+    box.store.add([Point(WATER, Quantity.VOLUME, moment, 1000, main=True) for moment in (long_ago, just_now)])
+    report = box.take(
+        water("2026-01-05T07:00:00Z", "2"), water("2026-01-06T07:00:00Z", "3"), water("2026-11-20T11:00:00Z", "4")
+    )
+    assert (report.added, report.duplicates, report.kept) == (1, 0, 2)
+    assert box.points() == [
+        (long_ago, Decimal(1000)),
+        (at("2026-01-06T07:00:00Z"), Decimal(3000)),
+        (just_now, Decimal(1000)),
+    ]
 
 
 def test_a_replaced_meter_is_found_and_consumption_counts_on(box: Box) -> None:

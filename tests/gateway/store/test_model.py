@@ -91,8 +91,9 @@ def test_a_store_says_what_a_dictionary_would(house: House, tmp_path: Path, seed
                 values = [rng.randrange(50) for _ in ats]
                 house.store.bulk(LEVEL, Quantity.APPARENT_POWER, 0, False, ats, values)
                 house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, values)
-                levels.update(zip(ats, map(Decimal, values), strict=True))
-                indexes.update(zip(ats, map(Decimal, values), strict=True))
+                for at, value in zip(ats, values, strict=True):  # what is there stays
+                    levels.setdefault(at, Decimal(value))
+                    indexes.setdefault(at, Decimal(value))
             case "commit":
                 house.store.commit()
             case "fold":

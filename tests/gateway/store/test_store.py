@@ -65,20 +65,25 @@ def test_a_point_of_last_week_is_found_where_it_belongs(house: House) -> None:
     assert everything(house.reopen()) == everything(house.store)
 
 
-def test_an_import_over_what_is_there_counts_and_keeps_all_points(house: House) -> None:
+def test_an_import_over_what_is_there_counts_it_and_overwrites_nothing(house: House) -> None:
     start = NOW - 30 * DAY
     ats = array("q", range(start, NOW, 900))
     values = array("q", range(len(ats)))
     house.store.add([index(NOW - 900, 5, key=LEVEL)])
     assert house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats[::2], values[::2]) == Imported(len(ats) // 2, 0)
     assert house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, values) == Imported(len(ats) // 2, len(ats) // 2)
-    values[0], values[-1] = 999, 9999
-    assert house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, values) == Imported(0, len(ats) - 2, 2)
+    others = array("q", values)
+    others[0], others[-1] = 999, 9999
+    assert house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, others) == Imported(0, len(ats) - 2, 2)
     points = house.store.points(INDEX, 0, NOW)
     assert points is not None
     assert (points.at, points.value) == (ats, values)
-    assert house.store.latest(INDEX) == index(ats[-1], 9999)
-    assert everything(house.reopen())
+    assert house.store.latest(INDEX) == index(ats[-1], values[-1])
+    before = everything(house.store)
+    assert everything(house.reopen()) == before
+    points = house.store.points(INDEX, 0, NOW)
+    assert points is not None
+    assert (points.at, points.value) == (ats, values)
 
 
 def test_an_unknown_series_has_nothing_to_say(house: House) -> None:
