@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,7 @@ class Clock:
 def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[House]:
     """A house on `folder`; a second call on the same folder is the same house, started again."""
     now = clock or Clock()
-    config = parse(toml, "test.toml")
+    config = replace(parse(toml, "test.toml"), data=folder, runtime=folder / "run")
     secret = BoxSecret(folder / "elsewhere" / "box-secret")
     catalog = Catalog.open(folder, config.dwelling.name, config.dwelling.time_zone, secret)
     store = Store.open(

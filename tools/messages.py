@@ -14,10 +14,15 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from gateway.importers.holders.found import Left, Why
+from gateway.importers.holders.kinds import KINDS
+
 ROOT = Path(__file__).resolve().parents[1]
 WEBUI = ROOT / "webui"
 KEYWORDS = {"_": None, "_n": (1, 2), "say": None, "say_n": (1, 2), "mark": None}
 PHRASES = {"phrase": None}
+# What the readers of companies' files say of them, beside what stands in `webui` itself.
+IMPORTERS = "gateway/importers/holders"
 METHODS = [("templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 
 HEADER = """msgid ""
@@ -42,6 +47,8 @@ def extracted() -> Catalog:
             extract_from_dir(ROOT / folder, [("**.py", "python")], {}, PHRASES), key=lambda each: (each[0], each[1])
         ):
             found.add(message, locations=[(f"{folder}/{name}", 0)])
+    for message in (*(kind.title for kind in KINDS), *Why, *Left):
+        found.add(str(message), locations=[(IMPORTERS, 0)])
     return found
 
 

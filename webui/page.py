@@ -14,11 +14,13 @@ from gateway.ledger import Session
 from webui import charts, multipart, shown, status
 from webui.assets import Assets
 from webui.auth import Access
+from webui.uploads import Uploads
 from webui.words import AGES, LANGUAGES, Words, plain
 
 HOUSE = web.AppKey("house", House)
 ACCESS = web.AppKey("access", Access)
 PASSWORD = web.AppKey("password", bool)
+UPLOADS = web.AppKey("uploads", Uploads)
 SESSION = web.RequestKey("session", Session)
 
 LANGUAGE_COOKIE, SESSION_COOKIE, BROWSER_COOKIE = "releve_lang", "releve_session", "releve_browser"

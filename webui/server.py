@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
-from webui import analyze, api, box, dial, history, keyfiles, live, login, meters, settings, today
+from webui import analyze, api, box, dial, history, importing, keyfiles, live, login, meters, settings, today, uploads
 from webui.api import Problem, problem
 from webui.assets import Assets
 from webui.auth import Access
@@ -25,6 +25,7 @@ from webui.page import (
     PASSWORD,
     SESSION,
     SESSION_COOKIE,
+    UPLOADS,
     Pages,
     language_of,
     render,
@@ -88,6 +89,11 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/dial/undo", Role.OCCUPANT, dial.undo),
         Route("GET", "/analyze", Role.OCCUPANT, analyze.page),
         Route("POST", "/analyze", Role.OCCUPANT, analyze.look),
+        Route("GET", "/import", Role.OCCUPANT, importing.page),
+        Route("POST", "/import", Role.OCCUPANT, importing.send, uploads.BYTES_MAX),
+        Route("POST", "/import/undo", Role.OCCUPANT, importing.undo),
+        Route("GET", "/import/{id}", Role.OCCUPANT, importing.look),
+        Route("POST", "/import/{id}", Role.OCCUPANT, importing.act),
         Route("GET", "/data", Role.OCCUPANT, box.data),
         Route("GET", "/box", Role.OCCUPANT, box.page),
         Route("GET", "/settings", Role.OCCUPANT, settings.page),
@@ -114,6 +120,7 @@ def make_app(house: House, access: Access, *, host_names: tuple[str, ...], passw
     )
     app[HOUSE], app[ACCESS], app[PASSWORD] = house, access, password
     app[PAGES] = Pages(house, assets)
+    app[UPLOADS] = uploads.Uploads(house)
     app[live.LISTENERS] = set()
     app[ROUTES] = {}
     for route in routes(assets):
@@ -128,6 +135,7 @@ def make_app(house: House, access: Access, *, host_names: tuple[str, ...], passw
 
 
 async def _close(app: web.Application) -> None:
+    await app[UPLOADS].close()
     app[ACCESS].close()
 
 
