@@ -98,5 +98,6 @@ async def data(request: web.Request) -> web.Response:
         held=held,
         since=since,
         kept=sum(one.series > 0 for one in held),
+        imports=len(await house.holders.listed()),
         started_at=house.started_at,
     )

@@ -4,7 +4,7 @@ No `style=` attribute (the content policy forbids it): colours come by class, si
 What is not known is a dashed frame, never a bar of height 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -86,7 +86,8 @@ def gaps_in(values: Values, first: int, last: int) -> Iterator[Gap]:
 class Bars:
     """One bar a slot, already in the unit shown. `running` is the slot still being filled: it is drawn in pattern.
 
-    `usual` is a shadow behind, `before` the same slot a year earlier, as a tick.
+    `usual` is a shadow behind, `before` the same slot a year earlier, as a tick. The slots of `framed` are not the meter's
+    own: they are drawn as frames.
     """
 
     hue: str
@@ -96,6 +97,7 @@ class Bars:
     usual: Values = ()
     before: Values = ()
     running: int | None = None
+    framed: Collection[int] = ()
     marks: Sequence[tuple[int, str]] = ()
     edges: Sequence[tuple[int, str]] = ()
 
@@ -214,7 +216,8 @@ def _top(bars: Bars) -> Decimal:
 
 def _bars(bars: Bars, height: int, top: Decimal) -> Markup:
     count = len(bars.values)
-    still = [None if slot == bars.running else value for slot, value in enumerate(bars.values)]
+    apart = {*bars.framed, bars.running}
+    still = [None if slot in apart else value for slot, value in enumerate(bars.values)]
     drawn = _solid(still, count, height, top, "sb", 0.7)
     value = bars.values[bars.running] if bars.running is not None else None
     if bars.running is not None and value is not None and value > 0:
@@ -222,6 +225,13 @@ def _bars(bars: Bars, height: int, top: Decimal) -> Markup:
         drawn += Markup('<rect class="run {}" fill="url(#p-{})" x="{}%" y="{}" width="{}%" height="{}"/>').format(
             bars.hue, bars.hue, _n((bars.running + 0.15) / count * 100), _n(height - tall), _n(70 / count), _n(tall)
         )
+    for slot in bars.framed:
+        value = bars.values[slot]
+        if slot != bars.running and value is not None and value > 0:
+            tall = max(_px(value, top, height), 1)
+            drawn += Markup('<rect class="fo" x="{}%" y="{}" width="{}%" height="{}"/>').format(
+                _n((slot + 0.15) / count * 100), _n(height - tall), _n(70 / count), _n(tall)
+            )
     return Markup('<g class="{}">{}</g>').format(bars.hue, drawn)
 
 

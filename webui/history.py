@@ -16,9 +16,10 @@ from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointView
 from webui import charts, days, shown
-from webui.page import HOUSE, render, see, words_of
+from webui.beside import Both, amount, beside, both, with_quantity
+from webui.page import HOUSE, joined, render, see, words_of
 from webui.shown import Scale
-from webui.taken import Taken, amounts, taken
+from webui.taken import Taken, taken
 from webui.today import cell, hour_edges
 from webui.words import Words, plain
 
@@ -113,6 +114,7 @@ class TableRow:
     label: Markup
     value: str | None
     before: str | None
+    theirs: str | None
     link: str | None
 
 
@@ -133,7 +135,9 @@ async def page(request: web.Request) -> web.Response:
     now = house.now()
     today = days.today(house.zone, now)
     period = _asked(request, today)
+    view = await with_quantity(house, view)
     found, before = await _taken(house, view, period, now)
+    said = await both(house, view, found) if period.by is By.MONTH else []
     scale = shown.scale_for(view.quantity or Quantity.NUMBER, view.point.medium, [*found.values, *before.values])
     curve = await _power(house, words, view, period, now) if period.by is By.DAY else None
     return render(
@@ -147,15 +151,20 @@ async def page(request: web.Request) -> web.Response:
         earlier=period.moved(-1),
         later=period.moved(1) if period.moved(1).start <= today else None,
         sentence=await sentence(house, words, view, period, found, now),
+        files=file_sentences(words, view, found) + await _both_sentences(house, words, view, period, said),
         unit=words.say(scale.unit),
         slot=_slot_word(words, period, found),
         drawing=drawing(words, view, period, found, before, scale),
         gaps=found.gaps,
-        rows=table(words, view, period, found, before, scale),
+        filled=any(holder is not None for holder in found.holders),
+        own=not found.holders or None in found.holders,
+        rows=table(words, view, period, found, before, scale, said),
+        holder=holder_name(words, said[0].holder) if said else None,
         before=any(value is not None for value in before.values) and period.before().name(words),
         running=found.running is not None,
         curve=curve,
         began=house.history_start(view.point.id),
+        filed=await house.holders.since(view.point.id),
     )
 
 
@@ -171,14 +180,14 @@ def _asked(request: web.Request, today: date) -> Period:
 
 
 async def _taken(house: House, view: PointView, period: Period, now: int) -> tuple[Taken, Taken]:
-    """The period and the one it is compared with; half-hours where the meter was heard that often."""
+    """The period and the one it is compared with; half-hours where they are known."""
     step_s = 3600
     if period.by is By.DAY and view.point.medium is Medium.ELECTRICITY:
-        halves = await taken(house, view, period.bounds(house, HALF_HOUR_S), now)
-        if halves.values and not any(gap.slots for gap in halves.gaps):
+        halves = await beside(house, view, period.bounds(house, HALF_HOUR_S), now)
+        if any(value is not None for value in halves.values) and not any(gap.slots for gap in halves.gaps):
             step_s = HALF_HOUR_S
-    found = await taken(house, view, period.bounds(house, step_s), now)
-    before = await taken(house, view, period.before().bounds(house, step_s), now)
+    found = await beside(house, view, period.bounds(house, step_s), now)
+    before = await beside(house, view, period.before().bounds(house, step_s), now)
     slots = len(found.values)
     values = [*before.values, *[None] * slots][:slots]  # 29 February has no day to stand beside
     return found, replace(before, values=values, bounds=[*before.bounds, *[before.bounds[-1]] * slots][: slots + 1])
@@ -194,8 +203,12 @@ async def sentence(house: House, words: Words, view: PointView, period: Period, 
             return words.say("This has yet to come.")
         return words.say("We have no reading of %(name)s for this time.", name=view.point.name)
     values = {
-        "amount": Markup('<b class="nb">{}</b>').format(
-            str(shown.amount(words, view.quantity, view.point.medium, found.total))
+        "amount": _at_least(
+            words,
+            found.at_least,
+            Markup('<b class="nb">{}</b>').format(
+                str(shown.amount(words, view.quantity, view.point.medium, found.total))
+            ),
         ),
         "what": words.say(shown.OF_MEDIUM[view.point.medium])
         if view.point.medium in shown.OF_MEDIUM
@@ -220,14 +233,81 @@ async def sentence(house: House, words: Words, view: PointView, period: Period, 
         said += " " + words.say("It is not over. Last reading: %(time)s.", time=words.moment(found.end, now))
     elif found.end < found.bounds[-1]:
         said += " " + words.say("Last reading: %(time)s.", time=words.moment(found.end, now))
-    earlier = await _amount_before(house, view, period, found)
+    if found.at_least:
+        return said
+    earlier, holder = await _amount_before(house, view, period, found)
     if earlier is not None:
-        said += " " + _compared(words, view, period, found, earlier)
+        said += " " + _compared(words, view, period, found, earlier, holder)
     return said
 
 
-async def _amount_before(house: House, view: PointView, period: Period, found: Taken) -> Decimal | None:
-    """What the compared period took up to the same moment: the whole of it, or to the same day and time."""
+def _at_least(words: Words, at_least: bool, said: Markup) -> Markup:
+    return words.say("at least %(amount)s", amount=said) if at_least else said
+
+
+def holder_name(words: Words, holder: str) -> Markup:
+    """`Enedis`; of a table of somebody's own it is said that it is one."""
+    return Markup("{}").format(holder) if holder else words.say("a file of yours")
+
+
+def file_sentences(words: Words, view: PointView, found: Taken) -> list[Markup]:
+    """Whose files fill what the meter did not say, and how their days lie."""
+    holders = list(
+        dict.fromkeys([*(each for each in found.holders if each is not None), *(s.holder for s in found.spans)])
+    )
+    if not holders:
+        return []
+    names = joined(words, [holder_name(words, holder) for holder in holders])
+    own = view.index is not None and any(
+        value is not None and holder is None for value, holder in zip(found.values, found.holders, strict=True)
+    )
+    said = [
+        words.say("Source: %(names)s, for what the meter did not say itself.", names=names)
+        if own
+        else words.say("Source: %(names)s. Your meter had not spoken yet.", names=names)
+    ]
+    if found.shift_s:
+        first = next(number for number, holder in enumerate(found.holders) if holder is not None)
+        clock = words.clock(found.bounds[first] + found.shift_s)
+        said.append(words.say("There a day runs from %(time)s to %(time)s.", time=clock))
+    return said
+
+
+async def _both_sentences(
+    house: House, words: Words, view: PointView, period: Period, said: Sequence[Both]
+) -> list[Markup]:
+    """What a file and the meter both counted: of a day in full, of a month where they differ most."""
+    if period.by is By.DAY:
+        whole = await taken(house, view, (period.bounds(house)[0], period.bounds(house)[-1]), house.now())
+        said = await both(house, view, whole)
+    if not said or view.quantity is None or period.by is By.YEAR:
+        return []
+    most = max(said, key=lambda each: abs(each.theirs - each.ours))
+    scale = shown.scale_for(view.quantity, view.point.medium, [most.theirs, most.ours])
+    values = {
+        "holder": holder_name(words, most.holder),
+        "theirs": str(scale.amount(words, most.theirs)),
+        "ours": str(scale.amount(words, most.ours)),
+    }
+    if period.by is By.DAY:
+        return [words.say("%(holder)s says %(theirs)s for this day, your meter %(ours)s.", **values)]
+    days_ = words.say_n("On one day", "On %(n)s days", len(said))
+    if values["theirs"] == values["ours"]:
+        return [
+            words.say("%(days)s both %(holder)s and your meter have counted, and they agree.", days=days_, **values)
+        ]
+    day = words.day(words.local(most.start).date(), weekday=False)
+    return [
+        words.say("%(days)s both %(holder)s and your meter have counted.", days=days_, **values)
+        + " "
+        + words.say("They differ most on %(day)s: %(holder)s says %(theirs)s, your meter %(ours)s.", day=day, **values)
+    ]
+
+
+async def _amount_before(
+    house: House, view: PointView, period: Period, found: Taken
+) -> tuple[Decimal | None, str | None]:
+    """What the compared period took up to the same moment: the whole of it, or to the same day and time; and whose it is."""
     bounds = period.before().bounds(house)
     if found.end == found.bounds[-1]:
         end = bounds[-1]
@@ -236,10 +316,12 @@ async def _amount_before(house: House, view: PointView, period: Period, found: T
         end = days.same_time(
             house.zone, day - timedelta(days=7) if period.by is By.DAY else days.year_before(day), found.end
         )
-    return (await amounts(house, view.point.id, [(bounds[0], end)]))[0] if end > bounds[0] else None
+    return await amount(house, view, bounds[0], end) if end > bounds[0] else (None, None)
 
 
-def _compared(words: Words, view: PointView, period: Period, found: Taken, earlier: Decimal) -> Markup:
+def _compared(
+    words: Words, view: PointView, period: Period, found: Taken, earlier: Decimal, holder: str | None
+) -> Markup:
     assert view.quantity is not None
     assert found.total is not None
     name = period.before().name(words)
@@ -248,6 +330,8 @@ def _compared(words: Words, view: PointView, period: Period, found: Taken, earli
         "period": name if whole else words.say("%(period)s up to the same moment", period=name),
         "amount": str(shown.amount(words, view.quantity, view.point.medium, earlier)),
     }
+    if holder is not None:
+        values["amount"] = Markup("{}, {}").format(values["amount"], holder_name(words, holder))
     if earlier == 0:
         return words.say("%(period)s: %(amount)s.", **values)
     ratio = found.total / earlier - 1
@@ -292,6 +376,7 @@ def drawing(words: Words, view: PointView, period: Period, found: Taken, before:
         gaps=[_gap(words, scale, period, gap) for gap in found.gaps],
         before=earlier,
         running=found.running,
+        framed=[number for number, holder in enumerate(found.holders) if holder is not None],
         marks=marks,
         edges=edges,
     )
@@ -329,18 +414,37 @@ def _labels(words: Words, period: Period, bounds: Sequence[int]) -> tuple[list[t
     assert_never(period.by)
 
 
-def table(words: Words, view: PointView, period: Period, found: Taken, before: Taken, scale: Scale) -> list[TableRow]:
+def table(
+    words: Words,
+    view: PointView,
+    period: Period,
+    found: Taken,
+    before: Taken,
+    scale: Scale,
+    said: Sequence[Both] = (),
+) -> list[TableRow]:
     rows = []
+    theirs = {each.number: scale.number(words, each.theirs) for each in said}
     for slot, (value, earlier) in enumerate(zip(found.values, before.values, strict=True)):
+        holder = found.holders[slot] if found.holders else None
+        part = found.partly[slot] if found.partly else None
         if value is None and earlier is None and not any(gap.first <= slot <= gap.last for gap in found.gaps):
             continue
         label, link = _row_label(words, view, period, found.bounds, slot)
+        text = None
+        if value is not None:
+            text = cell(words, found, slot, scale.number(words, value))
+        elif part is not None:
+            text = str(words.say("at least %(amount)s", amount=scale.number(words, part)))
+        if text is not None and holder is not None:
+            text = f"{text} ({plain(holder_name(words, holder))})"
         rows.append(
             TableRow(
                 label,
-                None if value is None else cell(words, found, slot, scale.number(words, value)),
+                text,
                 None if earlier is None else scale.number(words, earlier),
-                link if value is not None else None,
+                theirs.get(slot),
+                link if text is not None else None,
             )
         )
     return rows

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gateway.house import House
+from gateway.periods import Span
 from gateway.views import PointState, PointView
 from webui.charts import Gap, gaps_in
 
@@ -25,6 +26,13 @@ class Taken:
     end: int
     running: int | None
     gaps: Sequence[Gap]
+    # What files of companies add (beside.py): whose each slot is, None the meter's own; what is known of a slot in part;
+    # amounts that stand over several slots; how far their days are from ours. `at_least`: the total misses something.
+    holders: Sequence[str | None] = ()
+    partly: Sequence[Decimal | None] = ()
+    spans: Sequence[Span] = ()
+    shift_s: int = 0
+    at_least: bool = False
 
     @property
     def from_the_start(self) -> bool:

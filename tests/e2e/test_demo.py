@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from gateway.demo import meters
 from tests.e2e.conftest import Running
+from tests.gateway.importers.holders.made import curve, half_hours
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -93,7 +94,7 @@ def test_two_years_of_history_stand_by_day_month_and_year(demo: Running, page: P
     assert home["history_start"] < points["now"] - 700 * 86_400
 
 
-@pytest.mark.parametrize("path", ["/", "/meters", "/history/maison", "/data", "/box", "/settings", "/analyze"])
+@pytest.mark.parametrize("path", ["/", "/meters", "/history/maison", "/import", "/data", "/box", "/settings", "/analyze"])
 def test_every_page_reads_without_javascript_on_a_phone_in_both_languages(
     demo: Running, context_with: Callable[..., BrowserContext], path: str
 ) -> None:
@@ -111,11 +112,30 @@ def test_the_pages_ask_nothing_of_anybody_else(demo: Running, page: Page) -> Non
     page.on("request", lambda request: asked.append(request.url))
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
-    for path in ("/", "/meters", "/history/maison", "/data", "/box", "/settings", "/analyze"):
+    for path in ("/", "/meters", "/history/maison", "/import", "/data", "/box", "/settings", "/analyze"):
         page.goto(f"{demo.url}{path}")
     assert asked
     assert [url for url in asked if not url.startswith((demo.url, "data:"))] == []
     assert messages == []
+
+
+def test_a_company_s_file_is_dropped_on_the_page_looked_at_brought_in_and_taken_back(demo: Running, page: Page) -> None:
+    of(page, f"{demo.url}/import?lang=fr")
+    file = curve((end, 400) for end in half_hours("2019-02-01", "2019-03-01"))
+    dropped = page.evaluate_handle(
+        "text => { const all = new DataTransfer(); all.items.add(new File([text], 'anything.txt')); return all; }", file
+    )
+    expect(page.get_by_text("Ou déposez-les ici.")).to_be_visible()
+    page.dispatch_event("form[data-drop]", "drop", {"dataTransfer": dropped})
+    expect(page.locator("main")).to_contain_text(re.compile(r"1\s344\svaleurs"), timeout=30_000)
+    page.get_by_role("button", name="Ajouter à l’historique").click()
+    expect(page.locator("main")).to_contain_text("entrées dans l’historique")
+    of(page, f"{demo.url}/history/maison?by=month&at=2019-02-01")
+    expect(page.locator("main")).to_contain_text("269")
+    expect(page.locator("rect.fo").first).to_be_visible()
+    of(page, f"{demo.url}/import")
+    page.get_by_role("button", name="Retirer").click()
+    expect(page.locator("main")).to_contain_text("Il n’en reste rien dans le boîtier.")
 
 
 def test_the_picture_of_the_readme(demo: Running, context_with: Callable[..., BrowserContext]) -> None:
