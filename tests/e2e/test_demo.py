@@ -94,7 +94,9 @@ def test_two_years_of_history_stand_by_day_month_and_year(demo: Running, page: P
     assert home["history_start"] < points["now"] - 700 * 86_400
 
 
-@pytest.mark.parametrize("path", ["/", "/meters", "/history/maison", "/import", "/data", "/box", "/settings", "/analyze"])
+@pytest.mark.parametrize(
+    "path", ["/", "/meters", "/history/maison", "/import", "/data", "/box", "/settings", "/analyze"]
+)
 def test_every_page_reads_without_javascript_on_a_phone_in_both_languages(
     demo: Running, context_with: Callable[..., BrowserContext], path: str
 ) -> None:
