@@ -245,6 +245,20 @@ def prios(how: int, said: bytes) -> bytes:
     return linked(address, body[:5] + diehl.cipher(diehl.DEFAULT_KEYS[how >> 5 & 1], heard))
 
 
+def maker_payload(name: str) -> Callable[[int, bytes], bytes]:
+    """In the coding that the first byte says; NA-1 is encrypted, behind its access number and flags."""
+    codings = MAKERS[name]
+
+    def build(how: int, said: bytes) -> bytes:
+        if codings[how % len(codings)] == "apator_na_1":
+            block, access = said[:16].ljust(16, b"\0"), bytes((how,))
+            cipher = Cipher(algorithms.AES(bytes(16)), modes.CBC(radio.identity(WATER).link_order + access * 8))
+            said = b"\xa0" + access + b"\0" + cipher.encryptor().update(block)
+        return bytes((how,)) + said
+
+    return build
+
+
 def wired_frame(how: int, said: bytes) -> bytes:
     """A long frame's own bytes put right, behind its C and A fields the input's or an encrypted answer's."""
     if how & 1:
@@ -599,6 +613,14 @@ def seeds(*contents: bytes, hows: tuple[int, ...] = (0,)) -> tuple[bytes, ...]:
     return tuple(bytes((first,)) + each for each in contents for first in (0, *(how << 1 | 1 for how in hows)))
 
 
+def maker_seeds(name: str) -> tuple[bytes, ...]:
+    """The shapes that a maker's file knows, and others, in each of its codings: raw and built."""
+    shapes = [bytes(20), bytes(60), *VALUES[:2], *(shape for coding, shape in SHAPES if coding in MAKERS[name])]
+    codings = range(len(MAKERS[name]))
+    raw = (b"\0" + bytes((n,)) + shape for n in codings for shape in shapes)
+    return (*raw, *(bytes((n << 1 | 1,)) + shape for n in codings for shape in shapes))
+
+
 def maker_codings() -> dict[str, list[str]]:
     """The codings of each maker's file, but Diehl's: its layers are its own too."""
     found: dict[str, list[str]] = {}
@@ -607,6 +629,21 @@ def maker_codings() -> dict[str, list[str]]:
     return found
 
 
+# What chance does not come by: lengths and dates that must be right, in the layouts that stand above the decoders.
+CLOCK = records.volume(9_000) + records.date_time(datetime(2026, 11, 20, 12))  # noqa: DTZ001  a meter's clock
+QUNDIS = "0DFF5F35 0082 00 00 00 0000 07 00 13 FFFF 91190000 DF3C 91170000 DE31 91170000" + 12 * "0200" + "2F"
+SHAPES = tuple(
+    (coding, bytes.fromhex(shape))
+    for coding, shape in (
+        ("brunata_radio_240", "2F2F" + 35 * "00" + "150626"),
+        ("qundis_walk_by", QUNDIS),
+        ("bmp_hydroclima", "0F10" + 23 * "01"),
+        ("bmp_hydroclima", "0F11" + 46 * "01"),
+        ("bmeters_hydrodigit", CLOCK.hex() + "0F97 03 20260101 260101 05000000" + 12 * "010000"),
+        ("bmeters_hydrodigit_17", CLOCK.hex() + "0F9F 03 05000000 010126 010126 010126" + 12 * "010000" + "00"),
+        ("apator_na_1", "2F 00340000 80A4B132 2102 0100 00 00 0880 00"),
+    )
+)
 MODELS = models()
 MODEL_LIST: tuple[Model | None, ...] = (None, *dict.fromkeys(meters.read(name)[1] for name in meters.files()))
 CODINGS = {model.coding: model for model in MODEL_LIST if model and model.coding}
@@ -655,21 +692,10 @@ STICKS: dict[str, tuple[Callable[[bytes, int], bytes], tuple[bytes, ...]]] = {
 }
 FRAMERS: dict[str, Callable[[], Dongle]] = {name: each.framer for name, each in RECEIVERS.items()}
 FRAMERS["text"] = text.Framer
-LONGEST = {
-    "iu891a": 600,
-    "cul": 700,
-    "hexlines": 2100,
-    "rtl_433": 8200,
-    "text": 8200,
-}  # more than is held of one line or frame
-CHECKED = (
-    "im871a",
-    "iu891a",
-    "cul",
-    "hexlines",
-    "rtl_433",
-    "text",
-)  # the others' telegrams have no checksum to find them by
+# More than is held of one line or frame.
+LONGEST = {"iu891a": 600, "cul": 700, "hexlines": 2100, "rtl_433": 8200, "text": 8200}
+# The others' telegrams have no checksum to be found by.
+CHECKED = ("im871a", "iu891a", "cul", "hexlines", "rtl_433", "text")
 CIS = tuple(bytes((ci,)) + bytes(4) for ci in (*sorted(layers.CI_HEADERS), 0x70, 0x71, 0xA0, 0xA1, 0xA2, 0xB6))
 SEALED = seeds(*(b"\x2a" + each for each in (*VALUES, *HEADS, *CIS)), hows=tuple(range(14)))
 AS_SENT = tuple(b"\0" + each for each in TELEGRAMS)
@@ -700,10 +726,8 @@ TARGETS = {
     ),
     **{
         name: Target(
-            seeds(
-                *(bytes((n,)) + each for n in range(len(MAKERS[name])) for each in (bytes(20), bytes(60), *VALUES[:2]))
-            ),
-            lambda how, said: bytes((how,)) + said,
+            maker_seeds(name),
+            maker_payload(name),
             run_maker(name),
             share=5,
         )
