@@ -1,5 +1,6 @@
 """Files of holders: looked at, brought in at a metering point as one import, and taken back."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,8 +18,8 @@ from gateway.importers.holders.found import FileRefusedError, Found, Part, Why
 from gateway.importers.holders.kind import Kind
 from gateway.importers.holders.kinds import recognise
 from gateway.importers.holders.opened import Document, Table, documents
-from gateway.importers.holders.table import Choice
-from gateway.periods import Periods, best, of_rows
+from gateway.importers.holders.table import Choice, Each
+from gateway.periods import Periods, Shape, best, of_rows
 
 FILES_MAX = 50
 SHOWN_ROWS = 6
@@ -255,9 +256,14 @@ class Desk:
         """
         files = [(path.name, path) for path in paths]
         looked = look(files, self.now(), self.zone)
-        if looked.asked and (fields or not dry_run):
-            if not fields.get("unit"):
-                raise BringError(_proposal(looked.asked[0]))
+        if not fields.get("unit"):
+            for asked in looked.asked:
+                if fields or not dry_run or not asked.choice.unit:
+                    raise BringError(
+                        f"{asked.name}: nobody knows this table. It looks like this: {_said_of(asked)}. "
+                        "Say at least --unit, and whatever else is otherwise"
+                    )
+        if looked.asked and fields:
             choices = {asked.number: guess.chosen(asked.choice, asked.columns, fields) for asked in looked.asked}
             looked = look(files, self.now(), self.zone, choices)
         targets = [self._target(group, point) for group in looked.groups]
@@ -269,6 +275,7 @@ class Desk:
         counts = dict(zip(map(id, usable), brought.counts, strict=True))
         return {
             "import": brought.number,
+            "tables": [f"{asked.name}: read as {_said_of(asked)}" for asked in looked.asked],
             "faults": [f"{fault.name}: {fault.error}" for fault in looked.faults],
             "groups": [self._said(looked, target, counts.get(id(target), Compared(0, 0, 0))) for target in targets],
         }
@@ -323,15 +330,16 @@ class Desk:
         }
 
 
-def _proposal(asked: Asked) -> str:
+def _said_of(asked: Asked) -> str:
+    """What a table's columns are taken for, as the command line says it."""
     choice = asked.choice
     return (
-        f"{asked.name}: nobody knows this table. It looks like this: --time {choice.time + 1} ({asked.columns[choice.time]}) "
-        f"--dates {choice.dates.name.lower()} --clock {choice.clock} --value {choice.value + 1} "
-        f"({asked.columns[choice.value]}) --decimal '{choice.decimal}' --what {choice.what} --each {choice.each} "
-        f"--stamp {choice.stamp} --medium {choice.medium}"
-        + (f" --only {choice.only[1]}" if choice.only else "")
-        + f" --unit {choice.unit or '?'}. Say at least --unit, and whatever else is otherwise"
+        f"--time {choice.time + 1} --dates {choice.dates.name.lower()} --clock {choice.clock} --value {choice.value + 1} "
+        f"--decimal {choice.decimal} --what {choice.what} --medium {choice.medium}"
+        + (f" --each {choice.each}" if choice.what is not Shape.INDEX else "")
+        + (f" --stamp {choice.stamp}" if choice.what is not Shape.INDEX and choice.each is Each.STEP else "")
+        + (f" --only {shlex.quote(choice.only[1])}" if choice.only else "")
+        + f" --unit {choice.unit or '?'} (the columns {asked.columns[choice.time]} and {asked.columns[choice.value]})"
     )
 
 
@@ -347,11 +355,11 @@ class Month:
 
 def months(group: Group, zone: ZoneInfo) -> list[Month]:
     """What a group's rows come to, month by month: whoever has a bill at hand sees whether they are right."""
-    registers = taken(group)
+    registers = [(quantity, periods) for quantity, periods in taken(group) if periods.rows]
     if not registers:
-        return []
-    firsts = [_local(zone, min(periods.rows[0][0] for _, periods in registers if periods.rows)).replace(day=1)]
-    end = max(periods.rows[-1][1] for _, periods in registers if periods.rows)
+        return []  # one reading alone is no consumption
+    firsts = [_local(zone, min(periods.rows[0][0] for _, periods in registers)).replace(day=1)]
+    end = max(periods.rows[-1][1] for _, periods in registers)
     while _midnight(zone, firsts[-1]) < end:
         firsts.append((firsts[-1] + timedelta(days=31)).replace(day=1))
     bounds = [_midnight(zone, first) for first in firsts]

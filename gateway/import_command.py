@@ -110,6 +110,8 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
     if options.json:
         say(json.dumps(answer))
     else:
+        for table in answer["tables"]:
+            say(table)
         for group in answer["groups"]:
             _say_group(group, answer["import"], ZoneInfo(config.dwelling.time_zone), options.dry_run, say)
         for fault in answer["faults"]:
@@ -121,7 +123,7 @@ def _say_group(
     group: dict[str, Any], import_: int | None, zone: ZoneInfo, dry_run: bool, say: Callable[[str], None]
 ) -> None:
     done = "would be new" if dry_run else "new"
-    span = f", {_day(group['start'], zone)} to {_day(group['end'], zone)}" if "start" in group else ""
+    span = f", {_span(group, zone)}" if "start" in group else ""
     number = f" (import {import_})" if import_ is not None else ""
     say(
         f"{group['point']}: {count(group['rows'], 'row')} of {', '.join(group['kinds'])}{span}: {group['new']} {done}, "
@@ -149,9 +151,8 @@ def _list(options: argparse.Namespace, config: "Config", say: Callable[[str], No
     else:
         zone = ZoneInfo(config.dwelling.time_zone)
         for each in imports:
-            made, start, end = (_day(each[name], zone) for name in ("made_at", "start", "end"))
-            points, kinds = ", ".join(each["points"]), ", ".join(each["kinds"])
-            say(f"{each['id']}: {made}, {points}, {kinds}: {count(each['rows'], 'row')}, {start} to {end}")
+            made, points, kinds = _day(each["made_at"], zone), ", ".join(each["points"]), ", ".join(each["kinds"])
+            say(f"{each['id']}: {made}, {points}, {kinds}: {count(each['rows'], 'row')}, {_span(each, zone)}")
     return 0
 
 
@@ -186,6 +187,10 @@ def _asked(
         return stopped()
     except (BringError, CatalogError, ValueError) as error:
         raise Trouble(str(error)) from None
+
+
+def _span(of: dict[str, Any], zone: ZoneInfo) -> str:
+    return f"{_day(of['start'], zone)} to {_day(max(of['start'], of['end'] - 1), zone)}"
 
 
 def _day(at: int, zone: ZoneInfo) -> str:

@@ -166,7 +166,7 @@ def test_a_company_s_file_is_looked_at_brought_in_listed_and_taken_back(tmp_path
     look = releve("import", "--config", config, "--dry-run", file)
     assert (look.returncode, look.stderr) == (0, "")
     assert look.stdout.splitlines() == [
-        "Électricité: 1488 rows of enedis_curve, 2025-01-01 to 2025-02-01: 1487 would be new, 0 there already, 0 changed, 0 refused",
+        "Électricité: 1488 rows of enedis_curve, 2025-01-01 to 2025-01-31: 1487 would be new, 0 there already, 0 changed, 0 refused",
         "Électricité: 1 row left out: without a value",
         "2025-01: at least 743500 Wh",
     ]
@@ -187,13 +187,17 @@ def test_a_table_that_nobody_knows_is_not_taken_before_its_unit_is_said(tmp_path
     asked = releve("import", "--config", config, file)
     assert asked.returncode == 1
     assert asked.stderr.startswith(
-        "releve: notebook.csv: nobody knows this table. It looks like this: --time 1 (date) --dates dmy"
+        "releve: notebook.csv: nobody knows this table. It looks like this: --time 1 --dates dmy --clock local --value 2 "
+        "--decimal , --what index --medium electricity --unit ? (the columns date and compteur). Say"
     )
+    assert releve("import", "--config", config, "--dry-run", file).stderr == asked.stderr
     wrong = releve("import", "--config", config, "--unit", "gallons", file)
     assert wrong.stderr == "releve: unit: one of Wh, kWh, MWh, W, kW, L, m3 is needed, not 'gallons'\n"
     taken = releve("import", "--config", config, "--unit", "m3", "--medium", "water", "--point", "Jardin", file)
     assert (taken.returncode, taken.stderr) == (0, "")
-    assert taken.stdout.startswith("Jardin: 3 rows of table, 2026-01-01 to 2026-03-01: 3 new")
+    how, what = taken.stdout.splitlines()
+    assert how.startswith("notebook.csv: read as --time 1 --dates dmy --clock local --value 2 --decimal , --what index")
+    assert what.startswith("Jardin: 3 rows of table, 2026-01-01 to 2026-02-28: 3 new")
 
 
 def test_a_company_s_file_of_several_possible_meters_asks_which(tmp_path: Path) -> None:

@@ -322,6 +322,11 @@ def test_the_sums_of_the_months_say_where_rows_are_missing(desk: Desk) -> None:
     ]
 
 
+def test_one_reading_alone_has_no_sum(desk: Desk) -> None:
+    (group,) = desk.look(index(("2026-01-01 00:00:00", 100))).groups
+    assert months(group, PARIS) == []
+
+
 def test_a_new_metering_point_is_made_once(desk: Desk) -> None:
     (group,) = desk.look(day("2025-01-05", "2025-01-06")).groups
     first = bring.bring(desk.holders, desk.catalog, [Target(group, None, "Chalet")], UNTIL)

@@ -81,6 +81,16 @@ async def test_what_is_here_already_is_said_and_nothing_is_kept_twice(home: Home
     assert len(await home.house.holders.listed()) == 1
 
 
+async def test_a_file_of_one_reading_is_taken(home: Home) -> None:
+    head = "Date de relevé;Index relevé (litres);Consommation du jour (litres);Index Mesuré/Estimé\n"
+    path = await send(home, head + "2026-01-02 00:00:00;100;0;Mesuré\n")
+    assert "Du 2\u00a0janvier 2026 au 2\u00a0janvier 2026. Une valeur." in read(await home.text(path)).text
+    await act(home, path, "bring", {"point-0": "eau-froide"})
+    assert "du 2\u00a0janvier 2026 au 2\u00a0janvier 2026" in read(await home.text("/import")).text
+    (one,) = await home.house.holders.listed()
+    assert one.rows == 1
+
+
 async def test_the_number_of_the_meter_is_shown_in_part_and_its_file_s_name_is_kept_nowhere(home: Home) -> None:
     path = await send(home, CURVE)
     page = await home.text(path)
