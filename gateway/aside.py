@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
+from gateway.files import flush_names, remains, replace
+
 SUFFIX = ".lines"
 CRC_DIGITS = 8
 LINE_BYTES_MAX = 4096
@@ -55,6 +57,8 @@ class Aside:
         self.refused = 0
         self.damaged = 0
         self.trouble: str | None = None
+        for path in list(folder.glob("*.new")):
+            path.unlink()  # of a write that was not finished
         for path in sorted(folder.glob("*" + SUFFIX)):
             self._open(unquote(path.name.removesuffix(SUFFIX)))
 
@@ -151,6 +155,7 @@ class Aside:
             with self._lock:
                 self._queued -= 1
         with self._lock:
+            self.trouble = None
             kept = self._kept.setdefault(name, Kept(first=line))
             kept.lines, kept.bytes, kept.last = kept.lines + 1, kept.bytes + len(row), line
             self._unsaved.add(name)
@@ -180,20 +185,17 @@ class Aside:
         path = self._path(name)
         if not lines:
             path.unlink(missing_ok=True)
-            self._sync_folder()
+            flush_names(self._folder)
             with self._lock:
                 self._kept.pop(name, None)
                 self._unsaved.discard(name)
             return
         data = b"".join(_row(line) for line in lines)
-        beside = path.with_suffix(".new")
-        file = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(file, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-        self._sync_folder()
+        try:
+            replace(path, data)
+        except OSError:
+            remains(path).unlink(missing_ok=True)  # a full card needs the room
+            raise
         with self._lock:
             thinned = given_up + (self._kept[name].thinned if name in self._kept else 0)
             self._kept[name] = Kept(len(lines), len(data), lines[0], lines[-1], thinned)
@@ -204,19 +206,15 @@ class Aside:
             unsaved = tuple(self._unsaved)
         try:
             for name in unsaved:
-                _fsync(self._path(name), os.O_WRONLY)
+                _fsync(self._path(name))
             if unsaved:
-                self._sync_folder()
+                flush_names(self._folder)
         except OSError as error:
             self._refused(error)
             return
         with self._lock:
             self._unsaved.clear()
             self._oldest = None
-        self.trouble = None
-
-    def _sync_folder(self) -> None:
-        _fsync(self._folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def thin(items: list[T]) -> int:
@@ -227,8 +225,8 @@ def thin(items: list[T]) -> int:
     return given_up
 
 
-def _fsync(path: Path, flags: int) -> None:
-    file = os.open(path, flags | os.O_CLOEXEC)
+def _fsync(path: Path) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)
     finally:

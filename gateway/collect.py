@@ -61,6 +61,14 @@ class Header(Protocol):
     def encrypted(self) -> bool: ...
 
 
+class RadioHeader(Header, Protocol):
+    """The same of a telegram that may be a neighbour's."""
+
+    @property
+    def sealed(self) -> bool:
+        """Encrypted, and nothing of its content is in clear."""
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
     """How one port's frames are understood.
@@ -72,7 +80,7 @@ class Driver:
     """
 
     decode: Callable[[Frame, bytes | None, int], Telegram]
-    header: Callable[[Frame], Header] | None = None
+    header: Callable[[Frame], RadioHeader] | None = None
     pace: Callable[[str, Mapping[str, Decimal]], Pace | None] = lambda register, numbers: None
 
 
@@ -171,6 +179,8 @@ class Collect:
         live: Callable[[str, MeterLog, Sequence[Point]], None],
         adopt: Callable[[Telegram, str], bool],
         wait: Callable[[str, Sealed], None],
+        forget_counter: Callable[[str], int | None] = lambda address: None,
+        counter_at_least: Callable[[str, int], None] = lambda address, counter: None,
         set_aside: Callable[[Point, Decimal], None],
         now: Callable[[], int],
     ) -> None:
@@ -181,6 +191,8 @@ class Collect:
         self._live = live
         self._adopt = adopt
         self._wait = wait
+        self._forget_counter = forget_counter
+        self._counter_at_least = counter_at_least
         self._set_aside = set_aside
         self._now = now
         self.ports = {name: PortLog(protocol, now()) for name, protocol in protocols.items()}
@@ -188,7 +200,8 @@ class Collect:
         self.heard: OrderedDict[str, Heard] = OrderedDict()
         self.strangers = Strangers()
         self.readable: set[str] = set()
-        self._paused: set[str] = set()
+        self._paused: dict[str, int | None] = {}  # and the message counter it had until then
+        self._blamed = b""
         self._formats_awaited: set[str] = set()
         self._watches: dict[SeriesKey, IndexWatch] = {}
         self._kept: dict[SeriesKey, tuple[int, int, int]] = {}
@@ -224,13 +237,16 @@ class Collect:
 
     def frame(self, port: str, frame: Frame) -> None:
         self.ports[port].counts["frames"] += 1
-        self._hand_on(self._walled(port, frame.data, partial(self._frame, port, frame)))
+        # Of a neighbour nothing goes into a log, not even when our own code fails on it.
+        self._blamed = frame.data if self._drivers[port].header is None else b""
+        self._hand_on(self._walled(port, partial(self._frame, port, frame)))
 
     def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
         self.ports[port].counts["telegrams"] += 1
-        self._hand_on(self._walled(port, b"", partial(self._telegram, port, read)))
+        self._blamed = b""
+        self._hand_on(self._walled(port, partial(self._telegram, port, read)))
 
-    def _walled(self, port: str, data: bytes, understand: Callable[[], T]) -> T | None:
+    def _walled(self, port: str, understand: Callable[[], T]) -> T | None:
         """What `understand` gives. The one wall: a bug in one decoder blinds one meter, not the house."""
         try:
             return understand()
@@ -239,10 +255,10 @@ class Collect:
         except Exception:
             state = self.ports[port]
             state.counts["bugs"] += 1
-            state.bugs.append(data)
+            state.bugs.append(self._blamed)
             state.last_fault = "a bug in the decoder: see the log"
             if state.counts["bugs"] <= BUG_BYTES_KEPT:  # each frame may bring it again
-                log.exception("port %s: the decoder failed on %s", port, data.hex())
+                log.exception("port %s: the decoder failed on %s", port, self._blamed.hex() or "a frame")
         return None
 
     def _hand_on(self, news: _News | None) -> None:
@@ -271,19 +287,22 @@ class Collect:
         header: Header
         if driver.header is None:
             header = telegram = driver.decode(frame, None, self._now())
+            sealed = telegram.encrypted
         else:
-            header = driver.header(frame)
+            header = heading = driver.header(frame)
+            sealed = heading.sealed
         state.heard_at = self._now()
         address = str(header.address)
         before, count = state.in_a_row.get(header.medium, ("", 0))
         state.in_a_row[header.medium] = address, count + 1 if before == address else 1
         meter = self._meters.meter(address)
         if meter is None:
-            heard = self._note_heard(port, frame, header)
+            heard = self._note_heard(port, frame, header, sealed)
             if telegram is None or heard.count < ADOPT_AFTER or not self._adopt(telegram, port):
                 return None
             meter = self._meters.meter(address)
             assert meter is not None
+        self._blamed = frame.data
         self._forget(address)
         state.counts["telegrams"] += 1
         if address in self._paused:
@@ -311,7 +330,7 @@ class Collect:
         known = self.meters.get(address)
         return self._meters.key(address) is None or (known is not None and known.state in SEALED)
 
-    def _note_heard(self, port: str, frame: Frame, header: Header) -> Heard:
+    def _note_heard(self, port: str, frame: Frame, header: Header, sealed: bool) -> Heard:
         address = str(header.address)
         now = self._now()
         self.ports[port].counts["not adopted"] += 1
@@ -323,7 +342,7 @@ class Collect:
         heard.port, heard.last_at, heard.rssi_dbm = port, now, frame.rssi_dbm
         heard.count += 1
         heard.encrypted = header.encrypted
-        if header.encrypted:
+        if sealed:
             self.strangers.keep(address, Sealed(now, port, frame))
         if len(self.heard) > HEARD_MAX:
             # Made-up addresses come once each: they are not to push the neighbours out, who come again and again.
@@ -338,8 +357,10 @@ class Collect:
     def forget_strangers(self) -> None:
         """Nothing of a meter that nobody adopted is kept longer than it may be; called now and then."""
         now = self._now()
-        while self.heard and (oldest := next(iter(self.heard.values()))).last_at <= now - HEARD_S_MAX:
-            self._forget(oldest.address)
+        for heard in list(self.heard.values()):
+            heard.last_at = min(heard.last_at, now)  # the clock was ahead
+            if heard.last_at <= now - HEARD_S_MAX:
+                self._forget(heard.address)
         self.strangers.forget(now)
 
     def take_over(self, address: str) -> None:
@@ -350,14 +371,22 @@ class Collect:
 
     # -- the past, read when a key comes ------------------------------------------------------------------------------
     def pause(self, address: str) -> None:
-        self._paused.add(address)
+        """What this meter says from now on waits, too. Its past counts its messages from its own beginning."""
+        if address not in self._paused:
+            self._paused[address] = self._forget_counter(address)
 
     def go_on(self, address: str) -> None:
-        self._paused.discard(address)
+        counter = self._paused.pop(address, None)
+        if counter is not None:
+            self._counter_at_least(address, counter)
         entry = self.meters.get(address)
         meter = self._meters.meter(address)
         if entry is not None and meter is not None:
             self._live(meter.point, entry, [])
+
+    def awaits_format(self, address: str) -> None:
+        """What waits of this meter may wait for a full frame: the next one that is read will tell."""
+        self._formats_awaited.add(address)
 
     def again(self, address: str, telegram: Sealed) -> State | None:
         """Decode a telegram that waited, as if it were heard now at its own time; what became of it."""
@@ -365,7 +394,8 @@ class Collect:
         port = telegram.port if telegram.port in self._drivers else self._radio()
         if meter is None or port is None:
             return State.KEY_MISSING  # given back, or without a radio: it goes on waiting
-        read = self._walled(port, telegram.frame.data, partial(self._again, port, meter, telegram))
+        self._blamed = telegram.frame.data
+        read = self._walled(port, partial(self._again, port, meter, telegram))
         if read is None:
             return None
         state, news = read
@@ -411,6 +441,7 @@ class Collect:
             entry.texts.pop(register, None)
         shown: list[Point] = []
         kept: list[Point] = []
+        backwards = False
         for reading in telegram.readings:
             if reading.quantity.kind is Kind.TEXT and reading.storage:
                 continue
@@ -439,6 +470,7 @@ class Collect:
                     self.ports[port].counts["held"] += 1
                     self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
                     self._set_aside(point, believed)
+                    backwards = backwards or point.decimal < believed
                     continue
             else:
                 if point.main and reading.at is None:  # a level the meter dates is the past: a mean, a maximum
@@ -449,7 +481,17 @@ class Collect:
                 kept.append(point)
                 if point.quantity.kind is Kind.INDEX and point.main:
                     shown.append(point)
+        if backwards and frame is not None and telegram.message_counter is None and self._is_radio(port):
+            # An old telegram played again has an old power, too; nothing tells it from the present one.
+            for point in shown:
+                entry.levels.pop(point.series, None)
+            kept = [point for point in kept if point.quantity.kind is Kind.INDEX]
+            shown = [point for point in shown if point.quantity.kind is Kind.INDEX]
         return _News(meter.point, entry, kept, shown)
+
+    def _is_radio(self, port: str) -> bool:
+        driver = self._drivers.get(port)
+        return driver is not None and driver.header is not None
 
     def _is_behind(self, point: Point) -> bool:
         watch = self._watch(point)

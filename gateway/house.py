@@ -113,11 +113,16 @@ class House:
             live=self._tell,
             adopt=self._adopt_wired,
             wait=self._waiting.keep,
+            forget_counter=self._remembered.forget,
+            counter_at_least=self._remembered.at_least,
             set_aside=self._held.add,
             now=now,
         )
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
-        self.collect.readable.update(address for address in self._waiting.addresses() if self.key(address))
+        for address in self._waiting.addresses():
+            self.collect.awaits_format(address)
+            if self.key(address):
+                self.collect.readable.add(address)
 
     # -- what stands here ---------------------------------------------------------------------------------------------
     @property
@@ -292,6 +297,7 @@ class House:
             self.take_apart(exchanged.point)
         if key is not None:
             self.catalog.set_key(address, key)  # first: a card that refuses it leaves the meter as it was
+            self._remembered.forget(address)
         meter = self.catalog.adopt(address, name, heard.medium if heard else Medium.OTHER, self.now())
         self.collect.take_over(address)
         await self._read_past(address)  # without a key of ours too: makers' own keys open some
@@ -302,23 +308,32 @@ class House:
         meter = self.catalog.meter(address)
         if meter is None:
             raise LookupError(f"{address}: not adopted")
-        if key != self.key(address):
-            self._remembered.forget(address)
+        self._remembered.forget(address)  # who types a key again may have had the meter repaired
         self.catalog.set_key(address, key)
         await self._read_past(address)
         return self._adoption(meter)
 
     async def read_past(self) -> None:
         """Read what waits and may be read now: at start, before any port is open, and when a full frame was heard."""
-        while self.collect.readable:
-            await self._read_past(self.collect.readable.pop())
+        for address in tuple(self.collect.readable):
+            await self._read_past(address)
 
     async def _read_past(self, address: str) -> None:
         self.collect.readable.discard(address)
-        await self._waiting.read(address, self.collect, lambda: self.store.run(self.store.commit))
+        try:
+            done = await self._waiting.read(address, self.collect, lambda: self.store.run(self.store.commit), self.now)
+        except OSError as error:
+            log.warning("%s: what waits cannot be read now: %s", address, error.strerror or error)
+            done = False
+        if not done:
+            self.collect.readable.add(address)
 
     async def save(self, *, stopping: bool = False) -> None:
         """Bring to the card what is set aside and what the radio's decoder has learned; called each minute."""
+        for address in self._waiting.addresses():
+            heard = self.collect.meters.get(address)
+            if heard is not None and heard.state is State.DECODED:
+                self._waiting.drop_strays(address, self.now())
         await asyncio.wrap_future(self._aside.sync())
         learned = self._remembered.state()
         kept = self.catalog.setting(RADIO)

@@ -47,10 +47,14 @@ class Remembered:
         """DIF and VIF bytes of the compact frames heard; nothing where there is no radio."""
         return () if self._memories is None else self._memories[0].known
 
-    def forget(self, address: str) -> None:
-        """A meter that was given a new key counts its messages from the start."""
+    def forget(self, address: str) -> int | None:
+        """A meter whose key was typed counts its messages from the start, as does one whose past is read; its counter."""
+        return None if self._memories is None else self._memories[1].forget(address)
+
+    def at_least(self, address: str, counter: int) -> None:
+        """Its past was read: no message older than this one is new."""
         if self._memories is not None:
-            self._memories[1].forget(address)
+            self._memories[1].at_least(address, counter)
 
     def _heard_at(self) -> float:
         return self._at

@@ -18,7 +18,9 @@ A_MINUTE_MAX = 60
 # Reading one takes 0.2 ms here and a Pi is slower: so many at a time, and the event loop has its turn (bench/past.py).
 READ_AT_A_TIME = 10
 NO_SIGNAL = "-"
-STILL_WAITING = frozenset({State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FORMAT})
+STRAY_S_MAX = 86400
+# None: a decoder's bug, which the next release may not have.
+STILL_WAITING = frozenset({None, State.KEY_MISSING, State.WRONG_KEY, State.WAITING_FORMAT})
 # A part of a message waits with its message: once one was opened, its parts are no longer needed.
 STILL_SEALED = STILL_WAITING | {State.WAITING_FRAGMENT}
 
@@ -42,7 +44,11 @@ class Waiting:
         self._aside = aside
         self._reading = asyncio.Lock()
         self._minutes: dict[str, tuple[int, int]] = {}
+        self._appended: dict[str, int] = {}  # counted in the event loop, while the thread may still have to write
+        self._read = 0
         self.sampled = 0
+        self.strays = 0
+        self.untimed = 0
 
     def addresses(self) -> tuple[str, ...]:
         return tuple(name.removeprefix(PREFIX) for name in self._aside.names() if name.startswith(PREFIX))
@@ -55,6 +61,8 @@ class Waiting:
             "waiting": sum(waits.telegrams for waits in found),
             "thinned": sum(waits.thinned for waits in found),
             "sampled": self.sampled,
+            "strays": self.strays,
+            "untimed": self.untimed,
         }
 
     def waits(self, address: str) -> Waits | None:
@@ -73,39 +81,72 @@ class Waiting:
         if count > A_MINUTE_MAX:
             self.sampled += 1
             return
+        self._appended[address] = self._appended.get(address, 0) + 1
         self._aside.append(PREFIX + address, _line(telegram))
 
-    async def read(self, address: str, reader: Reader, settle: Callable[[], Awaitable[bool]]) -> None:
+    async def read(
+        self, address: str, reader: Reader, settle: Callable[[], Awaitable[bool]], now: Callable[[], int]
+    ) -> bool:
         """Have all that waits decoded in the order it was heard; what still cannot be read goes on waiting.
 
         What the meter says meanwhile waits behind it. A telegram leaves the card only after `settle` answered that the
-        points it gave are there.
+        points it gave are there; False where they are not: all stays, to be read again. OSError where it cannot be read.
+        What bears a time after those that were heard later was heard while the clock was ahead: its time is not known.
         """
         name = PREFIX + address
+        replaced = None
         async with self._reading:
             reader.pause(address)
             try:
                 left: list[str] = []
                 opened = False
                 last: str | None = None
-                while lines := _behind(last, await asyncio.wrap_future(self._aside.read(name))):
-                    for start in range(0, len(lines), READ_AT_A_TIME):
-                        for line in lines[start : start + READ_AT_A_TIME]:
-                            state = reader.again(address, _telegram(line))
-                            opened = opened or state not in STILL_SEALED
-                            if state in STILL_WAITING:
-                                left.append(line)
-                        await asyncio.sleep(0)
-                    last = lines[-1]
-                    if opened and not await settle():
-                        log.warning("%s: the card refuses its past, which is kept to be read again", address)
-                        return
-                # Asked for before the meter goes on: what it says from then on is written behind it.
-                replaced = self._aside.replace(name, left) if opened else None
+                while True:
+                    appended = self._appended.get(address, 0)
+                    lines = _behind(last, await asyncio.wrap_future(self._aside.read(name)))
+                    for telegram, line in self._in_time(lines, now()):
+                        state = reader.again(address, telegram)
+                        opened = opened or state not in STILL_SEALED
+                        if state in STILL_WAITING:
+                            left.append(line)
+                        self._read += 1
+                        if self._read % READ_AT_A_TIME == 0:
+                            await asyncio.sleep(0)
+                    if lines:
+                        last = lines[-1]
+                    elif appended == self._appended.get(address, 0):
+                        if not opened:
+                            return True
+                        if await settle() is False:
+                            log.warning("%s: the card refuses its past, which is kept to be read again", address)
+                            return False
+                        if appended == self._appended.get(address, 0):
+                            # No wait since the last look: what the meter says from here on is written behind this.
+                            replaced = self._aside.replace(name, left)
+                            break
             finally:
                 reader.go_on(address)
-            if replaced is not None:
-                await asyncio.wrap_future(replaced)
+        if replaced is not None:
+            await asyncio.wrap_future(replaced)
+        return True
+
+    def _in_time(self, lines: list[str], now: int) -> list[tuple[Sealed, str]]:
+        found: list[tuple[Sealed, str]] = []
+        for line in reversed(lines):
+            telegram = _telegram(line)
+            if telegram.at <= now:
+                now = telegram.at
+                found.append((telegram, line))
+            else:
+                self.untimed += 1
+        return found[::-1]
+
+    def drop_strays(self, address: str, now: int) -> None:
+        """A meter that is read has nothing to wait for: what did not open, and is older than a day, was somebody else's."""
+        kept = self._aside.kept(PREFIX + address)
+        if kept is not None and int(kept.last.split()[0]) < now - STRAY_S_MAX:
+            self.strays += kept.lines
+            self._aside.replace(PREFIX + address, [])
 
 
 def _behind(last: str | None, lines: list[str]) -> list[str]:

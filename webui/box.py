@@ -45,6 +45,8 @@ ASIDE_WORDS = {
     "waiting": mark("of your meters, until their key comes"),
     "thinned": mark("of your meters, given up: too many waited"),
     "sampled": mark("of your meters, given up: too many came at once"),
+    "strays": mark("in a meter’s name, given up: its own messages are read, these were never"),
+    "untimed": mark("of your meters, given up: heard while the clock was wrong"),
     "strangers": mark("of other meters, locked, in memory only, for a day"),
     "strangers thinned": mark("of other meters, forgotten sooner: too many came"),
     "refused": mark("refused by the memory card"),

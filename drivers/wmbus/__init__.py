@@ -34,13 +34,15 @@ READINGS_PER_FAULT_MIN = 4  # measured: random bytes of 2 to 5 blocks have more 
 class Header:
     """All that is looked at for a meter nobody adopted.
 
-    `encrypted` is what the header announces, unless the content shows that it came in clear all the same.
+    `encrypted` is what the header announces, unless the content shows that it came in clear all the same; `sealed`
+    that nothing behind the header is in clear.
     """
 
     address: Address
     medium: Medium
     encrypted: bool
     access_number: int | None
+    sealed: bool = False
 
 
 def header(frame: Frame) -> Header:
@@ -48,7 +50,8 @@ def header(frame: Frame) -> Header:
     layers = makers.headed(layering.peel(link.parse(frame.data)))
     address, _, medium = _meter(layers)
     encrypted = layers.announced and not security.in_clear(layers)
-    return Header(address, medium, encrypted, layers.access_number)
+    sealed = encrypted and not security.rest_in_clear(layers)
+    return Header(address, medium, encrypted, layers.access_number, sealed)
 
 
 def decode(

@@ -36,10 +36,14 @@ class Replay:
     def counters(self) -> dict[str, int]:
         return dict(self._counters)
 
-    def forget(self, address: str) -> None:
-        """A meter that was exchanged or set up anew counts from the start."""
-        self._counters.pop(address, None)
+    def forget(self, address: str) -> int | None:
+        """A meter that was exchanged or set up anew counts from the start, as does one whose past is read; its counter."""
         self._heard.pop(address, None)
+        return self._counters.pop(address, None)
+
+    def at_least(self, address: str, counter: int) -> None:
+        """Its past was read: no message older than this one is new."""
+        self._counters[address] = max(counter, self._counters.get(address, counter))
 
     def judge(self, telegram: Telegram) -> str | None:
         """None for a telegram that is new, and it is remembered; else why it gives no reading."""
@@ -49,7 +53,7 @@ class Replay:
         now_s = self._now_s()
         last = self._heard.pop(address, None)
         heard = _Heard(telegram.access_number, telegram.readings, now_s)
-        if last and now_s - last.at_s <= COPY_S_MAX and replace(last, at_s=now_s) == heard:
+        if last and 0 <= now_s - last.at_s <= COPY_S_MAX and replace(last, at_s=now_s) == heard:
             self._heard[address] = last
             self.copies += 1
             return "the same telegram again"

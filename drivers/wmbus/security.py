@@ -123,6 +123,13 @@ def in_clear(layers: Layers) -> bool:
     return mode is not None and mode.clear(layers)
 
 
+def rest_in_clear(layers: Layers) -> bool:
+    """Whether bytes in clear follow the encrypted blocks of modes 5 and 7, other than idle filler."""
+    if layers.tpl is None or layers.tpl.mode not in (5, 7):
+        return False
+    return bool(layers.payload[_blocks_bytes(layers) :].strip(b"\x2f"))
+
+
 def ell_counter_block(layers: Layers) -> bytes:
     # MM MM ID ID ID ID VV TT CC SN SN SN SN 00 00 00     counted up from its last byte
     assert layers.ell is not None

@@ -30,6 +30,10 @@ class Header:
     medium: Medium = Medium.WATER
     encrypted: bool = False
 
+    @property
+    def sealed(self) -> bool:
+        return self.encrypted
+
 
 def address_of(frame: Frame) -> Address:
     return Address("test", frame.data.decode().split()[0])
@@ -157,6 +161,39 @@ def test_a_bug_in_a_decoder_blinds_one_meter_and_not_the_house() -> None:
     assert house.counts()["bugs"] == 1
     assert list(house.collect.ports["line"].bugs) == [b"7 crash"]
     assert house.values() == [100, 200]
+
+
+def test_nothing_of_a_neighbours_frame_is_logged_when_our_own_code_fails_on_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def bug(frame: Frame) -> Header:
+        raise ZeroDivisionError
+
+    house = House()
+    house.collect._drivers["line"] = Driver(decode, bug)
+    house.hear("9 612483")
+    assert house.counts()["bugs"] == 1
+    assert b"9 612483".hex() not in caplog.text
+    assert list(house.collect.ports["line"].bugs) == [b""]
+
+
+def test_a_level_beside_an_index_that_ran_back_is_not_the_present_one() -> None:
+    house = House(["7"])
+    house.hear("7 500")
+    house.hear("7 100", after_s=3600)
+    assert house.values("flow") == [12]
+    assert not house.collect.meters["test:7"].levels
+
+
+def test_a_stranger_heard_while_the_clock_was_ahead_is_forgotten_like_the_others() -> None:
+    house = House()
+    house.hear("8 1")
+    house.hear("9 1", after_s=30 * 86400)
+    house.at -= 30 * 86400
+    for _ in range(9):
+        house.at += 86400
+        house.collect.forget_strangers()
+    assert not house.collect.heard
 
 
 def test_noise_is_counted_and_its_text_is_shown() -> None:

@@ -1,6 +1,7 @@
 """A meter is ours and its key comes later: its history begins when it was first heard, over restarts and in any order."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 
@@ -211,3 +212,156 @@ async def test_a_held_index_is_kept_as_it_was_said_marked_and_in_no_sum(tmp_path
         assert [value for _, value in stored(home)] == [1000, 1001, 1002, 1003]
     with house(tmp_path, keyed, clock) as home:
         assert view(home).held == (held,), "over a restart, too"
+
+
+async def test_a_telegram_heard_in_the_last_moment_of_the_reading_is_neither_lost_nor_stuck(
+    home: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread has read the file and the loop has not been told yet: what is heard then is in neither's hands."""
+    said = hear_often(home, clock, 2)
+    await home.adopt(str(WATER), "Eau", None)
+    home._aside.sync().result()
+    read = home._aside.read
+
+    def read_and_hear(name: str) -> Future[list[str]]:
+        found = read(name)
+        found.result()
+        if len(said) < 6:
+            said.extend(hear_often(home, clock, 1, first=1000 + len(said)))
+        return found
+
+    monkeypatch.setattr(home._aside, "read", read_and_hear)
+    await home.set_key(str(WATER), KEY)
+    monkeypatch.undo()
+    await home.save()
+    assert len(said) == 6
+    assert stored(home) == said
+    assert view(home).waits is None
+
+
+async def test_numbered_compact_frames_are_read_in_their_order_when_the_full_one_comes(
+    tmp_path: Path, clock: Clock
+) -> None:
+    configured = RADIO + f'[[meter]]\nname = "Eau"\naddress = "{HEAT}"\nkey = "{KEY.hex()}"\n'
+    said = []
+    with house(tmp_path, configured, clock) as home:
+        home.collect.opened("radio")
+        for counter, litres in ((1, 500), (2, 510)):
+            parts = records.volume(litres), records.flow(7)
+            short = wmbus.compact(HEAT, [(each[:2], each[2:]) for each in parts])[11:]
+            data = bytearray(wmbus.telegram_mode_7(HEAT, short, counter, key=KEY, counter=counter))
+            home.collect.frame("radio", Frame(as_compact(bytes(data), short, counter)))
+            said.append((clock.at, litres))
+            clock.at += 60
+        assert view(home).reading is State.WAITING_FORMAT
+    with house(tmp_path, configured, clock) as home:  # they wait over a restart, too
+        await home.read_past()
+        home.collect.opened("radio")
+        full = wmbus.telegram_mode_7(HEAT, records.volume(520) + records.flow(7), 3, key=KEY, counter=3)
+        home.collect.frame("radio", Frame(full))
+        said.append((clock.at, 520))
+        await home.read_past()
+        assert stored(home) == said
+        assert view(home).waits is None
+        clock.at += 60
+        home.collect.frame("radio", Frame(full))
+        assert home.ports()[0].counts["repeated"] == 1, "the counter is known again"
+
+
+def as_compact(sent: bytes, short: bytes, counter: int) -> bytes:
+    """The same message with the CI field of a compact frame, its code made anew."""
+    at = sent.index(b"\x7a")
+    changed = sent[:at] + b"\x7b" + sent[at + 1 :]
+    from drivers.wmbus import layers, link, security
+
+    peeled = layers.peel(link.parse(changed))
+    assert peeled.afl is not None
+    mac_key = security.derived_key(KEY, 1, peeled.afl.counter, peeled.meter)
+    code = security.aes_cmac(mac_key, security.mac_input(peeled.afl, peeled.signed))[: len(peeled.afl.mac)]
+    return changed.replace(peeled.afl.mac, code)
+
+
+async def test_what_the_card_refused_is_tried_again_by_itself_and_loses_nothing(
+    home: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = hear_often(home, clock, 3)
+    await home.adopt(str(WATER), "Eau", None)
+    monkeypatch.setattr(home.store, "commit", lambda: False)
+    await home.set_key(str(WATER), KEY)
+    said += hear_often(home, clock, 1, first=1003)
+    monkeypatch.undo()
+    await home.read_past()
+    assert view(home).waits is None
+    assert stored(home) == said
+
+
+async def test_one_telegram_heard_while_the_clock_was_ahead_costs_itself_and_not_the_ones_behind_it(
+    home: House, clock: Clock
+) -> None:
+    await_adoption = hear_often(home, clock, 1)
+    await home.adopt(str(WATER), "Eau", None)
+    clock.at += 30 * 86400
+    hear(home, 1001, 1)
+    clock.at -= 30 * 86400
+    said = await_adoption + hear_often(home, clock, 5, first=1002)
+    await home.set_key(str(WATER), KEY)
+    assert stored(home) == said
+    assert home.set_aside()["untimed"] == 1
+
+
+async def test_a_meter_that_counts_its_messages_from_the_start_is_read_once_its_key_is_typed_again(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with house(tmp_path, MINE + f'key = "{KEY.hex()}"\n', clock) as home:
+        home.collect.opened("radio")
+        for counter, litres in ((5000, 100), (1, 101), (2, 102)):
+            data = wmbus.telegram_mode_7(WATER, records.volume(litres), counter % 256, key=KEY, counter=counter)
+            home.collect.frame("radio", Frame(data))
+            clock.at += 3600
+        assert (view(home).reading, len(stored(home))) == (State.REPEATED, 1)
+        await home.set_key(str(WATER), KEY)
+        data = wmbus.telegram_mode_7(WATER, records.volume(103), 3, key=KEY, counter=3)
+        home.collect.frame("radio", Frame(data))
+        assert [litres for _, litres in stored(home)] == [100, 103]
+
+
+async def test_a_decoders_bug_keeps_what_it_met_for_the_next_release(
+    home: House, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = hear_often(home, clock, 3)
+    await home.adopt(str(WATER), "Eau", None)
+    with monkeypatch.context() as broken:
+        broken.setattr(home.collect, "again", lambda address, telegram: None)
+        await home.set_key(str(WATER), KEY)
+    await home.set_key(str(WATER), KEY)
+    assert stored(home) == said
+
+
+async def test_what_never_opens_in_a_read_meters_name_is_given_up_after_a_day(home: House, clock: Clock) -> None:
+    hear_often(home, clock, 2)
+    await home.adopt(str(WATER), "Eau", KEY)
+    hear(home, 1, 1, key=OTHER_KEY)
+    hear_often(home, clock, 1, first=1002)
+    await home.save()
+    assert view(home).waits is not None
+    clock.at += 2 * 86400
+    hear_often(home, clock, 1, first=1003)
+    await home.save()
+    await home.save()
+    assert view(home).waits is None
+    assert home.set_aside()["strays"] == 1
+
+
+async def test_a_card_that_cannot_be_read_is_said_and_tried_again(home: House, clock: Clock, tmp_path: Path) -> None:
+    said = hear_often(home, clock, 2)
+    await home.adopt(str(WATER), "Eau", None)
+    await home.save()
+    (file,) = (tmp_path / "aside").iterdir()
+    moved = file.rename(tmp_path / "moved")
+    file.mkdir()
+    await home.set_key(str(WATER), KEY)
+    assert stored(home) == []
+    file.rmdir()
+    moved.rename(file)
+    await home.read_past()
+    assert stored(home) == said

@@ -257,7 +257,7 @@ def compact_frame(records: bytes) -> bytes:
 
 def test_the_header_is_read_without_its_content() -> None:
     heard = wmbus.header(Frame(telegram(WATER, RECORDS, 0x2A, key=KEY, radio=MODULE)))
-    assert heard == wmbus.Header(WATER, Medium.WATER, True, 0x2A)
+    assert heard == wmbus.Header(WATER, Medium.WATER, True, 0x2A, sealed=True)
     assert not wmbus.header(Frame(telegram(WATER, RECORDS, 0x2A))).encrypted
     assert wmbus.header(Frame(ways(KEY)["ELL"])).encrypted
 
@@ -267,6 +267,17 @@ def test_a_neighbours_content_in_clear_does_not_pass_for_sealed_because_its_head
     sent[13:15] = bytes.fromhex("2005")
     assert not wmbus.header(Frame(bytes(sent))).encrypted
     assert not wmbus.header(Frame(telegram_ell(WATER, b"\x78" + RECORDS, 0x2A, session=1))).encrypted
+
+
+def test_a_neighbours_telegram_that_is_locked_in_part_only_is_not_sealed() -> None:
+    sent = bytearray(telegram(WATER, RECORDS * 2, 0x2A, key=KEY))
+    assert wmbus.header(Frame(bytes(sent))).sealed
+    whole = len(sent)
+    sent += RECORDS
+    sent[0] += len(RECORDS)
+    assert len(sent) == whole + len(RECORDS)
+    heard = wmbus.header(Frame(bytes(sent)))
+    assert (heard.encrypted, heard.sealed) == (True, False)
 
 
 @given(st.binary(max_size=100), st.booleans())
