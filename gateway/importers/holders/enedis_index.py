@@ -5,6 +5,7 @@ are not kept. In summer Enedis stamps 01:00+02:00: it is taken at its word.
 """
 
 import re
+from decimal import Decimal
 
 from drivers.model import Medium
 from gateway.importers.holders import cells
@@ -14,6 +15,8 @@ from gateway.importers.holders.kind import Kind, label, meter_number, rows, unit
 from gateway.importers.holders.opened import Document, Table
 from gateway.periods import Shape
 
+# The meter may cut each register to whole kWh: the total is that much off the sum at most, for each register.
+CUT_WH = 1000
 _REGISTER = re.compile(r"ea[si] (?:f(\d{1,2})|(t))")
 
 
@@ -52,10 +55,21 @@ def read(document: Document, found: Found) -> None:
         except RowRefusedError as refused:
             found.refuse(line, refused.why, **refused.values)
             continue
+        if not _agree(numbers, exponent):
+            found.refuse(line, Why.AGREE)
+            continue
         if not numbers:
             found.left[Left.VALUE] += 1
         for what, number in numbers:
             found.add(what, moment, moment, cells.times(number, exponent), line)
+
+
+def _agree(numbers: list[tuple[What, tuple[int, int]]], exponent: int) -> bool:
+    """Whether the total is the sum of the registers, where both are given."""
+    amounts = [(what.tariff, Decimal(digits).scaleb(its + exponent)) for what, (digits, its) in numbers]
+    totals = [amount for tariff, amount in amounts if tariff == 0]
+    registers = [amount for tariff, amount in amounts if tariff]
+    return not registers or all(abs(total - sum(registers)) < CUT_WH * len(registers) for total in totals)
 
 
 KIND = Kind("enedis_index", "Enedis", "Enedis: daily index", Medium.ELECTRICITY, fits, read)

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
 from drivers.model import Medium, Quantity
 from gateway.importers.rise import longest_rise
 from gateway.periods import Shape
+from gateway.plausible import PACES
 
 REFUSALS_NAMED_MAX = 100
 ROWS_MAX = 600_000  # ten years of ten-minute values
@@ -55,6 +57,8 @@ class Why(StrEnum):
     PERIOD = "a period that ends after it begins, within 400 days, is needed"
     OVERLAP = "this period runs into another one, of line %(other)s"
     TWO_VALUES = "line %(other)s says another value for the same time"
+    HIGH = "at most %(needed)s is possible in that time, not %(met)s"
+    LEAP = "an index at most %(needed)s away from the readings beside it is needed, not %(met)s"
     BACKWARDS = "an index that does not fall is needed"
     FORMULA = "a value is needed, not a formula"
     NATURE = "a measured or an estimated value is needed, not %(met)s"
@@ -123,6 +127,7 @@ class Part:
 
 
 Row = tuple[int, int, int, int, int]  # start, end, digits, exponent, place
+_Scaled = tuple[int, int, int, int]  # start, end, value, place
 
 
 @dataclass(slots=True)
@@ -153,6 +158,12 @@ class Found:
         if number[0] < 0 and what.shape is not Shape.INDEX:
             self.refuse(line, Why.NEGATIVE, met=number[0])
             return
+        if what.shape is not Shape.INDEX and (limit := _limit(what, end - start)) is not None:
+            met = Decimal(number[0]).scaleb(number[1])
+            if met > limit:
+                unit = "W" if what.shape is Shape.POWER else what.quantity.unit
+                self.refuse(line, Why.HIGH, needed=f"{int(limit)} {unit}", met=f"{int(met)} {unit}")
+                return
         self._rows.setdefault((self.holder, what), []).append((start, end, *number, self.document * _PLACE + line))
 
     def refuse(self, line: int, why: Why, /, **values: object) -> None:
@@ -183,7 +194,7 @@ class Found:
             exponent = min((row[3] for row in kept), default=0)
             scaled = [(row[0], row[1], row[2] * int(10 ** (row[3] - exponent)), row[4]) for row in kept]
             if what.shape is Shape.INDEX:
-                scaled = self._forwards(scaled)
+                scaled = self._believable(what, exponent, self._forwards(scaled))
             if scaled:
                 parts.append(Part(holder, what, exponent, [row[:3] for row in scaled]))
         self._rows.clear()
@@ -217,7 +228,7 @@ class Found:
                 kept.append(row)
         return kept
 
-    def _forwards(self, rows: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    def _forwards(self, rows: list[_Scaled]) -> list[_Scaled]:
         """Without the few rows that contradict the rest; where there are more, another meter stood there later."""
         if all(low[2] <= high[2] for low, high in pairwise(rows)):
             return rows
@@ -228,6 +239,50 @@ class Found:
             if number not in kept:
                 self._refuse(row[3], Why.BACKWARDS)
         return [row for number, row in enumerate(rows) if number in kept]
+
+    def _believable(self, what: What, exponent: int, rows: list[_Scaled]) -> list[_Scaled]:
+        """Without rows that no meter gets to in the time: where the index leaps, the side of fewer rows is wrong."""
+        runs: list[list[_Scaled]] = []
+        for row in rows:
+            leap = _leap(what, exponent, runs[-1][-1], row) if runs else None
+            if runs and leap is None and runs[-1][-1][2] <= row[2]:
+                runs[-1].append(row)
+            else:
+                runs.append([row])
+        kept: list[list[_Scaled]] = []
+        for run in runs:
+            while kept and (leap := _leap(what, exponent, kept[-1][-1], run[0])) is not None:
+                wrong = run if len(run) <= len(kept[-1]) else kept.pop()
+                for row in wrong:
+                    self._refuse(row[3], Why.LEAP, needed=leap[0], met=leap[1])
+                if wrong is run:
+                    break
+            else:
+                if kept and kept[-1][-1][2] <= run[0][2]:
+                    kept[-1] += run
+                else:
+                    kept.append(run)
+        return [row for run in kept for row in run]
+
+
+def _limit(what: What, seconds: int) -> Decimal | None:
+    """The most that a home takes in a time, in the quantity's unit; of a mean power, at any time."""
+    pace = PACES.get(what.quantity)
+    if pace is None:
+        return None
+    hours = Decimal(1) if what.shape is Shape.POWER else Decimal(seconds) / 3600
+    if what.shape is Shape.INDEX:
+        hours += Decimal(pace.slack_h)
+    return Decimal(pace.per_hour_max) * hours
+
+
+def _leap(what: What, exponent: int, low: _Scaled, high: _Scaled) -> tuple[str, str] | None:
+    """How far an index may rise from one reading to the next, and how far it does; None where it does not leap."""
+    limit = _limit(what, high[0] - low[0])
+    rise = Decimal(high[2] - low[2]).scaleb(exponent)
+    if limit is None or rise <= limit:
+        return None
+    return f"{int(limit)} {what.quantity.unit}", f"{int(rise)} {what.quantity.unit}"
 
 
 def _value(row: Row) -> tuple[int, int]:

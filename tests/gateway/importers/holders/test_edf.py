@@ -107,3 +107,16 @@ def test_the_zip_brings_all_four_at_once_whatever_its_files_are_called(tmp_path:
 def test_a_nature_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     taken = take(tmp_path, DAYS + "30/12/2025;4;Devinée\n")
     assert taken.refused == ["line 8: a measured or an estimated value is needed, not Devinée"]
+
+
+@pytest.mark.parametrize("wrong", ["first", "last"])
+def test_an_index_a_thousand_times_off_at_either_end_is_refused_by_its_line(tmp_path: Path, wrong: str) -> None:
+    """No row after the last one (or before the first) shows by a fall that it is wrong: only the leap does."""
+    head = "Date de relevé de l'index;Type d'index;Index Base (kWh)\n"
+    values = {"first": [9, 9_010, 9_020, 9_030], "last": [9_010, 9_020, 9_030, 9_040_000]}[wrong]
+    rows = "".join(f"0{day}/01/2026;Index transmis;{value}\n" for day, value in enumerate(values, 1))
+    taken = take(tmp_path, head + rows)
+    assert [value for _, value in taken.values("edf_index")] == [9_010_000, 9_020_000, 9_030_000]
+    (said,) = taken.refused
+    assert said.startswith("line 2: " if wrong == "first" else "line 5: ")
+    assert "at most 6062500 Wh away from the readings beside it" in said

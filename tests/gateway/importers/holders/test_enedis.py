@@ -356,3 +356,25 @@ def test_a_request_of_several_meters_names_them_all(tmp_path: Path) -> None:
 
 def test_a_header_alone_gives_nothing(tmp_path: Path) -> None:
     assert take(tmp_path, REQUEST_HEAD).parts == []
+
+
+def test_more_than_any_home_takes_is_refused_by_its_line_and_the_most_is_said(tmp_path: Path) -> None:
+    ends = half_hours("2025-01-05", "2025-01-06")
+    taken = take(
+        tmp_path, curve((end, {3: 99999999999, 4: 250_001, 5: 250_000}.get(n, 500)) for n, end in enumerate(ends))
+    )
+    assert taken.refused == [
+        "line 7: at most 250000 W is possible in that time, not 99999999999 W",
+        "line 8: at most 250000 W is possible in that time, not 250001 W",
+    ]
+    assert len(taken.part("enedis_curve").rows) == 46
+    taken = take(tmp_path, curve(((end, 125_001) for end in ends[:2]), unit="Wh", step="30"))
+    assert "at most 125000 Wh is possible in that time, not 125001 Wh" in taken.refused[0]
+
+
+def test_a_total_that_is_not_the_sum_of_its_registers_is_refused_with_its_row(tmp_path: Path) -> None:
+    rows = [(f"2025-01-{day:02d}T00:00:00+01:00", 10_000 * day, 20_000 * day) for day in range(1, 6)]
+    taken = take(tmp_path, index(*rows).replace(";90000\n", ";81090000\n").replace(";120000\n", ";119000\n"))
+    assert taken.refused == ["line 6: the columns of this row do not agree"]
+    assert [value for _, value in taken.values("enedis_index")] == [30_000, 60_000, 119_000, 150_000]
+    assert [value for _, value in taken.values("enedis_index", 1)] == [10_000, 20_000, 40_000, 50_000]
