@@ -1,6 +1,7 @@
 """Files of holders: looked at, brought in at a metering point as one import, and taken back."""
 
 import shlex
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -365,14 +366,29 @@ def months(group: Group, zone: ZoneInfo) -> list[Month]:
     bounds = [_midnight(zone, first) for first in firsts]
     found = []
     for quantity in dict.fromkeys(quantity for quantity, _ in registers):
-        slots, spans = best([periods for its, periods in registers if its is quantity], bounds)
+        mine = [periods for its, periods in registers if its is quantity]
+        slots, spans = best(mine, bounds)
+        by_day = _by_day(mine, zone, bounds)
         found += [
-            Month(first, quantity, slot.amount, slot.complete)
-            for first, slot in zip(firsts, slots, strict=False)
+            Month(first, quantity, slot.amount if slot.complete else max(slot.amount, days), slot.complete)
+            for first, slot, days in zip(firsts, slots, by_day, strict=False)
             if slot is not None
         ]
         found += [Month(firsts[span.first], quantity, span.amount, span.first == span.last) for span in spans]
     return sorted(found, key=lambda month: (month.first, month.quantity.word))
+
+
+def _by_day(registers: Sequence[Periods], zone: ZoneInfo, bounds: Sequence[int]) -> list[Decimal]:
+    """What the days of each month come to, each by the register that says most of it, as the history shows them."""
+    days = [_local(zone, bounds[0])]
+    while _midnight(zone, days[-1]) < bounds[-1]:
+        days.append(days[-1] + timedelta(days=1))
+    starts = [_midnight(zone, day) for day in days]
+    sums = [Decimal(0)] * (len(bounds) - 1)
+    for start, slot in zip(starts, best(registers, starts)[0], strict=False):
+        if slot is not None:
+            sums[bisect_right(bounds, start) - 1] += slot.amount
+    return sums
 
 
 def _local(zone: ZoneInfo, at: int) -> date:

@@ -169,9 +169,10 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
             return problem(request, error.status, detail)
         title, sentence = ERRORS.get(error.status, OTHER_ERROR)
         words = words_of(request)
-        response = render(
-            request, "error.html", status=error.status, title=words.say(title), sentence=words.say(sentence)
-        )
+        said = words.say(sentence)
+        if error.status == 413 and (mb := _files_bytes_max(request) // 1_000_000):
+            said = words.say(importing.TOO_MUCH, mb=words.number(mb))
+        response = render(request, "error.html", status=error.status, title=words.say(title), sentence=said)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
@@ -213,13 +214,19 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+def _files_bytes_max(request: web.Request) -> int:
+    """How much of files a path takes; 0 if it takes none."""
+    resource = request.match_info.route.resource
+    route = None if resource is None else request.app[ROUTES].get((request.method, resource.canonical))
+    return 0 if route is None else route.files_bytes_max
+
+
 @web.middleware
 async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Have all that was sent, which handlers then find in memory; refuse what no form and no program of ours sends."""
     if request.method in SAFE_METHODS:
         return await handler(request)
-    resource = request.match_info.route.resource
-    files_bytes_max = 0 if resource is None else request.app[ROUTES][request.method, resource.canonical].files_bytes_max
+    files_bytes_max = _files_bytes_max(request)
     if files_bytes_max:
         request = request.clone(client_max_size=files_bytes_max + FORM_BYTES_MAX)
     try:

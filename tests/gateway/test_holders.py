@@ -322,6 +322,40 @@ def test_the_sums_of_the_months_say_where_rows_are_missing(desk: Desk) -> None:
     ]
 
 
+def test_the_sum_of_a_month_is_that_of_its_days_where_some_are_known_by_half_hours_and_others_whole(desk: Desk) -> None:
+    """Two days of half-hours and one whole day of another table: the history draws three days, the preview sums three."""
+    days = "Date de consommation;Consommation (kWh);Nature de la donnée\n04/01/2025;9;Réelle\n03/01/2025;7;Réelle\n"
+    half = "Date et heure de relève par le distributeur;Puissance atteinte (W);Nature de la donnée\n" + "".join(
+        f"0{number}/01/2025;;\n" + "".join(f"{wall};1000;Réelle\n" for wall in walls_of_a_day()) for number in (6, 5)
+    )
+    (group,) = desk.look(archive({"a.csv": days, "b.csv": half})).groups
+    assert [(month.amount, month.complete) for month in months(group, PARIS)] == [(Decimal(64_000), False)]
+
+
+def walls_of_a_day() -> list[str]:
+    """Its half-hours as EDF writes them: newest first, its end as 00:00:00."""
+    return [f"{number // 2 % 24:02d}:{number % 2 * 30:02d}:00" for number in range(48, 0, -1)]
+
+
+def test_a_table_whose_hour_stands_apart_is_refused_and_not_taken_for_days(desk: Desk) -> None:
+    rows = "26/10/2025;02:00;1\n26/10/2025;02:30;1\n26/10/2025;03:00;1\n"
+    for head in ("Date;Heure;Valeur kWh\n", "Date;Quand;Valeur kWh\n"):
+        looked = desk.look(head + rows)
+        assert (looked.groups, looked.asked) == ([], [])
+        assert "the hour stands in one of its own" in str(looked.faults[0].error)
+    looked = desk.look("Date;Heure;Valeur kWh\n26/10/2025;07:00;1\n27/10/2025;07:10;2\n28/10/2025;07:00;1\n")
+    assert len(looked.groups[0].parts[0].rows) == 3
+
+
+def test_an_index_on_request_that_says_its_quantity_in_each_row_is_asked_about(desk: Desk) -> None:
+    head = "Identifiant PRM;Grandeur physique;Grandeur métier;Unité;Horodate;Type de relevé;Valeur\n"
+    rows = "".join(f"0123;EA;CONS;Wh;2025-01-0{day}T00:00:00+01:00;AQ;{day}000\n" for day in range(1, 8))
+    looked = desk.look(head + rows)
+    assert looked.faults == []
+    (asked,) = looked.asked
+    assert asked.columns[asked.choice.value] == "Valeur"
+
+
 def test_one_reading_alone_has_no_sum(desk: Desk) -> None:
     (group,) = desk.look(index(("2026-01-01 00:00:00", 100))).groups
     assert months(group, PARIS) == []

@@ -111,6 +111,16 @@ async def test_a_meter_that_the_box_does_not_have_is_made_by_its_name(home: Home
     assert (await home.house.holders.listed())[0].points == (point.id,)
 
 
+async def test_what_is_said_after_taking_back_is_true_of_the_meter_that_was_made_for_it(home: Home) -> None:
+    await act(home, await send(home, CURVE), "bring", {"point-0": "", "name-0": "Le chalet"})
+    (one,) = await home.house.holders.listed()
+    token = read(await home.text("/import")).fields["token"]
+    await home.client.post("/import/undo", data={"token": token, "import": str(one.id)}, allow_redirects=False)
+    assert "Le chalet" in [point.name for point in home.house.catalog.points()]
+    assert "Un compteur ajouté pour lui y garde son nom" in read(await home.text("/import?undone=1")).text
+    assert "A meter that was added for it keeps its name" in read(await home.text("/import?undone=1&lang=en")).text
+
+
 async def test_a_water_meter_is_never_offered_for_electricity(home: Home) -> None:
     path = await send(home, CURVE)
     page = await home.text(path)
@@ -175,7 +185,9 @@ async def test_every_answer_that_refuses_is_one_clear_sentence(home: Home) -> No
     assert "Choisissez d’abord un fichier." in read(await send(home, b"", status=422)).text
     page = await send(home, b"a" * (BYTES_MAX + 1), status=413)
     assert "trop longs" in read(page).text
-    await send(home, b"a" * (BYTES_MAX + uploads.BYTES_MAX), status=413)
+    page = await send(home, b"a" * (BYTES_MAX + uploads.BYTES_MAX), status=413)
+    assert "trop longs" in read(page).text
+    assert re.search(r"\b8\sMo\b", read(page).text)
     await send(home, *[b"a"] * (FILES_MAX + 20), status=400)
     await send(home, CURVE, status=403, token="not ours")
     assert kept(home) == []

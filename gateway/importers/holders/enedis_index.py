@@ -21,7 +21,11 @@ _REGISTER = re.compile(r"ea[si] (?:f(\d{1,2})|(t))")
 
 
 def fits(document: Document) -> bool:
-    return isinstance(document, Table) and document.find("horodate", "type de releve") is not None
+    if not isinstance(document, Table):
+        return False
+    header = document.find("horodate", "type de releve")
+    # On request (R64) each row says its quantity, and has another shape.
+    return header is not None and "grandeur physique" not in header[1]
 
 
 def read(document: Document, found: Found) -> None:

@@ -42,6 +42,7 @@ class Why(StrEnum):
     UNIT_OF_FILE = "the unit %(needed)s is needed, not %(met)s"
     UNIT_MISSING = "the file does not say its unit"
     UNITS = "one unit in all rows is needed: there are %(needed)s and %(met)s"
+    HOUR_APART = "the date and the hour are needed in one column: the hour stands in one of its own"
     STEP_MISSING = "too few rows to know how far apart they are"
     PLACES = "the files of one meter are needed, and these are of several"
     QUANTITY = "active energy is needed, not %(met)s"
@@ -158,12 +159,12 @@ class Found:
         if number[0] < 0 and what.shape is not Shape.INDEX:
             self.refuse(line, Why.NEGATIVE, met=number[0])
             return
-        if what.shape is not Shape.INDEX and (limit := _limit(what, end - start)) is not None:
+        limit = None if what.shape is Shape.INDEX else _limit(what, end - start)
+        if limit is not None and number[0] * 10.0 ** number[1] > limit:
+            unit = "W" if what.shape is Shape.POWER else what.quantity.unit
             met = Decimal(number[0]).scaleb(number[1])
-            if met > limit:
-                unit = "W" if what.shape is Shape.POWER else what.quantity.unit
-                self.refuse(line, Why.HIGH, needed=f"{int(limit)} {unit}", met=f"{int(met)} {unit}")
-                return
+            self.refuse(line, Why.HIGH, needed=f"{limit:.0f} {unit}", met=f"{met:.0f} {unit}")
+            return
         self._rows.setdefault((self.holder, what), []).append((start, end, *number, self.document * _PLACE + line))
 
     def refuse(self, line: int, why: Why, /, **values: object) -> None:
@@ -265,24 +266,22 @@ class Found:
         return [row for run in kept for row in run]
 
 
-def _limit(what: What, seconds: int) -> Decimal | None:
+def _limit(what: What, seconds: int) -> float | None:
     """The most that a home takes in a time, in the quantity's unit; of a mean power, at any time."""
     pace = PACES.get(what.quantity)
     if pace is None:
         return None
-    hours = Decimal(1) if what.shape is Shape.POWER else Decimal(seconds) / 3600
-    if what.shape is Shape.INDEX:
-        hours += Decimal(pace.slack_h)
-    return Decimal(pace.per_hour_max) * hours
+    hours = 1 if what.shape is Shape.POWER else seconds / 3600
+    return pace.per_hour_max * (hours + (pace.slack_h if what.shape is Shape.INDEX else 0))
 
 
 def _leap(what: What, exponent: int, low: _Scaled, high: _Scaled) -> tuple[str, str] | None:
     """How far an index may rise from one reading to the next, and how far it does; None where it does not leap."""
     limit = _limit(what, high[0] - low[0])
-    rise = Decimal(high[2] - low[2]).scaleb(exponent)
+    rise = (high[2] - low[2]) * 10.0**exponent
     if limit is None or rise <= limit:
         return None
-    return f"{int(limit)} {what.quantity.unit}", f"{int(rise)} {what.quantity.unit}"
+    return f"{limit:.0f} {what.quantity.unit}", f"{rise:.0f} {what.quantity.unit}"
 
 
 def _value(row: Row) -> tuple[int, int]:

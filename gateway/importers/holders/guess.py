@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from drivers.model import Medium, Quantity
 from gateway.importers.holders import cells
-from gateway.importers.holders.found import RowRefusedError
+from gateway.importers.holders.found import FileRefusedError, RowRefusedError, Why
 from gateway.importers.holders.opened import Document, Table
 from gateway.importers.holders.table import UNITS, Choice, Clock, Dates, Each, Stamp, epoch, wall_of
 from gateway.periods import Shape
@@ -36,6 +36,7 @@ _NAMES = {
 _VALUE = re.compile(r"valeur|value|index|conso|energ|volume|puissance|power|state|sum|releve|compteur")
 _MIDNIGHT = re.compile(r"\D00:00(:00)?$")
 _TIME = re.compile(r"date|jour|day|heure|hour|time|horodat")
+_HOUR = re.compile(r"heure|hour|time")
 _BARE = (Dates.SHEET, Dates.EPOCH)
 _INDEX = re.compile(r"index|compteur|cumul|total|releve|reading")
 
@@ -49,7 +50,10 @@ _HOME_ASSISTANT = (
 
 
 def guess(document: Document) -> Choice | None:
-    """A proposal for a table; None for what is none, or has no column of times or none of numbers."""
+    """A proposal for a table; None for what is none, or has no column of times or none of numbers.
+
+    FileRefusedError where the hour stands apart from its date: half-hours would be taken for days.
+    """
     if not isinstance(document, Table):
         return None
     sample = [(line, row) for line, row in islice(document.rows(), SAMPLE_ROWS) if len(row) > 1]
@@ -118,6 +122,8 @@ def _any(names: list[str], line: int, body: list[list[str]]) -> Choice | None:
     if not times:
         return None
     time, dates = times[0]
+    if _hour_apart(names, body, time, width):
+        raise FileRefusedError(Why.HOUR_APART)
     numbers = [place for place in range(width) if place != time and _share(_column(body, place), _is_number) > 0.8]
     if not numbers:
         return None
@@ -130,6 +136,23 @@ def _any(names: list[str], line: int, body: list[list[str]]) -> Choice | None:
     return Choice(
         line, time, value, dates, Clock.LOCAL, what, each, Stamp.END, _decimal(_column(body, value)), unit, _medium(unit)
     )  # fmt: skip
+
+
+def _hour_apart(names: Sequence[str], body: Sequence[list[str]], time: int, width: int) -> bool:
+    """Whether days come more than once, and another column says which hour of them is meant."""
+    said = [cell.strip() for cell in _column(body, time) if cell.strip()]
+    if len(set(said)) == len(said) or any(":" in cell and not _MIDNIGHT.search(cell) for cell in said):
+        return False
+    others = [place for place in range(width) if place != time]
+    return any(_HOUR.search(_name(names, place)) or _share(_column(body, place), _is_clock) >= 0.9 for place in others)
+
+
+def _is_clock(text: str) -> bool:
+    try:
+        cells.clock_s(text)
+    except RowRefusedError:
+        return False
+    return True
 
 
 def _name(names: Sequence[str], place: int) -> str:
