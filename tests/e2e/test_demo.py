@@ -137,7 +137,7 @@ def test_a_company_s_file_is_dropped_on_the_page_looked_at_brought_in_and_taken_
     expect(page.locator("rect.fo").first).to_be_visible()
     of(page, f"{demo.url}/import")
     page.get_by_role("button", name="Retirer").click()
-    expect(page.locator("main")).to_contain_text("Il n’en reste rien dans le boîtier.")
+    expect(page.locator("main")).to_contain_text("Aucune de ses valeurs ne reste dans le boîtier.")
 
 
 def test_the_picture_of_the_readme(demo: Running, context_with: Callable[..., BrowserContext]) -> None:
