@@ -314,8 +314,11 @@ class House:
         return self._adoption(meter)
 
     async def read_past(self) -> None:
-        """Read what waits and may be read now: at start, before any port is open, and when a full frame was heard."""
-        for address in tuple(self.collect.readable):
+        """Read what waits and may be read now: at start, before any port is open, and when a full frame was heard.
+
+        Not while the card refuses points: all would be decoded again at each try, and stay.
+        """
+        for address in tuple(self.collect.readable) if self.store.trouble is None else ():
             await self._read_past(address)
 
     async def _read_past(self, address: str) -> None:

@@ -143,6 +143,8 @@ class Waiting:
 
     def drop_strays(self, address: str, now: int) -> None:
         """A meter that is read has nothing to wait for: what did not open, and is older than a day, was somebody else's."""
+        if self._reading.locked():
+            return  # what waits is in use; the next round asks again
         kept = self._aside.kept(PREFIX + address)
         if kept is not None and int(kept.last.split()[0]) < now - STRAY_S_MAX:
             self.strays += kept.lines
