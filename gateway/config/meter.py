@@ -1,0 +1,122 @@
+"""What a [[meter]] of the configuration says: an address that speaks by itself, or what a port has to ask or count."""
+
+import re
+from collections.abc import Sequence
+
+from drivers.model import Medium, Quantity
+from drivers.pulse import PER_KWH_MAX, Weight, parse_weight, per_kwh
+from gateway.config.table import Table, join, line, port_name, shown
+from gateway.config.words import Meter, Port
+
+EVERY_S_MAX = 86_400
+KEY_DIGITS = 32
+KEY_SHOWN_MAX = 7  # a longer text may be a key but for one digit, and a key is shown to nobody
+
+ADDRESS = re.compile(
+    r"tic:[0-9A-Z]{12}|p1:[0-9A-Za-z-]{1,40}|sml:[0-9A-Z]{2,32}"
+    r"|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}"
+)
+ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
+
+# What may be measured by pulses that are worth litres, or watt-hours.
+WEIGHTS = ("weight", "pulses_per_kwh")
+PULSE_MEDIA = {
+    Quantity.VOLUME: (Medium.GAS, Medium.WATER, Medium.HOT_WATER),
+    Quantity.ENERGY: (Medium.ELECTRICITY, Medium.HEAT, Medium.COOLING, Medium.OTHER),
+}
+
+
+def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
+    """Read one [[meter]]; `ports` are those that it may name."""
+    name = table.checked("name", "", line, needed=True)
+    address = table.checked("address", "", _address)
+    key = table.checked("key", None, _key)
+    named = table.checked("port", "", port_name)
+    port = next((port for port in ports if port.name == named), None)
+    over_tcp = port is not None and port.tcp is not None
+    # Modbus over serial line V1.02, section 2.2: 1 to 247; gateways on TCP also answer to 0 and 255.
+    unit = table.integer("unit", None, range(256) if over_tcp else range(1, 248))
+    model = table.checked("model", "", line)
+    every_s = table.integer("every_s", 10, range(1, EVERY_S_MAX + 1))
+    medium = table.word("medium", None, tuple(Medium))
+    weight = _weight(table)
+    polled = {"port", "unit", "model"} & table.met
+    if "address" in table.met:
+        for other in ("port", "unit", "model", "every_s", *WEIGHTS):
+            table.refuse(other, "a meter with an address speaks by itself")
+        if address and not address.startswith(("wmbus:", "mbus:")):
+            table.refuse("key", "only wmbus and mbus meters have a key")
+        if address.startswith("p1:") and medium is None:
+            table.fault("medium", "is needed: a p1 line has meters of several kinds")
+    elif set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
+        address = f"pulse:{named}" if named else ""
+        medium = _pulse_meter(table, port, named, weight, Medium(medium) if medium else None)
+    elif not polled:
+        table.fault("", "an address is needed, or port, unit and model, or port and weight")
+    else:
+        for needed in sorted({"port", "unit", "model"} - polled):
+            table.fault(needed, "is needed beside " + " and ".join(sorted(polled)))
+        table.refuse("key", "a modbus meter has no key")
+        if port is None and "port" in polled:
+            table.fault("port", f"no [[port]] has the name {shown(named)}")
+        if port is not None and port.protocol != "modbus":
+            table.fault("port", f"a modbus port is needed, not {named!r}, which is {port.protocol}")
+        if named and unit is not None:
+            address = f"modbus:{named}/{unit}"
+    table.end()
+    return Meter(
+        name, address, key, named or None, unit, model or None, every_s, Medium(medium) if medium else None, weight
+    )
+
+
+def _weight(table: Table) -> Weight | None:
+    weight = table.checked("weight", None, parse_weight)
+    pulses = table.integer("pulses_per_kwh", None, range(1, PER_KWH_MAX + 1))
+    if set(WEIGHTS) <= table.met:
+        table.fault("", "one of weight and pulses_per_kwh is needed, not both")
+    return weight if pulses is None else per_kwh(pulses)
+
+
+def _pulse_meter(
+    table: Table, port: Port | None, named: str, weight: Weight | None, medium: Medium | None
+) -> Medium | None:
+    """What is measured; without a word, electricity where pulses are energy."""
+    for other in ("unit", "model", "every_s", "key"):
+        table.refuse(other, "a meter whose pulses are counted has none")
+    if "port" not in table.met:
+        table.fault("port", "is needed beside what a pulse is worth")
+    elif port is None and named:
+        table.fault("port", f"no [[port]] has the name {shown(named)}")
+    elif port is not None and port.protocol != "pulse":
+        table.fault("port", f"a pulse port is needed, not {named!r}, which is {port.protocol}")
+    if not set(WEIGHTS) & table.met:
+        table.fault("weight", 'is needed, such as "10 L", or pulses_per_kwh')
+    if weight is None:
+        return medium
+    allowed = PULSE_MEDIA[weight.quantity]
+    if medium is None and "medium" not in table.met:
+        if weight.quantity is Quantity.ENERGY:
+            return Medium.ELECTRICITY
+        table.fault("medium", f"is needed: one of {join(allowed)}")
+    elif medium is not None and medium not in allowed:
+        table.fault("medium", f"one of {join(allowed)} is needed where pulses are {weight.quantity.unit}, not {medium}")
+    return medium
+
+
+def _key(text: str) -> bytes:
+    if len(text) == KEY_DIGITS and re.fullmatch(r"[0-9A-Fa-f]+", text):
+        return bytes.fromhex(text)
+    if len(text) <= KEY_SHOWN_MAX:
+        raise ValueError(f"{KEY_DIGITS} hex digits are needed, not {text!r}")
+    wrong = re.search(r"[^0-9A-Fa-f]", text)
+    place = f", the first that is no hex digit at place {wrong.start() + 1}" if wrong else ""
+    raise ValueError(f"{KEY_DIGITS} hex digits are needed, not {len(text)} characters{place}")
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise ValueError(f"{ADDRESS_WANTED} is needed, not {shown(text)}")
+    if not text.startswith(("wmbus:", "mbus:")):
+        return text
+    maker, dash, number = text.partition("-")
+    return maker + dash + number.lower()

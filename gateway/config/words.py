@@ -1,0 +1,112 @@
+"""What a configuration can say, as types: the box, the dwelling, its ports and the meters it adopts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from drivers.model import Medium
+from drivers.pulse import Weight
+
+Protocol = Literal["tic", "p1", "sml", "wmbus", "mbus", "modbus", "pulse"]
+Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
+TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
+Mode = Literal["standard", "historique"]
+Parity = Literal["N", "E", "O"]
+ControlLine = Literal["cts", "dsr", "dcd", "ri"]
+Edge = Literal["falling", "rising"]
+Language = Literal["fr", "en"]
+
+SECRET = Path("/etc/releve/box-secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Dwelling:
+    name: str = "Maison"
+    time_zone: str = "Europe/Paris"
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """`password` and `mdns` are False in the demo only; the file cannot take the password away."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - the household's tablets are the ones who read it
+    port: int = 8080
+    host_names: tuple[str, ...] = ("releve.local",)
+    language: Language = "fr"
+    password: bool = True
+    mdns: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """A broker, and what is heard there. The password stays in its file: no configuration that is shown holds it."""
+
+    broker: tuple[str, int]
+    topics: tuple[str, ...]
+    user: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Where pulses come in: a pin of a `gpio` chip, or a control `line` of the port's serial device."""
+
+    gpio: tuple[str, int] | None
+    line: ControlLine | None
+    edge: Edge
+    debounce_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A line or radio: a serial `device`, a `tcp` (host, port) that carries the same bytes, or lines of text by `mqtt`.
+
+    `baud` None is the receiver's own rate; on a TIC or P1 line it is found by listening, as is a TIC's mode. TIC over tcp with
+    parity E: the far end reads 7E1 and has checked it; with parity N it reads 8N1, and the parity bit is still in the
+    bytes; None: the bytes tell.
+    """
+
+    name: str
+    protocol: Protocol
+    device: str | None = None
+    tcp: tuple[str, int] | None = None
+    mqtt: Mqtt | None = None
+    receiver: Receiver | None = None
+    mode: Mode | None = None
+    baud: int | None = None
+    parity: Parity | None = "N"
+    stopbits: Literal[1, 2] = 1
+    contact: Contact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter the file adopts.
+
+    A Modbus meter is named by `port`, `unit` and `model`, one whose pulses are counted by `port` and `weight`: its
+    address follows from them.
+    """
+
+    name: str
+    address: str
+    key: bytes | None = field(default=None, repr=False)
+    port: str | None = None
+    unit: int | None = None
+    model: str | None = None
+    every_s: int = 10
+    medium: Medium | None = None
+    weight: Weight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    data: Path
+    runtime: Path
+    commit_s: int = 60
+    dwelling: Dwelling = Dwelling()
+    web: Web = Web()
+    ports: tuple[Port, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    secret: Path = SECRET
