@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
@@ -190,9 +190,7 @@ async def _serve(
             jobs = [tasks.create_task(_watch(house, config.commit_s), name="watch")]
             if demo is not None:
                 jobs.append(tasks.create_task(demo.play(), name="demo"))
-            for line in config.ports:
-                opened = lines.open_port(line, config.meters, house.collect, house.dials)
-                jobs.append(tasks.create_task(_keep_port(opened.run, house, line.name), name=f"port {line.name}"))
+            jobs.append(tasks.create_task(house.running.run(house.config), name="ports"))
             if config.web.mdns and not _is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
             running(urls, access.setup_code if config.web.password else None)
@@ -200,14 +198,6 @@ async def _serve(
             for job in jobs:
                 job.cancel()
     await house.save(stopping=True)
-
-
-async def _keep_port(run: Callable[[], Awaitable[None]], house: House, name: str) -> None:
-    def lost(reason: str) -> None:
-        house.collect.lost(name, reason)
-        house.watch_states()
-
-    await keep_running(run, lost)
 
 
 async def _announce(port: int, dwelling_name: str) -> None:

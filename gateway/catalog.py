@@ -16,7 +16,7 @@ from tinydb.table import Document, Table
 
 from drivers.model import Medium
 from gateway.files import remains, replace
-from gateway.keys import Keys, KeysError, Plate
+from gateway.keys import PORT, Keys, KeysError, Plate
 from gateway.model import Meter, MeteringPoint
 from gateway.secret import BoxSecret
 
@@ -203,6 +203,16 @@ class Catalog:
         """Keep all of these keys, for addresses and for plates, or none of them."""
         with self._writing:
             self._keys.put(keys)
+
+    def password(self, port: str) -> str | None:
+        """What was typed for what this port asks."""
+        kept = self._keys.get(PORT + port)
+        return None if kept is None else kept.decode()
+
+    def set_password(self, port: str, password: str | None) -> None:
+        """Keep a port's password, or forget it, sealed as keys are; KeysError where it cannot be sealed."""
+        with self._writing:
+            self._keys.put({PORT + port: None if password is None else password.encode()})
 
     def _adopt(self, address: str, name: str, medium: Medium, at: int, point: str | None) -> Meter:
         known = self._meters.get(address)

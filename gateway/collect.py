@@ -184,7 +184,7 @@ class Collect:
         set_aside: Callable[[Point, Decimal], None],
         now: Callable[[], int],
     ) -> None:
-        self._drivers = drivers
+        self._drivers = dict(drivers)
         self._meters = meters
         self._latest = latest
         self._keep = keep
@@ -205,6 +205,18 @@ class Collect:
         self._formats_awaited: set[str] = set()
         self._watches: dict[SeriesKey, IndexWatch] = {}
         self._kept: dict[SeriesKey, tuple[int, int, int]] = {}
+
+    def add_port(self, port: str, protocol: str, driver: Driver | None) -> None:
+        """Another line, or one whose meters are understood by another `driver` from now on."""
+        if driver is not None:
+            self._drivers[port] = driver
+        if port not in self.ports:
+            self.ports[port] = PortLog(protocol, self._now())
+
+    def drop_port(self, port: str) -> None:
+        """The line is no longer the house's; its meters stay, and fall silent."""
+        self._drivers.pop(port, None)
+        self.ports.pop(port, None)
 
     # -- Sink ---------------------------------------------------------------------------------------------------------
     def opened(self, port: str) -> None:

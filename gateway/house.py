@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Medium, Quantity, State, Telegram
-from gateway import eras, lines
+from gateway import eras, installed, lines
 from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
 from gateway.collect import ADOPT_AFTER, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
+from gateway.config import Port as PortConfig
 from gateway.dial import Dials
 from gateway.eras import Era
 from gateway.held import HeldValues
@@ -25,7 +27,9 @@ from gateway.importers.keeping import KeyReport, keep
 from gateway.importers.keyfile import KeyFile
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
 from gateway.periods import Periods
+from gateway.ports import Port
 from gateway.remembered import Remembered
+from gateway.running import Running
 from gateway.store import SeriesInfo, Store
 from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Value
 from gateway.waiting import Waiting
@@ -85,7 +89,7 @@ class House:
         *,
         now: Callable[[], int],
     ) -> None:
-        self.config = config
+        self.config, self.installed_faults = installed.with_added(config, catalog)
         self.catalog = catalog
         self.store = store
         self.holders = holders
@@ -101,12 +105,12 @@ class House:
         self._remembered = Remembered(catalog.setting(RADIO))
         self._remembered_at = now()
         self._keys: dict[str, bytes] = {}
-        for meter in config.meters:
+        for meter in self.config.meters:
             self._adopt_configured(meter)
-        self.dials = Dials(config.meters, catalog, store, lambda series: self.collect.counted_on(series), now)
+        self.dials = Dials(self.config.meters, catalog, store, lambda series: self.collect.counted_on(series), now)
         self.collect = Collect(
-            drivers=lines.drivers(config.ports, self._remembered),
-            protocols={port.name: port.protocol for port in config.ports},
+            drivers=lines.drivers(self.config.ports, self._remembered),
+            protocols={port.name: port.protocol for port in self.config.ports},
             meters=self,
             latest=store.latest,
             keep=self._keep,
@@ -118,6 +122,7 @@ class House:
             set_aside=self._held.add,
             now=now,
         )
+        self.running = Running(self._open_port, self.collect, self.watch_states)
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
         for address in self._waiting.addresses():
             self.collect.awaits_format(address)
@@ -381,6 +386,46 @@ class House:
 
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)
+
+    async def install(self, *, ports: Sequence[installed.Table] = (), meters: Sequence[installed.Table] = ()) -> None:
+        """Ports and meters in the words of the configuration file: kept, adopted and asked from now on.
+
+        ConfigError where they do not go with what is there, and OSError from the card: then nothing has changed.
+        """
+        before = self.config
+        self.config = installed.add(before, self.catalog, ports=ports, meters=meters)
+        for meter in self.config.meters[len(before.meters) :]:
+            self._adopt_configured(meter)
+        new = {port.name for port in self.config.ports[len(before.ports) :]}
+        await self._restart(new | {meter.port for meter in self.config.meters[len(before.meters) :] if meter.port})
+
+    async def uninstall(self, *, ports: Sequence[str] = (), meters: Sequence[str] = ()) -> None:
+        """No longer ask these, which pages added; what they said stays. LookupError when no page added them."""
+        added = {kind: installed.names(self.catalog, kind) for kind in installed.KINDS}
+        for kind, asked in (("port", ports), ("meter", meters)):
+            if unknown := set(asked).difference(added[kind]):
+                raise LookupError(f"{kind} {min(unknown)}: not added on a page")
+        installed.remove(self.catalog, ports=ports, meters=meters)
+        gone = {meter.port for meter in self.config.meters if meter.name in meters and meter.port}
+        self.config = replace(
+            self.config,
+            ports=tuple(port for port in self.config.ports if port.name not in ports),
+            meters=tuple(meter for meter in self.config.meters if meter.name not in meters),
+        )
+        for name in ports:
+            await self.running.stop(name)
+            self.collect.drop_port(name)
+        await self._restart(gone.difference(ports))
+
+    async def _restart(self, names: Collection[str]) -> None:
+        drivers = lines.drivers(self.config.ports, self._remembered)
+        for port in self.config.ports:
+            if port.name in names:
+                self.collect.add_port(port.name, port.protocol, drivers.get(port.name))
+                await self.running.restart(port)
+
+    def _open_port(self, port: PortConfig) -> Port:
+        return lines.open_port(port, self.config.meters, self.collect, self.dials)
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[asyncio.Queue[Live]]:

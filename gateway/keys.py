@@ -1,4 +1,4 @@
-"""The meters' keys at rest: one file, each key sealed under the box secret and bound to its meter (docs/keys.md)."""
+"""Keys and passwords at rest: one file, each sealed under the box secret and bound to its meter, or port (docs/keys.md)."""
 
 import base64
 import hmac
@@ -19,6 +19,8 @@ VERSION = 2  # the first had no version, and its keys in clear
 FILE_BYTES_MAX = 10_000_000
 KEY_BYTES = 16
 KEYS_MAX = 5000  # the key file of a tower block; each is about 200 bytes here
+PASSWORD_BYTES_MAX = 128
+PORT = "port:"  # then its name: what is kept is the password of what it asks
 NONCE_BYTES = 12
 ADDRESS = re.compile(r"w?mbus:(.{3})-([0-9A-Fa-f]{8})-([0-9a-f]{2})-([0-9a-f]{2})")
 
@@ -118,7 +120,7 @@ class Keys:
     def put(self, changes: Mapping[str | Plate, bytes | None]) -> None:
         """Keep these keys, and forget those that are None: all of them, or none when an error is raised."""
         wanted = {str(meter): key for meter, key in changes.items()}
-        assert all(key is None or len(key) == KEY_BYTES for key in wanted.values())
+        assert all(key is None or _fits(meter, key) for meter, key in wanted.items())
         if all(self._keys.get(meter) == key for meter, key in wanted.items()) and not self._shut & wanted.keys():
             return
         keys = {meter: key for meter, key in (self._keys | wanted).items() if key is not None}
@@ -301,4 +303,8 @@ def _unseal(secret: bytes, dwelling: str, meter: str, text: str) -> bytes | None
         key = AESGCM(_sealing_key(secret)).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], _bound(dwelling, meter))
     except (InvalidTag, ValueError):
         return None
-    return key if len(key) == KEY_BYTES else None
+    return key if _fits(meter, key) else None
+
+
+def _fits(name: str, key: bytes) -> bool:
+    return 0 < len(key) <= PASSWORD_BYTES_MAX if name.startswith(PORT) else len(key) == KEY_BYTES

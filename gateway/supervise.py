@@ -20,6 +20,7 @@ async def keep_running(
     A run that lasted resets the pause. Any other exception is a bug and passes through.
     """
     loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
     pause_s = RETRY_S_MIN
     while True:
         began = loop.time()
@@ -30,6 +31,10 @@ async def keep_running(
             lost(str(error) or "no answer in time")
         except OSError as error:
             lost(error.strerror or str(error))
+        # A library may answer a cancellation with the error that came at the same moment (asyncio.wait_for of Python
+        # 3.11 does): a stop must not be lost in it.
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         if loop.time() - began > pause_s_max:
             pause_s = RETRY_S_MIN
         await sleep(pause_s * random.uniform(0.8, 1.0))  # noqa: S311 - jitter, not a secret

@@ -124,8 +124,6 @@ def _devices(
     meters += tuple(meter_table(table, ports) for table in root.tables("meter"))
     polled = {meter.port for meter in meters}
     for index, port in enumerate(ports, 1):
-        if port.protocol == "modbus" and port.name not in polled:
-            root.fault(f"port[{index}]", "a modbus port needs a [[meter]] that names it, to have something to ask")
         if port.protocol == "pulse" and port.name not in polled:
             root.fault(f"port[{index}]", "a pulse port needs a [[meter]] that names it and says what a pulse is worth")
     _refuse_twice(root, "port", "name", [port.name for port in ports])

@@ -273,7 +273,6 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ),
         (LINE + LINE.replace("/x", "/y"), "port[2].name: 'line' is already port[1]'s"),
         (LINE + LINE.replace('"line"', '"tub"'), "port[2].device: '/dev/x' is already port[1]'s"),
-        (BUS, "port[1]: a modbus port needs a [[meter]] that names it, to have something to ask"),
         (WATER + WATER.replace("5678", "5679"), "meter[2].name: 'a' is already meter[1]'s"),
         (
             WATER + WATER.replace('"a"', '"b"'),

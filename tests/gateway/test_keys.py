@@ -422,3 +422,14 @@ def test_two_plates_that_say_as_much_and_disagree_give_no_key(box: Box) -> None:
     assert kept.of(WATER) is None
     kept.put({Plate("12345678", "", "1b"): KEY})
     assert kept.of(WATER) == KEY
+
+
+def test_a_password_of_a_port_lies_sealed_beside_the_keys(box: Box) -> None:
+    kept = box.with_keys(WATER)
+    kept.put({"port:broker": "été chaud".encode()})
+    assert box.keys().get("port:broker") == "été chaud".encode()
+    assert box.keys().get(WATER) == KEY
+    for form in forms("été chaud".encode()):
+        assert form not in box.path.read_bytes()
+    kept.put({"port:broker": None})
+    assert box.keys().get("port:broker") is None

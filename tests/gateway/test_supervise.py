@@ -44,3 +44,21 @@ async def test_a_bug_is_not_swallowed() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await keep_running(run, lambda _: None)
+
+
+async def test_a_stop_that_comes_with_an_error_at_the_same_moment_is_not_lost_in_it() -> None:
+    asked = asyncio.Event()
+
+    async def run() -> None:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise OSError("no connection") from None
+
+    task = asyncio.ensure_future(keep_running(run, lambda reason: None))
+    await asked.wait()
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
+    assert task.cancelled()

@@ -1,0 +1,62 @@
+"""The ports and meters that a page added, kept in the catalogue in the words of the configuration file."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar, cast
+
+from gateway.catalog import Catalog
+from gateway.config import Config, ConfigError, extend
+
+SETTING = "installed"
+KINDS = ("port", "meter")
+ADDED_MAX = 500  # ports and meters each: a stairwell of them
+
+Table = Mapping[str, object]
+T = TypeVar("T")
+
+
+def with_added(config: Config, catalog: Catalog) -> tuple[Config, tuple[str, ...]]:
+    """`config` with all that pages added; what no longer goes with it is left out, and said in a sentence each.
+
+    It stays in the catalogue: a file that is put right again brings it back.
+    """
+    faults: list[str] = []
+    for kind in KINDS:
+        for table in _tables(catalog, kind):
+            try:
+                config = extend(config, {kind: [table]})
+            except ConfigError as error:
+                faults += [f"{table.get('name')}, added on a page, is not in use: {fault}" for fault in error.faults]
+    return config, tuple(faults)
+
+
+def add(config: Config, catalog: Catalog, *, ports: Sequence[Table] = (), meters: Sequence[Table] = ()) -> Config:
+    """`config` with these as well, which the catalogue keeps; ConfigError, and nothing kept, where they do not fit."""
+    extended = extend(config, {"port": list(ports), "meter": list(meters)})
+    kept = {"port": [*_tables(catalog, "port"), *ports], "meter": [*_tables(catalog, "meter"), *meters]}
+    for kind, tables in kept.items():
+        if len(tables) > ADDED_MAX:
+            raise ConfigError([f"{kind}: at most {ADDED_MAX} are added on pages"])
+    catalog.set_setting(SETTING, kept)
+    return extended
+
+
+def remove(catalog: Catalog, *, ports: Sequence[str] = (), meters: Sequence[str] = ()) -> None:
+    """Forget what was added under these names; what the configuration file names is not touched."""
+    catalog.set_setting(
+        SETTING,
+        {
+            "port": [table for table in _tables(catalog, "port") if table.get("name") not in ports],
+            "meter": [table for table in _tables(catalog, "meter") if table.get("name") not in meters],
+        },
+    )
+
+
+def names(catalog: Catalog, kind: str) -> tuple[str, ...]:
+    """What the ports, or the meters, that pages added are called."""
+    return tuple(str(table.get("name")) for table in _tables(catalog, kind))
+
+
+def _tables(catalog: Catalog, kind: str) -> list[dict[str, object]]:
+    kept = catalog.setting(SETTING)
+    tables = kept.get(kind, []) if isinstance(kept, dict) else []
+    return [cast("dict[str, object]", table) for table in tables if isinstance(table, dict)]
