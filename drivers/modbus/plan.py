@@ -1,6 +1,6 @@
 """The read planner: as few requests as the meter allows, and never half a value."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drivers.modbus.maps import MeterMap, Register
@@ -31,17 +31,6 @@ class Block:
 def plan(meter_map: MeterMap) -> tuple[Block, ...]:
     """The requests that read a whole meter, in the order of addresses."""
     return tuple(Block(tuple(group)) for group in _groups(meter_map))
-
-
-def probe(blocks: Sequence[Block]) -> Block:
-    """A request as long as none of the planned ones: its reply is never taken for theirs, nor a late one for its.
-
-    RTU names in a reply neither address nor request, but it does say the length. Where every planned request is a
-    single value there is no such length, and the first one is given.
-    """
-    planned = {block.count for block in blocks}
-    parts = (Block(block.registers[:length]) for block in blocks for length in range(1, len(block.registers)))
-    return next((part for part in parts if part.count not in planned), blocks[0])
 
 
 def _groups(meter_map: MeterMap) -> Iterable[list[Register]]:

@@ -3,6 +3,7 @@
 Modbus over Serial Line V1.02, 2.5.1 (framing, CRC) and Modbus Application Protocol V1.1b3, 6.3, 6.4 and 7.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ READ_HOLDING = 3
 READ_INPUT = 4
 EXCEPTION_FLAG = 0x80
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+GATEWAY_UNAVAILABLE, GATEWAY_TARGET_MUTE = 10, 11
 
 REQUEST_BYTES = 8
 
@@ -60,7 +62,7 @@ class Transaction:
     UU FE CC KK KK              exception: E is F with bit 7 set, C the code
 
     RTU replies carry no number that ties them to a request: a reply that comes after its timeout looks like the next
-    one's. Whoever saw a request fail must let the line fall silent before the next (gateway/ports/modbus.py does).
+    one's. Whoever saw a request fail must let the line fall silent before the next (gateway/ports/modbus_bus.py does).
     """
 
     def __init__(self, unit: int, function_code: int, address: int, count: int) -> None:
@@ -111,7 +113,7 @@ class Transaction:
             return DecodeError(f"CRC {buffer[length - 2 : length].hex()} does not fit the reply", buffer[:length])
         if refused:
             return Refused(buffer[2])
-        return tuple(int.from_bytes(buffer[i : i + 2], "big") for i in range(3, length - 2, 2))
+        return struct.unpack_from(f">{self._count}H", buffer, 3)
 
     def _trim(self) -> bool:
         """Drop glitches and the echo of two-wire adapters that hear themselves; False while it may yet be an echo."""

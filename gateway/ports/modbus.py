@@ -1,26 +1,55 @@
-"""The Modbus port: asks the meters of one line in turn, for ever. Read-only: function codes 3 and 4."""
+"""The Modbus port: asks the meters of one line in turn, for ever. Read-only: function codes 3 and 4.
+
+One task owns the line. What a person waits for goes first, then meters by the time they are due; a search for meters
+takes turns with them.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from drivers.modbus import Block, MeterMap, decode, plan
-from drivers.modbus.plan import probe
-from drivers.modbus.rtu import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Refused
-from drivers.model import Address, DecodeError
+from drivers.modbus.maps import REGISTERS_MAX
+from drivers.modbus.rtu import (
+    GATEWAY_TARGET_MUTE,
+    GATEWAY_UNAVAILABLE,
+    ILLEGAL_ADDRESS,
+    ILLEGAL_VALUE,
+    READ_HOLDING,
+    READ_INPUT,
+    Refused,
+)
+from drivers.model import Address, DecodeError, Telegram
 from gateway.ports import Sink
-from gateway.ports.modbus_line import Master, Outcome, TcpLine, open_line
-from gateway.ports.stream import SerialLine
+from gateway.ports.modbus_bus import ADDRESSES, Bus, Doubts, Request, plain, request
+from gateway.ports.modbus_line import Master, Outcome, Tell, open_line
+from gateway.ports.modbus_line import TcpLine as TcpLine
+from gateway.ports.stream import SerialLine as SerialLine
 
-__all__ = ["ModbusPort", "SerialLine", "TcpLine", "Unit"]
+__all__ = ["Found", "ModbusPort", "SerialLine", "TcpLine", "Unit"]
 
-# A unit that stays mute is asked less and less often, down to this.
+# A unit without an answer costs the line two timeouts: its own and the silence after it. The second time it is left
+# alone for ten times as long, so that a dead meter takes at most a tenth of the others' line; then less and less often.
+RETRY_TIMEOUTS = 4
+BACKOFF_TIMEOUTS_MIN = 20
 BACKOFF_S_MAX = 300.0
 
 # What a meter refused is asked once more after this: some refuse everything while they start.
 REFUSED_S = 3600.0
+
+# A connection on which nobody answers so many times may be one that the other side has forgotten: it is opened anew.
+MUTE_MAX = 2
+
+# What may wait for the line; above it a request is refused at once.
+WAITING_MAX = 16
+
+# A meter on a wire answers within 60 ms as a rule, slow ones within 300. A search of 247 units takes 200 s of the line.
+SCAN_S = 0.4
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +61,41 @@ class Unit:
     every_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A unit that answered a search, and what it said: registers, an exception, or a damaged reply."""
+
+    unit: int
+    said: Outcome
+
+
 @dataclass(slots=True)
 class _Watch:
-    """Where we are with one unit. Times are of the loop's clock.
-
-    `in_doubt`: something it was asked went without a usable answer, which may yet come.
-    """
+    """Where we are with one unit. Times are of the loop's clock. `told`: refused blocks that were shown."""
 
     unit: Unit
     blocks: tuple[Block, ...]
-    due: float = 0.0
+    due: float = float("-inf")
     refused_at: float | None = None
     misses: int = 0
-    in_doubt: bool = False
+    told: set[Block] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A meter read whole or not at all, by which blocks to ask it the next time, and what it refused."""
+
+    registers: dict[int, int] | DecodeError
+    blocks: tuple[Block, ...]
+    refused: tuple[tuple[Block, Refused], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What somebody waits for: to be granted by the owner of the line, or given up with a sentence."""
+
+    grant: Callable[[Bus], Awaitable[None]]
+    give_up: Callable[[str], None]
 
 
 class ModbusPort:
@@ -57,118 +108,241 @@ class ModbusPort:
         units: Sequence[Unit],
         sink: Sink,
         timeout_s: float = 1.0,
+        *,
+        opening: Callable[[SerialLine | TcpLine, Tell], Awaitable[Master]] = open_line,
     ) -> None:
-        assert units
         self.name = name
         self._line = line
         self._sink = sink
         self._timeout_s = timeout_s
-        self._watches = [_Watch(unit, plan(unit.model)) for unit in units]
+        self._opening = opening
+        self._watches: dict[int, _Watch] = {}
+        self._doubts = Doubts()
+        self._bus: Bus | None = None
+        self._wishes: deque[_Wish] = deque()
+        self._steps: deque[_Wish] = deque()
+        self._scanning = False
+        self._mute = 0
+        self._news = asyncio.Event()
+        self.set_units(units)
 
-    async def run(self) -> None:
-        master = await open_line(self._line, self._timeout_s)
+    def set_units(self, units: Sequence[Unit]) -> None:
+        """From now on these are asked, and no others. What is known of those that stay is kept."""
+        before, self._watches = self._watches, {}
+        for unit in units:
+            watch = before.get(unit.unit)
+            if watch is None or watch.unit.model != unit.model:
+                watch = _Watch(unit, plan(unit.model))
+            elif watch.unit != unit:
+                watch.unit, watch.due = unit, float("-inf")
+            self._watches[unit.unit] = watch
+        self._news.set()
+
+    async def once(self, unit: int, model: MeterMap) -> Telegram | DecodeError:
+        """All that a meter says now, whether or not it is one of the units; a DecodeError says why it is nothing."""
+        if fault := self._unit_fault(unit):
+            return fault
+        watch = self._watches.get(unit)
+        blocks = watch.blocks if watch is not None and watch.unit.model == model else plan(model)
         try:
-            self._sink.opened(self.name)
-            await _Round(self.name, master, self._watches, self._sink, self._timeout_s).run()
+            whole = await self._wish(self._wishes, lambda bus: _read(bus, unit, model, blocks))
+        except OSError as error:
+            return DecodeError(str(error))
+        if isinstance(whole.registers, DecodeError):
+            return whole.registers
+        return decode(model, self._address(unit), whole.registers)
+
+    async def ask(self, unit: int, function_code: int, address: int, count: int) -> Outcome:
+        """Registers as they are, the meter's refusal, or why there is no answer."""
+        if fault := self._unit_fault(unit):
+            return fault
+        if function_code not in {READ_HOLDING, READ_INPUT}:
+            return DecodeError(f"function code 3 or 4 is needed (we only read), not {function_code}")
+        if not (address >= 0 and 1 <= count <= REGISTERS_MAX and address + count <= ADDRESSES):
+            return DecodeError(f"1 to 125 registers from 0 to 65535 are needed, not {count} from {address} on")
+        asked = plain(unit, function_code, address, count)
+        try:
+            return await self._wish(self._wishes, lambda bus: bus.ask(asked))
+        except OSError as error:
+            return DecodeError(str(error))
+
+    async def scan(self, units: Iterable[int], model: MeterMap | None = None) -> AsyncIterator[Found]:
+        """Ask each unit once for a register (of `model`, if it is known), and yield those that answer anything.
+
+        OSError when the line is not open, or no longer. To be ended early, `aclose()`.
+        """
+        if self._scanning:
+            raise OSError(f"{self.name}: a search is already under way")
+        self._scanning = True
+        timeout_s = min(self._timeout_s, SCAN_S) if isinstance(self._line, SerialLine) else self._timeout_s
+        try:
+            for unit in sorted(set(units)):
+                if self._unit_fault(unit):
+                    continue
+                asked = plain(unit) if model is None else request(unit, model, Block(model.registers[:1]))
+                step = partial(_step, asked=asked, timeout_s=timeout_s)
+                said = await self._wish(self._steps, step)
+                if _is_of(unit, said):
+                    yield Found(unit, said)
         finally:
-            master.close()
-
-
-class _Round:
-    """What lasts as long as the line is open: whose turn it is, and when the line is free."""
-
-    def __init__(self, name: str, master: Master, watches: list[_Watch], sink: Sink, timeout_s: float) -> None:
-        self._name = name
-        self._master = master
-        self._watches = watches
-        self._sink = sink
-        self._timeout_s = timeout_s
-        self._loop = asyncio.get_running_loop()
-        self._free_at = self._loop.time()
-        self._asked: int | None = None
+            self._scanning = False
 
     async def run(self) -> None:
-        await self._master.quiet()  # a reply to the run before this one may still be on its way
-        for watch in self._watches:
-            watch.due = max(watch.due, self._loop.time())
-        while True:
-            watch = min(self._watches, key=lambda watch: watch.due)
-            await asyncio.sleep(max(0.0, watch.due - self._loop.time()))
-            await self._poll(watch)
+        try:
+            master = await self._opening(self._line, self._tell)
+            self._sink.opened(self.name)
+            while True:
+                try:
+                    self._bus = Bus(master, self._doubts, self._timeout_s)
+                    self._mute = 0
+                    await self._bus.quiet()
+                    await self._serve(self._bus)
+                finally:
+                    self._bus = None
+                    master.close()
+                master = await self._opening(self._line, self._tell)
+        finally:
+            for waiting in (self._wishes, self._steps):
+                while waiting:
+                    waiting.popleft().give_up(f"{self.name}: the line was lost before the answer")
 
-    async def _poll(self, watch: _Watch) -> None:
+    async def _serve(self, bus: Bus) -> None:
+        """Until a connection seems to be forgotten by its other side."""
+        loop = asyncio.get_running_loop()
+        stepped = False
+        while self._mute < MUTE_MAX or isinstance(self._line, SerialLine):
+            self._news.clear()
+            await self._grant(self._wishes, bus)
+            watch = min(self._watches.values(), key=lambda watch: watch.due, default=None)
+            due = watch is not None and watch.due <= loop.time()
+            if self._steps and not (due and stepped):
+                await self._grant(self._steps, bus)
+                stepped = True
+            elif watch is not None and due:
+                await self._poll(watch, bus)
+                stepped = False
+            else:
+                await self._wait(watch.due if watch is not None else None)
+
+    async def _wait(self, until: float | None) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    async def _poll(self, watch: _Watch, bus: Bus) -> None:
         """Ask one unit for all it has. It is told whole or not at all."""
+        loop = asyncio.get_running_loop()
         unit = watch.unit
-        registers = await self._registers(watch)
-        now = self._loop.time()
-        if isinstance(registers, DecodeError):
+        began = loop.time()
+        if watch.refused_at is not None and began - watch.refused_at > REFUSED_S:
+            watch.blocks, watch.refused_at = plan(unit.model), None
+        whole = await _read(bus, unit.unit, unit.model, watch.blocks, lambda: self._grant(self._wishes, bus))
+        now = loop.time()
+        watch.blocks = whole.blocks
+        for block, refused in whole.refused:
+            watch.refused_at = now
+            if block not in watch.told:
+                watch.told.add(block)
+                self._tell(DecodeError(f"{request(unit.unit, unit.model, block)}: {refused}"))
+        if isinstance(whole.registers, DecodeError):
             watch.misses += 1
-            wait = max(unit.every_s, 2 * self._timeout_s)
-            watch.due = now + max(wait, min(wait * 2 ** min(watch.misses - 1, 10), BACKOFF_S_MAX))
-            self._sink.fault(self._name, registers)
+            self._mute += not whole.registers.data
+            watch.due = now + self._pause_s(watch)
+            self._tell(whole.registers)
             return
-        watch.misses = 0
-        watch.due = max(watch.due + unit.every_s, now)
-        address = Address("modbus", f"{self._name}/{unit.unit}")
-        self._sink.telegram(self._name, partial(decode, unit.model, address, registers))
+        if all(other.misses for other in self._watches.values()):
+            for other in self._watches.values():  # the line is back: so may be the others
+                other.due = min(other.due, now)
+        self._mute = watch.misses = 0
+        watch.due = max(watch.due + unit.every_s, now) if began - watch.due < unit.every_s else began + unit.every_s
+        if self._watches.get(unit.unit) is watch:  # it may have been taken away meanwhile
+            self._sink.telegram(self.name, partial(decode, unit.model, self._address(unit.unit), whole.registers))
 
-    async def _registers(self, watch: _Watch) -> dict[int, int] | DecodeError:
-        if watch.in_doubt:
-            # Replies come in the order of the requests, and this one's length is its own: once it is here, nothing
-            # asked before it can still pass for an answer. What it says is thrown away.
-            known = probe(watch.blocks)
-            outcome = await self._ask(watch, known)
-            if isinstance(outcome, DecodeError):
-                return await self._missed(watch.unit, known, outcome)
-            await self._master.quiet()
-            watch.in_doubt = False
-        if watch.refused_at is not None and self._loop.time() - watch.refused_at > REFUSED_S:
-            watch.blocks, watch.refused_at = plan(watch.unit.model), None
-        registers: dict[int, int] = {}
-        answered: list[Block] = []
-        asked = deque(watch.blocks)
-        while asked:
-            block = asked.popleft()
-            match await self._ask(watch, block):
-                case Refused(code=code) as refused if code in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
-                    self._sink.fault(self._name, _fault(watch.unit, block, str(refused)))
-                    asked.extendleft(reversed(block.halves()))
-                    watch.refused_at = self._loop.time()
-                case Refused() as refused:
-                    watch.blocks = (*answered, block, *asked)
-                    return _fault(watch.unit, block, str(refused))
-                case DecodeError() as error:
-                    watch.blocks = (*answered, block, *asked)
-                    return await self._missed(watch.unit, block, error)
-                case values:
-                    registers.update(zip(range(block.address, block.address + block.count), values, strict=True))
-                    answered.append(block)
-        watch.blocks = tuple(answered)
-        return registers
+    def _pause_s(self, watch: _Watch) -> float:
+        """How long a unit that did not answer is left alone. Where nobody answers, nobody is kept waiting by it."""
+        pause_s = RETRY_TIMEOUTS * self._timeout_s
+        if watch.misses > 1 and not all(other.misses for other in self._watches.values()):
+            pause_s = min(BACKOFF_TIMEOUTS_MIN * self._timeout_s * 2 ** min(watch.misses - 2, 10), BACKOFF_S_MAX)
+        return max(watch.unit.every_s, pause_s)
 
-    async def _ask(self, watch: _Watch, block: Block) -> Outcome:
-        """One request, once the line has been silent long enough for this meter."""
-        model, unit = watch.unit.model, watch.unit.unit
-        pause_s = model.gap_ms / 1000
-        if self._asked not in {None, unit}:
-            pause_s = max(pause_s, model.unit_switch_ms / 1000)
-        await asyncio.sleep(max(0.0, self._free_at + max(pause_s, self._master.gap_s) - self._loop.time()))
-        self._asked = unit
-        in_doubt, watch.in_doubt = watch.in_doubt, True  # stays so when the line is lost before the answer
-        outcome = await self._master.read(unit, model.function_code, block.address, block.count)
-        watch.in_doubt = in_doubt or isinstance(outcome, DecodeError)
-        self._free_at = self._loop.time()
-        return outcome
+    async def _wish(self, waiting: deque[_Wish], do: Callable[[Bus], Awaitable[T]]) -> T:
+        """Have the owner of the line do something; OSError says in a sentence why it is not done."""
+        if self._bus is None:
+            raise OSError(f"{self.name}: the line is not open")
+        if len(waiting) >= WAITING_MAX:
+            raise OSError(f"{self.name}: {WAITING_MAX} requests wait for the line already; try again in a minute")
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
-    async def _missed(self, unit: Unit, block: Block, error: DecodeError) -> DecodeError:
-        late_bytes = await self._master.quiet()
-        text = str(error)
-        if late_bytes:
-            text += f"; {late_bytes} bytes came after that and were dropped"
-        return _fault(unit, block, text, error.data)
+        async def grant(bus: Bus) -> None:
+            if not done.done():  # whoever asked may have left
+                answer = await do(bus)
+                if not done.done():
+                    done.set_result(answer)
+
+        def give_up(why: str) -> None:
+            if not done.done():
+                done.set_exception(OSError(why))
+
+        waiting.append(_Wish(grant, give_up))
+        self._news.set()
+        return await done
+
+    async def _grant(self, waiting: deque[_Wish], bus: Bus) -> None:
+        for _ in range(len(waiting)):
+            await waiting[0].grant(bus)
+            waiting.popleft()  # only now: `run` gives up what is still there
+
+    def _unit_fault(self, unit: int) -> DecodeError | None:
+        first, last = (0, 255) if isinstance(self._line, TcpLine) and not self._line.rtu else (1, 247)
+        return None if first <= unit <= last else DecodeError(f"a unit from {first} to {last} is needed, not {unit}")
+
+    def _address(self, unit: int) -> Address:
+        return Address("modbus", f"{self.name}/{unit}")
+
+    def _tell(self, error: DecodeError) -> None:
+        self._sink.fault(self.name, error)
 
 
-def _fault(unit: Unit, block: Block, text: str, data: bytes = b"") -> DecodeError:
-    return DecodeError(
-        f"unit {unit.unit}, registers {block.address} to {block.address + block.count - 1}: {text}", data
-    )
+async def _read(
+    bus: Bus,
+    unit: int,
+    model: MeterMap,
+    blocks: tuple[Block, ...],
+    between: Callable[[], Awaitable[None]] | None = None,
+) -> _Whole:
+    """Ask for each block; one that the meter does not have is halved, down to single values."""
+    registers: dict[int, int] = {}
+    answered: list[Block] = []
+    refused: list[tuple[Block, Refused]] = []
+    asked = deque(blocks)
+    while asked:
+        if between is not None:
+            await between()
+        block = asked.popleft()
+        outcome = await bus.ask(request(unit, model, block))
+        match outcome:
+            case Refused(code=code) if code in {ILLEGAL_ADDRESS, ILLEGAL_VALUE}:
+                refused.append((block, outcome))
+                asked.extendleft(reversed(block.halves()))
+            case Refused() | DecodeError():
+                error = outcome
+                if isinstance(error, Refused):
+                    error = DecodeError(f"{request(unit, model, block)}: {error}", bytes([unit]))
+                return _Whole(error, (*answered, block, *asked), tuple(refused))
+            case values:
+                registers.update(zip(range(block.address, block.address + block.count), values, strict=True))
+                answered.append(block)
+    return _Whole(registers, tuple(answered), tuple(refused))
+
+
+async def _step(bus: Bus, asked: Request, timeout_s: float) -> Outcome:
+    return await bus.ask(asked, timeout_s)
+
+
+def _is_of(unit: int, said: Outcome) -> bool:
+    """Whether the unit itself answered: not a gateway in its place, nor another unit."""
+    if isinstance(said, DecodeError):
+        return said.data[:1] == bytes([unit])
+    return not (isinstance(said, Refused) and said.code in {GATEWAY_UNAVAILABLE, GATEWAY_TARGET_MUTE})

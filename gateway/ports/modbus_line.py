@@ -1,25 +1,22 @@
 """Lines with Modbus meters behind them: one request at a time, and never a reply that belongs to another one.
 
-RTU has no number that ties a reply to its request, so after any failure the line must fall silent (`quiet`) before
-the next request: docs/decisions/0002-modbus-rtu.md. Modbus TCP has such a number and needs no silence.
+RTU has no number that ties a reply to its request, Modbus TCP has one; what follows from it is in
+docs/decisions/0002-modbus-rtu.md. When to ask, and how long to be silent, is for `modbus_bus.py` to say.
 """
 
 import asyncio
-import logging
 import os
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from drivers.modbus.rtu import READ_HOLDING, Refused, Transaction
+from drivers.modbus import rtu, tcp
+from drivers.modbus.rtu import GLITCH_BYTES_MAX, Refused
 from drivers.model import DecodeError
 from gateway.ports.stream import SerialLine, explain
 
-if TYPE_CHECKING:
-    from pymodbus.client import AsyncModbusTcpClient
-
-CONNECT_S_MAX = 5.0
+CONNECT_S_MAX = 4.0
 READ_BYTES_MAX = 4096
 
 # What is kept of bytes nobody asked for; older ones are dropped.
@@ -32,6 +29,7 @@ QUIET_TIMEOUTS_MAX = 10
 BITS_A_BYTE = 11
 
 Outcome = tuple[int, ...] | Refused | DecodeError
+Tell = Callable[[DecodeError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,61 +49,100 @@ class Master(Protocol):
 
     gap_s: float
 
-    async def read(self, unit: int, function_code: int, address: int, count: int) -> Outcome:
+    async def read(self, unit: int, function_code: int, address: int, count: int, timeout_s: float) -> Outcome:
         """Exactly `count` registers, the meter's refusal, or why there is no usable answer."""
 
-    async def quiet(self) -> int:
-        """Wait until nothing that was asked before can still come; how many bytes did."""
+    async def quiet(self, timeout_s: float) -> int:
+        """Wait until nothing came for so long; how many bytes did before. They are dropped."""
 
     def close(self) -> None:
         """Give the line back."""
 
 
-async def open_line(line: SerialLine | TcpLine, timeout_s: float) -> Master:
-    """Open a line; OSError or TimeoutError says in one sentence why it cannot be opened."""
-    match line:
-        case SerialLine():
-            return _RtuMaster(_open_serial(line), line.baud, timeout_s)
-        case TcpLine(rtu=True):
-            loop = asyncio.get_running_loop()
-            async with asyncio.timeout(CONNECT_S_MAX):
-                transport, wire = await loop.create_connection(lambda: _Wire(str(line)), line.host, line.port)
-            wire.attach(transport.write, transport.close)
-            return _RtuMaster(wire, None, timeout_s)
-        case TcpLine():
-            return await _open_tcp(line, timeout_s)
+async def open_line(line: SerialLine | TcpLine, tell: Tell) -> Master:
+    """Open a line; OSError or TimeoutError says in one sentence why it cannot be opened.
+
+    `tell` hears of what came unasked and was dropped.
+    """
+    if isinstance(line, SerialLine):
+        return _RtuMaster(_open_serial(line), tell, line.baud)
+    wire = await _open_tcp(line)
+    return _RtuMaster(wire, tell) if line.rtu else _TcpMaster(wire, tell)
 
 
 class _RtuMaster:
-    def __init__(self, wire: "_Wire", baud: int | None, timeout_s: float) -> None:
+    def __init__(self, wire: "_Wire", tell: Tell, baud: int | None = None) -> None:
         self._wire = wire
-        self._timeout_s = timeout_s
+        self._tell = tell
         self._byte_s = BITS_A_BYTE / baud if baud else 0.0
         # Serial Line V1.02, 2.5.1.1: 3.5 characters between frames, 1.75 ms above 19200 baud.
         self.gap_s = max(3.5 * self._byte_s, 0.00175)
 
-    async def read(self, unit: int, function_code: int, address: int, count: int) -> Outcome:
-        transaction = Transaction(unit, function_code, address, count)
-        self._wire.take()  # what came before the request is not its reply
+    async def read(self, unit: int, function_code: int, address: int, count: int, timeout_s: float) -> Outcome:
+        transaction = rtu.Transaction(unit, function_code, address, count)
+        early = self._wire.take()  # what came before the request is not its reply
+        if len(early) > GLITCH_BYTES_MAX:
+            self._tell(DecodeError(f"{len(early)} bytes that nobody asked for; is another master on the line?", early))
         self._wire.write(transaction.request)
-        deadline = asyncio.get_running_loop().time() + self._timeout_s + self._byte_s * (13 + 2 * count)
+        deadline = asyncio.get_running_loop().time() + timeout_s + self._byte_s * (13 + 2 * count)
         while await self._wire.wait(deadline):
             for outcome in transaction.feed(self._wire.take()):
                 return outcome
-        return DecodeError(f"no answer in {self._timeout_s:g} s")
+        return _mute(timeout_s)
 
-    async def quiet(self) -> int:
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + QUIET_TIMEOUTS_MAX * self._timeout_s
-        late_bytes = len(self._wire.take())
-        while await self._wire.wait(loop.time() + self._timeout_s):
-            late_bytes += len(self._wire.take())
-            if loop.time() > give_up:
-                raise TimeoutError(f"{self._wire.name}: the line never falls silent")
-        return late_bytes
+    async def quiet(self, timeout_s: float) -> int:
+        return await self._wire.quiet(timeout_s)
 
     def close(self) -> None:
         self._wire.close()
+
+
+class _TcpMaster:
+    """A reply is known by its number: one that comes late is dropped, whatever it says."""
+
+    gap_s = 0.0
+
+    def __init__(self, wire: "_Wire", tell: Tell) -> None:
+        self._wire = wire
+        self._tell = tell
+        self._replies = tcp.Replies()
+        self._number = 0
+
+    async def read(self, unit: int, function_code: int, address: int, count: int, timeout_s: float) -> Outcome:
+        self._number = (self._number + 1) % tcp.NUMBERS
+        transaction = tcp.Transaction(self._number, unit, function_code, address, count)
+        self._taken(None)
+        self._wire.write(transaction.request)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while await self._wire.wait(deadline):
+            outcome = self._taken(transaction)
+            if outcome is not None:
+                return outcome
+        return _mute(timeout_s)
+
+    def _taken(self, asked: tcp.Transaction | None) -> Outcome | None:
+        """What is there of the reply that is waited for; all others are dropped."""
+        outcome: Outcome | None = None
+        for reply in self._replies.feed(self._wire.take()):
+            if isinstance(reply, DecodeError):
+                told = 'Modbus TCP is expected; a bridge that passes a serial line on needs framing = "rtu"'
+                raise OSError(f"{self._wire.name}: {reply}; {told}")
+            if asked is not None and outcome is None and reply.number == asked.number:
+                outcome = asked.outcome(reply)
+            else:
+                self._tell(DecodeError(f"a late reply of unit {reply.unit} was dropped", reply.pdu))
+        return outcome
+
+    async def quiet(self, timeout_s: float) -> int:
+        self._replies = tcp.Replies()
+        return await self._wire.quiet(timeout_s)
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+def _mute(timeout_s: float) -> DecodeError:
+    return DecodeError(f"no answer in {timeout_s:g} s")
 
 
 class _Wire(asyncio.Protocol):
@@ -150,6 +187,17 @@ class _Wire(asyncio.Protocol):
         except TimeoutError:
             return False
         return True
+
+    async def quiet(self, timeout_s: float) -> int:
+        """Wait until nothing came for so long, and drop what did; TimeoutError when it never ends."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + QUIET_TIMEOUTS_MAX * timeout_s
+        late_bytes = len(self.take())
+        while await self.wait(loop.time() + timeout_s):
+            late_bytes += len(self.take())
+            if loop.time() > give_up:
+                raise TimeoutError(f"{self.name}: the line never falls silent")
+        return late_bytes
 
 
 def _open_serial(line: SerialLine) -> _Wire:
@@ -197,52 +245,14 @@ def _open_serial(line: SerialLine) -> _Wire:
     return wire
 
 
-class _TcpMaster:
-    """Modbus TCP through pymodbus, which checks the transaction number and the unit of each reply, not its length."""
-
-    gap_s = 0.0
-
-    def __init__(self, line: TcpLine, client: "AsyncModbusTcpClient", timeout_s: float) -> None:
-        self._line = line
-        self._client = client
-        self._timeout_s = timeout_s
-
-    async def read(self, unit: int, function_code: int, address: int, count: int) -> Outcome:
-        from pymodbus.exceptions import ModbusException
-
-        client = self._client
-        if not client.connected:  # pymodbus closes a line that left several requests unanswered
-            raise OSError(f"{self._line}: the connection is lost")
-        ask = client.read_holding_registers if function_code == READ_HOLDING else client.read_input_registers
-        try:
-            reply = await ask(address, count=count, device_id=unit)
-        except ModbusException:
-            if not client.connected:
-                raise OSError(f"{self._line}: the connection is lost") from None
-            return DecodeError(f"no answer in {self._timeout_s:g} s")
-        if reply.isError():
-            return Refused(reply.exception_code)
-        if len(reply.registers) != count:
-            return DecodeError(f"a reply of {len(reply.registers)} registers, expected {count}")
-        return tuple(reply.registers)
-
-    async def quiet(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        self._client.close()
-
-
-async def _open_tcp(line: TcpLine, timeout_s: float) -> _TcpMaster:
-    from pymodbus import FramerType  # 14 MB: only a house with Modbus TCP loads it
-    from pymodbus.client import AsyncModbusTcpClient
-
-    # It logs each timeout as an error, with bytes; the port tells its sink instead.
-    logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
-    # The supervisor opens a lost line again, and the port decides what is asked twice.
-    client = AsyncModbusTcpClient(
-        line.host, port=line.port, framer=FramerType.SOCKET, timeout=timeout_s, retries=0, reconnect_delay=0
-    )
-    if not await client.connect():
-        raise OSError(f"{line}: no connection")
-    return _TcpMaster(line, client, timeout_s)
+async def _open_tcp(line: TcpLine) -> _Wire:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(CONNECT_S_MAX):
+            transport, wire = await loop.create_connection(lambda: _Wire(str(line)), line.host, line.port)
+    except TimeoutError:
+        raise TimeoutError(f"{line}: no connection in {CONNECT_S_MAX:g} s") from None
+    except OSError as error:
+        raise OSError(error.errno, f"{line}: no connection ({error.strerror or error})") from None
+    wire.attach(transport.write, transport.abort)
+    return wire

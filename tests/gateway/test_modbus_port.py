@@ -1,8 +1,7 @@
 import asyncio
 import contextlib
 import os
-import tty
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import pairwise
 from statistics import median
@@ -12,150 +11,14 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.encode.modbus import Slave, encode
-from drivers.modbus import MeterMap, load
-from drivers.modbus.maps import parse
+from drivers.modbus import load
 from drivers.modbus.rtu import crc
-from drivers.model import DecodeError, Frame, State, Telegram
-from drivers.talk import Identity
+from drivers.model import State
 from gateway.ports.modbus import ModbusPort, SerialLine, TcpLine, Unit
-from gateway.views import Listening
+from tests.buses import TIMEOUT_S, Bus, Sink, ladder, peer, rungs, running
 
-TIMEOUT_S = 0.08
 SDM630 = load("eastron_sdm630")
 VALUES = {"voltage_l1": Decimal("230.1"), "power": Decimal("-1250.5"), "import_energy": Decimal(12345670)}
-
-
-def ladder(rungs: int = 4) -> MeterMap:
-    """A meter whose registers hold their own address, asked in requests of one size: any mix-up shows as a value."""
-    rows = (
-        f'[[register]]\nname="r{a}"\naddress={a}\ntype="uint16"\nscale="1"\nquantity="number"\n'
-        for rung in range(rungs)
-        for a in (100 * rung, 100 * rung + 1)
-    )
-    head = 'vendor="Test"\nmodels=["T"]\nsources=["this test"]\nconfidence="high"\nfunction_code=4\n'
-    return parse("ladder", head + "[limits]\ngap_ms=0\n" + "".join(rows))
-
-
-def rungs(count: int = 1000) -> dict[int, dict[int, int]]:
-    return {4: {address: address for address in range(count)}}
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.opens = 0
-        self.telegrams: list[Telegram] = []
-        self.at_s: list[float] = []
-        self.faults: list[DecodeError] = []
-        self._news = asyncio.Event()
-
-    def opened(self, port: str) -> None:
-        assert port == "bus"
-        self.opens += 1
-
-    def identified(self, port: str, identity: Identity) -> None:
-        raise AssertionError(identity)
-
-    def listening(self, port: str, listening: Listening) -> None:
-        raise AssertionError(listening)
-
-    def frame(self, port: str, frame: Frame) -> None:
-        raise AssertionError("a Modbus port tells telegrams")
-
-    def telegram(self, port: str, read: Callable[[], Telegram]) -> None:
-        self.telegrams.append(read())
-        self.at_s.append(asyncio.get_running_loop().time())
-        self._news.set()
-
-    def fault(self, port: str, error: DecodeError) -> None:
-        self.faults.append(error)
-        self._news.set()
-
-    async def until(self, ready: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
-            while not ready():
-                self._news.clear()
-                await self._news.wait()
-
-    def said(self, unit: int) -> list[dict[str, object]]:
-        return [{r.register: r.value for r in t.readings} for t in self.telegrams if t.address.id == f"bus/{unit}"]
-
-
-class Bus:
-    """The far end of a pseudo-terminal, with slaves on it that may be slow, mute or answer nonsense.
-
-    `behave(n, reply)` says for request number n (from 0) after how many seconds which bytes come; None is silence.
-    """
-
-    def __init__(self, *slaves: Slave) -> None:
-        self.slaves = slaves
-        self.behave: Callable[[int, bytes], tuple[float, bytes] | None] = lambda n, reply: (0.0, reply)
-        self.requests: list[bytes] = []
-        self.near, self._far = os.openpty()
-        tty.setraw(self._far)
-        self.line = SerialLine(os.ttyname(self._far), 9600)
-        asyncio.get_running_loop().add_reader(self.near, self._readable)
-
-    def _readable(self) -> None:
-        self._hear(os.read(self.near, 4096), lambda data: os.write(self.near, data))
-
-    def _hear(self, data: bytes, write: Callable[[bytes], object]) -> None:
-        assert len(data) % 8 == 0, "the port sent something else than whole reads"
-        self.requests += [data[i : i + 8] for i in range(0, len(data), 8)]
-        for reply in (reply for slave in self.slaves for reply in slave.feed(data)):
-            answer = self.behave(len(self.requests) - 1, reply)
-            if answer is not None:
-                asyncio.get_running_loop().call_later(answer[0], self._write, write, answer[1])
-
-    def _write(self, write: Callable[[bytes], object], data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            write(data)
-
-    async def bridge(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """The same bus behind a transparent TCP bridge."""
-        while data := await reader.read(4096):
-            self._hear(data, writer.write)
-
-    def unplug(self) -> None:
-        if self.near >= 0:
-            asyncio.get_running_loop().remove_reader(self.near)
-            os.close(self._far)
-            os.close(self.near)
-            self.near = -1
-
-
-@contextlib.asynccontextmanager
-async def peer(
-    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[TcpLine]:
-    """A TCP server for one connection."""
-    gone = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await talk(reader, writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-        gone.set()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield TcpLine("127.0.0.1", server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        async with asyncio.timeout(2):
-            await gone.wait()
-
-
-@contextlib.asynccontextmanager
-async def running(line: SerialLine | TcpLine, units: list[Unit], sink: Sink) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.create_task(ModbusPort("bus", line, units, sink, timeout_s=TIMEOUT_S).run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await task
 
 
 @pytest.fixture
@@ -365,7 +228,7 @@ async def test_a_tcp_server_that_goes_away_ends_the_run(sink: Sink) -> None:
     ):
         await sink.until(lambda: len(sink.telegrams) >= 1)
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it bare
-        with pytest.raises(OSError, match="the connection is lost"):
+        with pytest.raises(OSError, match="closed by the other side"):
             await asyncio.wait_for(t, 2)
     with pytest.raises(OSError, match="no connection"):
         await ModbusPort("bus", line, [Unit(1, ladder(1), 1)], sink, timeout_s=TIMEOUT_S).run()
@@ -388,5 +251,5 @@ async def test_a_late_or_short_reply_over_tcp_is_dropped_too(sink: Sink) -> None
     async with peer(talk) as line, running(line, [Unit(1, ladder(2), 0.01)], sink):
         await sink.until(lambda: len(sink.telegrams) >= 3)
     assert ["no answer" in str(fault) for fault in sink.faults] == [True, False]
-    assert "a reply of 1 registers, expected 2" in str(sink.faults[1])
+    assert "a reply of 2 bytes that says 2, expected 4" in str(sink.faults[1])
     assert all(said == {f"r{a}": Decimal(a) for a in (0, 1, 100, 101)} for said in sink.said(1))

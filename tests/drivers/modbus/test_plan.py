@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from drivers.modbus import Block, MeterMap, load, models, plan
 from drivers.modbus.maps import Register, WireType, WordOrder
-from drivers.modbus.plan import probe
 from drivers.model import Quantity
 
 
@@ -58,17 +57,6 @@ def test_halves_hold_the_same_values_and_a_single_value_has_none() -> None:
     first, second = Block((register(0), register(2), register(9))).halves()
     assert spans((first, second)) == [(0, 2), (2, 9)]
     assert first.halves() == ()
-
-
-@pytest.mark.parametrize("model", models())
-def test_every_map_has_a_probe_of_a_length_no_other_request_has(model: str) -> None:
-    blocks = plan(load(model))
-    assert probe(blocks).count not in {block.count for block in blocks}
-
-
-def test_a_probe_is_whole_values_and_single_values_have_none_of_their_own() -> None:
-    assert spans((probe((Block((register(0), register(2), register(4))), Block((register(50),)))),)) == [(0, 4)]
-    assert spans((probe((Block((register(7),)), Block((register(50),)))),)) == [(7, 2)]
 
 
 @pytest.mark.parametrize("model", models())
