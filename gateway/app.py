@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import signal
@@ -26,6 +25,7 @@ from gateway.house import House
 from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
 from gateway.ledger import Ledger, LedgerError
+from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.secret import BoxSecret
 from gateway.store import Store, StoreError
@@ -191,7 +191,8 @@ async def _serve(
             if demo is not None:
                 jobs.append(tasks.create_task(demo.play(), name="demo"))
             jobs.append(tasks.create_task(house.running.run(house.config), name="ports"))
-            if config.web.mdns and not _is_loopback(config.web.host):
+            jobs.append(tasks.create_task(house.finder.run(), name="find"))
+            if config.web.mdns and not is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
             running(urls, access.setup_code if config.web.password else None)
             await stop.wait()
@@ -256,13 +257,6 @@ async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _hosts(config: Config) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from gateway.config import Meter as ConfigMeter
 from gateway.config import Port as PortConfig
 from gateway.dial import Dials
 from gateway.eras import Era
+from gateway.find import Finder
 from gateway.held import HeldValues
 from gateway.holders import Holders
 from gateway.importers.keeping import KeyReport, keep
@@ -28,8 +29,10 @@ from gateway.importers.keyfile import KeyFile
 from gateway.model import Meter, MeteringPoint, Point, SeriesKey
 from gateway.periods import Periods
 from gateway.ports import Port
+from gateway.ports.lan import is_loopback
 from gateway.remembered import Remembered
 from gateway.running import Running
+from gateway.searching import Searches
 from gateway.store import SeriesInfo, Store
 from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Value
 from gateway.waiting import Waiting
@@ -123,6 +126,8 @@ class House:
             now=now,
         )
         self.running = Running(self._open_port, self.collect, self.watch_states)
+        self.searches = Searches(self.running.spawn, now)
+        self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
         for address in self._waiting.addresses():
             self.collect.awaits_format(address)
@@ -398,6 +403,10 @@ class House:
             self._adopt_configured(meter)
         new = {port.name for port in self.config.ports[len(before.ports) :]}
         await self._restart(new | {meter.port for meter in self.config.meters[len(before.meters) :] if meter.port})
+
+    def added(self, kind: str) -> tuple[str, ...]:
+        """The names of the ports, or the meters, that pages added."""
+        return installed.names(self.catalog, kind)
 
     async def uninstall(self, *, ports: Sequence[str] = (), meters: Sequence[str] = ()) -> None:
         """No longer ask these, which pages added; what they said stays. LookupError when no page added them."""

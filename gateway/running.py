@@ -1,7 +1,7 @@
 """The ports, running: each in a task of its own that is started again when its line fails, and changed as they run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from gateway.collect import Collect
 from gateway.config import Config
@@ -34,6 +34,13 @@ class Running:
         """The running port of this name, to be asked something on a page."""
         found = self._ports.get(name)
         return None if found is None else found[0]
+
+    def spawn(self, job: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """A task beside the ports; OSError when they do not run."""
+        if self._tasks is None:
+            job.close()
+            raise OSError("the lines are not running")
+        return self._tasks.create_task(job, name=name)
 
     async def restart(self, port: PortConfig) -> None:
         """Start this port, or start it anew with what it is to ask now."""

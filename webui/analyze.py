@@ -4,20 +4,19 @@ The key is used for this one answer: it is kept nowhere, and the page never says
 M-Bus is imported where it is used: a house without a radio loads it only when somebody asks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from markupsafe import Markup
 
 from drivers import meters
-from drivers.model import Function, Medium, Reading, State, Telegram
+from drivers.model import Medium, State, Telegram
 from drivers.phrase import Phrase
-from webui import shown, spoken
+from webui import readings, shown, spoken
 from webui.page import HOUSE, read_form, render, words_of
-from webui.words import Amount, Words, mark
+from webui.words import Words, mark
 
 if TYPE_CHECKING:
     from gateway.analyze import Analysis
@@ -58,21 +57,6 @@ IN_CLEAR = mark("It is in clear: whoever is near with a receiver can read it.")
 OPENED = mark("It was locked, and this key opens it.")
 OPENED_BY_ALL = mark("It is locked with a key that everybody knows, so anybody can read it.")
 NO_MESSAGE = mark("This is not the message of a meter, or it did not come whole.")
-FUNCTIONS = {
-    Function.MAXIMUM: mark("maximum"),
-    Function.MINIMUM: mark("minimum"),
-    Function.ERROR: mark("value during an error"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One reading as a row: what it is, its value, and which of the meter's values of that name."""
-
-    name: Markup
-    value: Amount | Markup
-    which: str
-    main: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +116,7 @@ def _page(
         found=found,
         link=spoken.phrase(words, found.link) if found else "",
         sentences=sentences(words, found, keyed=keyed) if found else (),
-        readings=list(_readings(words, telegram)) if telegram else (),
+        readings=list(readings.rows(words, telegram)) if telegram else (),
         status_codes=telegram.status if telegram else (),
         rows=_rows(words, found) if found else (),
         fault=spoken.phrase(words, fault) if fault else None,
@@ -162,33 +146,6 @@ def _sender(words: Words, telegram: Telegram) -> Markup:
     return words.say(
         "This message comes %(sender)s by %(maker)s, number %(number)s.", sender=sender, maker=maker, number=number
     )
-
-
-def _readings(words: Words, telegram: Telegram) -> Iterator[Said]:
-    for reading in telegram.readings:
-        name, which = spoken.register_name(words, reading.register), ", ".join(_which(words, reading))
-        yield Said(name, _value(words, reading, telegram.medium), which, reading.main)
-
-
-def _value(words: Words, reading: Reading, medium: Medium) -> Amount | Markup:
-    """In the unit that people use, with every digit that the meter said."""
-    if not isinstance(reading.value, Decimal):
-        return spoken.value(words, reading.value)
-    if reading.quantity.unit == "s":
-        return Markup("{}").format(words.duration(int(reading.value)))
-    scale = shown.scale_for(reading.quantity, medium, [reading.value])
-    return Amount(str(spoken.value(words, scale.of(reading.value))), scale.amount(words, reading.value).unit)
-
-
-def _which(words: Words, reading: Reading) -> Iterator[str]:
-    if reading.function in FUNCTIONS:
-        yield str(words.say(FUNCTIONS[reading.function]))
-    if reading.storage:
-        yield str(words.say("kept value %(n)s", n=reading.storage))
-    if reading.tariff:
-        yield str(words.say("tariff %(n)s", n=reading.tariff))
-    if reading.subunit:
-        yield str(words.say("subunit %(n)s", n=reading.subunit))
 
 
 def _rows(words: Words, found: "Analysis") -> Sequence[ByteRow]:

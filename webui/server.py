@@ -12,7 +12,23 @@ from aiohttp.typedefs import Handler
 
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
-from webui import analyze, api, box, dial, history, importing, keyfiles, live, login, meters, settings, today, uploads
+from webui import (
+    analyze,
+    api,
+    box,
+    dial,
+    finding,
+    history,
+    importing,
+    keyfiles,
+    live,
+    login,
+    meters,
+    settings,
+    today,
+    uploads,
+    wire,
+)
 from webui.api import Problem, problem
 from webui.assets import Assets
 from webui.auth import Access
@@ -87,6 +103,14 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/dial", Role.OCCUPANT, dial.compare),
         Route("POST", "/meters/dial/correct", Role.OCCUPANT, dial.correct),
         Route("POST", "/meters/dial/undo", Role.OCCUPANT, dial.undo),
+        Route("GET", "/meters/find", Role.OCCUPANT, finding.page),
+        Route("POST", "/meters/find/modbus", Role.OCCUPANT, finding.modbus),
+        Route("GET", "/meters/wire", Role.OCCUPANT, wire.page),
+        Route("POST", "/meters/wire/read", Role.OCCUPANT, wire.read),
+        Route("POST", "/meters/wire/keep", Role.OCCUPANT, wire.keep),
+        Route("POST", "/meters/wire/search", Role.OCCUPANT, wire.search),
+        Route("POST", "/meters/wire/stop", Role.OCCUPANT, wire.stop),
+        Route("POST", "/meters/wire/drop", Role.OCCUPANT, wire.drop),
         Route("GET", "/analyze", Role.OCCUPANT, analyze.page),
         Route("POST", "/analyze", Role.OCCUPANT, analyze.look),
         Route("GET", "/import", Role.OCCUPANT, importing.page),

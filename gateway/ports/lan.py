@@ -1,4 +1,4 @@
-"""Whether an address is one of the home's own network: what a page adds, and what announces itself, must be there."""
+"""Where an address lies: on this machine, in the home, or beyond it, where the box asks nobody."""
 
 import asyncio
 import ipaddress
@@ -24,3 +24,11 @@ async def at_home(host: str, port: int) -> str:
     if away := [address for address in addresses if not is_at_home(address)]:
         raise OSError(f"{host}: {away[0]} lies beyond the home's network, and the box asks nobody there")
     return addresses[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,7 +1,8 @@
 // Keeps an open page true: live values by server-sent events, ages each second, the rest once a minute.
 // Everything it writes comes from the server in the reader's language; without it the page is only older.
 
-const REFRESH_MS = 60_000;
+/** A page on which something is under way says how soon it wants to be looked at again. */
+const REFRESH_MS = Number(document.body.dataset.refreshMs ?? 60_000);
 const AGE_MS = 1_000;
 
 /** @typedef {{series: string, point: string, at: number, now: number, number: string, unit_shown: string}} LiveValue */

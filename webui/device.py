@@ -1,0 +1,90 @@
+"""`/meters/device`: a Shelly at an address, added to the house once it answers; then each of its channels may be taken."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from markupsafe import Markup
+
+from gateway import lines
+from gateway.config import ConfigError
+from gateway.config import Port as PortConfig
+from gateway.keys import PASSWORD_BYTES_MAX, KeysError
+from gateway.trial import Trial, tried
+from webui.finding import host_and_port, port_name
+from webui.page import HOUSE, read_form, render, see, words_of
+from webui.words import mark
+
+HTTP_PORT = 80
+
+NO_ADDRESS = mark("An address such as 192.168.1.20 is needed.")
+TOO_LONG = mark("A password of at most %(n)s characters is taken.")
+NOT_THERE = mark("The box cannot read it: %(reason)s.")
+NOT_KEPT = mark("The box did not keep it: %(reason)s.")
+CARD_REFUSES = mark("the card refuses it")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the form says, without the password."""
+
+    at: str = ""
+
+
+async def page(request: web.Request) -> web.Response:
+    house = request.app[HOUSE]
+    name = request.query.get("port", "")
+    port = next((view for view in house.ports() if view.name == name and view.protocol == "http"), None)
+    if port is None:
+        return _new(request, Typed(request.query.get("at", "")))
+    return render(
+        request,
+        "device.html",
+        port=port,
+        heard=[meter for meter in house.heard() if meter.port == name],
+        ours=[view for view in house.points() if view.port == name],
+        line_added=name in house.added("port"),
+    )
+
+
+def _new(request: web.Request, typed: Typed, fault: Markup | None = None, at: str = "at") -> web.Response:
+    return render(request, "device-add.html", status=422 if fault else 200, typed=typed, fault=fault, fault_at=at)
+
+
+async def add(request: web.Request) -> web.Response:
+    """Ask this device from now on, if it answers."""
+    house, words = request.app[HOUSE], words_of(request)
+    fields = await read_form(request)
+    typed, password = Typed(fields.get("at", "").strip()), fields.get("password", "")
+    where = host_and_port(typed.at, HTTP_PORT)
+    if where is None:
+        return _new(request, typed, words.say(NO_ADDRESS))
+    if len(password.encode()) > PASSWORD_BYTES_MAX:
+        return _new(request, typed, words.say(TOO_LONG, n=PASSWORD_BYTES_MAX), "password")
+    known = next((port for port in house.config.ports if port.protocol == "http" and port.tcp == where), None)
+    if known is not None:
+        raise see(f"/meters/device?port={known.name}")
+    name = port_name(house, "shelly", where[0])
+    port = PortConfig(name, "http", tcp=where, password=password or None)
+    try:
+        async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
+            pass
+    except OSError as error:
+        return _new(request, typed, words.say(NOT_THERE, reason=error.strerror or str(error)))
+    table = {"name": name, "protocol": "http", "tcp": f"{where[0]}:{where[1]}"}
+    try:
+        await house.install(ports=[table], passwords={name: password})
+    except (ConfigError, KeysError) as error:
+        return _new(request, typed, words.say(NOT_KEPT, reason=str(error)))
+    except OSError:
+        return _new(request, typed, words.say(NOT_KEPT, reason=words.say(CARD_REFUSES)))
+    raise see(f"/meters/device?port={name}")
+
+
+async def drop(request: web.Request) -> web.Response:
+    """This device, which a page added, is no longer asked."""
+    house = request.app[HOUSE]
+    try:
+        await house.uninstall(ports=[(await read_form(request)).get("port", "")])
+    except LookupError:
+        raise web.HTTPNotFound from None
+    raise see("/meters/find")
