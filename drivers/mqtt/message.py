@@ -9,7 +9,7 @@ from typing import NoReturn
 from drivers.model import DecodeError, frozen
 
 PAYLOAD_BYTES_MAX = 16_384
-KEYS_MAX = 2_000
+KEYS_MAX = 1_000
 DEPTH_MAX = 10
 # What Zigbee2MQTT says of all its devices at once: 3 to 10 kB a device.
 INVENTORY_BYTES_MAX = 4_194_304
