@@ -8,8 +8,9 @@ from decimal import Context, Decimal
 from functools import partial
 from typing import Protocol, TypeVar
 
-from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, Reading, State, Telegram
+from drivers.model import Address, DecodeError, Frame, Function, Kind, Medium, Quantity, Reading, State, Telegram
 from drivers.talk import Identity
+from drivers.thing import Presence, Thing, Unread
 from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Pace, Verdict
 from gateway.quality import Quality
@@ -42,6 +43,12 @@ WIDE = Context(prec=100)
 BUG_BYTES_KEPT = 8
 # A Linky has 105 labels, the richest heat meter about as many registers: more is somebody making them up on the air.
 REGISTERS_MAX = 200
+
+# What a thing on the owner's broker says before it is adopted, in memory only: enough to know it by.
+PREVIEW_MAX = 40
+# Yes and no: a leak, a door. What changes is kept at once, as it may have changed back before a curve's pace is over.
+YES_OR_NO_PACE_S = 1
+AWAY = "away"  # the status of a thing whose broker says that it is not there
 
 # A copy, a part of a message, an empty announcement: they say nothing against the telegram read before, for so long.
 PASSING = frozenset({State.REPEATED, State.WAITING_FRAGMENT, State.NO_DATA})
@@ -86,7 +93,11 @@ class Driver:
 
 @dataclass(slots=True)
 class Heard:
-    """An address nobody adopted: header, counts and signal only."""
+    """An address nobody adopted: header, counts and signal only.
+
+    A thing on the owner's broker has a `name` and a `kind`, too, `registers` that it said, and a `preview` of their last
+    values, unless it is on the air and may be a neighbour's.
+    """
 
     address: str
     medium: Medium
@@ -96,6 +107,10 @@ class Heard:
     last_at: int
     count: int = 0
     rssi_dbm: int | None = None
+    name: str = ""
+    kind: str = ""
+    registers: set[str] = field(default_factory=set)
+    preview: dict[str, Reading] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -151,6 +166,7 @@ class _News:
     log: MeterLog
     kept: Sequence[Point]
     shown: Sequence[Point]
+    fallen: Sequence[str] = ()
 
 
 class Meters(Protocol):
@@ -258,6 +274,27 @@ class Collect:
         self._blamed = b""
         self._hand_on(self._walled(port, partial(self._telegram, port, read)))
 
+    def things(
+        self, port: str, read: Callable[[int], Sequence[Thing | Presence | Unread | DecodeError]]
+    ) -> Sequence[tuple[str, str]]:
+        self.ports[port].counts["messages"] += 1
+        self._blamed = b""
+        fallen: list[tuple[str, str]] = []
+        for item in self._walled(port, partial(read, self._now())) or ():
+            match item:
+                case Thing():
+                    news = self._walled(port, partial(self._thing, port, item))
+                    self._hand_on(news)
+                    if news is not None:
+                        fallen += [(str(item.telegram.address), register) for register in news.fallen]
+                case Presence():
+                    self._note_presence(str(item.address), there=item.there)
+                case Unread():
+                    self.ports[port].counts[item.why] += 1
+                case DecodeError():
+                    self.fault(port, item)
+        return fallen
+
     def _walled(self, port: str, understand: Callable[[], T]) -> T | None:
         """What `understand` gives. The one wall: a bug in one decoder blinds one meter, not the house."""
         try:
@@ -291,6 +328,38 @@ class Collect:
             state.counts["not adopted"] += 1
             return None
         return self._accept(port, meter, telegram, None, state.heard_at)
+
+    def _thing(self, port: str, thing: Thing) -> _News | None:
+        telegram, state = thing.telegram, self.ports[port]
+        address, now = str(telegram.address), self._now()
+        state.heard_at = now
+        meter = self._meters.meter(address)
+        if meter is None:
+            heard = self._note_address(port, telegram, now)
+            heard.name, heard.kind = thing.name, thing.kind
+            if heard.medium is Medium.OTHER:
+                heard.medium = telegram.medium
+            for reading in telegram.readings:
+                if reading.register in heard.registers or len(heard.registers) < PREVIEW_MAX:
+                    heard.registers.add(reading.register)
+                    if not thing.radio:
+                        heard.preview[reading.register] = reading
+            return None
+        self._forget(address)
+        state.counts["telegrams"] += 1
+        for fault in telegram.faults:
+            state.counts["bad parts"] += 1
+            state.last_fault = str(fault)
+        return self._accept(port, meter, telegram, None, now)
+
+    def _note_presence(self, address: str, *, there: bool) -> None:
+        """A device that went away, or is back, with all that it measures. It says nothing of a value."""
+        for other, entry in self.meters.items():
+            if other == address or other.startswith(address + "/"):
+                entry.status = tuple(word for word in entry.status if word != AWAY) + (() if there else (AWAY,))
+                meter = self._meters.meter(other)
+                if meter is not None:
+                    self._live(meter.point, entry, [])
 
     def _frame(self, port: str, frame: Frame) -> _News | None:
         driver = self._drivers[port]
@@ -343,19 +412,24 @@ class Collect:
         return self._meters.key(address) is None or (known is not None and known.state in SEALED)
 
     def _note_heard(self, port: str, frame: Frame, header: Header, sealed: bool) -> Heard:
-        address = str(header.address)
         now = self._now()
+        heard = self._note_address(port, header, now)
+        heard.rssi_dbm = frame.rssi_dbm
+        if sealed and heard.address in self.heard:
+            self.strangers.keep(heard.address, Sealed(now, port, frame))
+        return heard
+
+    def _note_address(self, port: str, header: Header, now: int) -> Heard:
+        address = str(header.address)
         self.ports[port].counts["not adopted"] += 1
         heard = self.heard.get(address)
         if heard is None:
             heard = Heard(address, header.medium, header.encrypted, port, now, now)
             self.heard[address] = heard
         self.heard.move_to_end(address)
-        heard.port, heard.last_at, heard.rssi_dbm = port, now, frame.rssi_dbm
+        heard.port, heard.last_at = port, now
         heard.count += 1
         heard.encrypted = header.encrypted
-        if sealed:
-            self.strangers.keep(address, Sealed(now, port, frame))
         if len(self.heard) > HEARD_MAX:
             # Made-up addresses come once each: they are not to push the neighbours out, who come again and again.
             once = next((other for other in self.heard.values() if other.count == 1), None)
@@ -453,6 +527,7 @@ class Collect:
             entry.texts.pop(register, None)
         shown: list[Point] = []
         kept: list[Point] = []
+        fallen: list[str] = []
         backwards = False
         for reading in telegram.readings:
             if reading.quantity.kind is Kind.TEXT and reading.storage:
@@ -482,7 +557,9 @@ class Collect:
                     self.ports[port].counts["held"] += 1
                     self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
                     self._set_aside(point, believed)
-                    backwards = backwards or point.decimal < believed
+                    if point.decimal < believed:
+                        backwards = True
+                        fallen.append(reading.register)
                     continue
             else:
                 if point.main and reading.at is None:  # a level the meter dates is the past: a mean, a maximum
@@ -499,7 +576,7 @@ class Collect:
                 entry.levels.pop(point.series, None)
             kept = [point for point in kept if point.quantity.kind is Kind.INDEX]
             shown = [point for point in shown if point.quantity.kind is Kind.INDEX]
-        return _News(meter.point, entry, kept, shown)
+        return _News(meter.point, entry, kept, shown, fallen)
 
     def _is_radio(self, port: str) -> bool:
         driver = self._drivers.get(port)
@@ -542,6 +619,8 @@ class Collect:
                 pace_s = LEVEL_PACE_S  # a curve of power has a gap only where nothing was heard
             elif not changed:
                 pace_s = UNCHANGED_PACE_S
+            elif point.quantity is Quantity.NUMBER:
+                pace_s = YES_OR_NO_PACE_S
             else:
                 pace_s = index_pace_s if point.main else OTHER_PACE_S
             if 0 <= point.at - at < pace_s:  # a clock that was set back must not stop the pen

@@ -34,7 +34,7 @@ from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
 from gateway.store import SeriesInfo, Store
-from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Value
+from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Preview, Value
 from gateway.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -59,14 +59,15 @@ COUNTERS_S = 3600
 # Held indexes are shown for a week.
 HELD_S_MAX = 7 * 86400
 RADIO = "radio"  # the setting
+FALLEN = "counters that begin anew"  # another: of things, by address and register
 
 # A customer port says all it has to say every few seconds: a word that it said no longer is over.
 TIC = "tic:"
 CUSTOMER_PORTS = (TIC, "p1:", "sml:")
 TIC_SAID_S_MAX = 30
 TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
-# Register and tariff: a Linky's, and by OBIS.
-EXPORTS = (((TIC_INJECTED, 0),), (("2.8.0", 0),), tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)))
+# Register and tariff: a Linky's, by OBIS, and as register maps and things call it.
+EXPORTS = (((TIC_INJECTED, 0),), (("2.8.0", 0),), (("export_energy", 0),), tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)))
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
 
@@ -76,7 +77,13 @@ EXCHANGE_S_MIN = 60
 # So long the page shows it, with the way to take it back.
 EXCHANGE_SHOWN_S = 60 * 86_400
 
-LEVEL_QUANTITIES = (Quantity.POWER, Quantity.APPARENT_POWER, Quantity.POWER_JOULE, Quantity.FLOW)
+LEVEL_QUANTITIES = (
+    Quantity.POWER,
+    Quantity.APPARENT_POWER,
+    Quantity.POWER_JOULE,
+    Quantity.FLOW,
+    Quantity.TEMPERATURE,  # of a thing that measures nothing else
+)
 
 
 class House:
@@ -125,6 +132,7 @@ class House:
             set_aside=self._held.add,
             now=now,
         )
+        self._fallen = _pairs(catalog.setting(FALLEN))
         self.running = Running(self._open_port, self.collect, self.watch_states)
         self.searches = Searches(self.running.spawn, now)
         self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)
@@ -348,6 +356,11 @@ class House:
             if heard is not None and heard.state is State.DECODED:
                 self._waiting.drop_strays(address, self.now())
         await asyncio.wrap_future(self._aside.sync())
+        if self._fallen != _pairs(self.catalog.setting(FALLEN)):
+            try:
+                await asyncio.to_thread(self.catalog.set_setting, FALLEN, sorted(self._fallen))
+            except OSError as error:  # found again after a restart
+                log.warning("which counters begin anew: the card refuses it: %s", error)
         learned = self._remembered.state()
         kept = self.catalog.setting(RADIO)
         formats = kept.get("formats") if isinstance(kept, dict) else None
@@ -434,7 +447,7 @@ class House:
                 await self.running.restart(port)
 
     def _open_port(self, port: PortConfig) -> Port:
-        return lines.open_port(port, self.config.meters, self.collect, self.dials)
+        return lines.open_port(port, self.config.meters, self.collect, self.dials, self._fallen)
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[asyncio.Queue[Live]]:
@@ -694,6 +707,12 @@ def _wire_of(address: str, heard: MeterLog) -> str:
     return _wire(heard.port, address.partition(":")[0], heard.medium)
 
 
+def _pairs(kept: object) -> set[tuple[str, str]]:
+    """Pairs of texts out of JSON."""
+    rows = kept if isinstance(kept, list) else []
+    return {(str(row[0]), str(row[1])) for row in rows if isinstance(row, (list, tuple)) and len(row) == 2}
+
+
 def _value_or_none(point: Point | None) -> Value | None:
     return None if point is None else _value(point)
 
@@ -712,12 +731,22 @@ def _heard_view(heard: Heard) -> HeardMeter:
         heard.rssi_dbm,
         heard.first_at,
         heard.last_at,
+        heard.name,
+        heard.kind,
+        len(heard.registers),
+        tuple(
+            Preview(reading.register, reading.quantity, reading.value)
+            for reading in heard.preview.values()
+            if isinstance(reading.value, (Decimal, str))
+        ),
     )
 
 
 def _medium(address: str) -> Medium:
     """What a configured meter measures when the file does not say: its address tells, or it is an electricity meter."""
     protocol, _, rest = address.partition(":")
+    if protocol == "mqtt":
+        return Medium.OTHER
     if protocol not in ("wmbus", "mbus"):
         return Medium.ELECTRICITY
     from drivers.wmbus.records import medium  # late: a house without M-Bus does not load it

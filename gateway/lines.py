@@ -6,11 +6,12 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from drivers.model import Medium
 from gateway.collect import Driver
 from gateway.config import Meter, Mqtt
 from gateway.config import Port as PortConfig
 from gateway.plausible import Pace
-from gateway.ports import Port, Sink
+from gateway.ports import Port, Sink, ThingSink
 from gateway.ports.listening import Listener, ListeningPort, Patience
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine
 from gateway.remembered import Remembered
@@ -56,16 +57,27 @@ def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -
                 from drivers import wmbus
 
                 found[port.name] = Driver(remembered.decoder(), wmbus.header)
-            case "modbus" | "pulse":
-                pass  # its port asks, or counts, and says in one
+            case "modbus" | "pulse" | "mqtt":
+                pass  # its port asks, or counts, or knows the kinds of things, and says in one
     return found
 
 
-def open_port(port: PortConfig, meters: Sequence[Meter], sink: Sink, dials: "Dials | None" = None) -> Port:
-    """The port a configuration names, not running yet; `dials` keeps what a pulse port counts."""
+def open_port(
+    port: PortConfig,
+    meters: Sequence[Meter],
+    sink: Sink,
+    dials: "Dials | None" = None,
+    fallen: set[tuple[str, str]] | None = None,
+) -> Port:
+    """The port a configuration names, not running yet; `dials` keeps what a pulse port counts.
+
+    `fallen` are the counters of things that are known to begin anew now and then; a port of a broker adds to them.
+    """
     if port.contact is not None:
         assert dials is not None
         return _pulse(port, meters, sink, dials)
+    if port.protocol == "mqtt":
+        return _things(port, meters, sink, set() if fallen is None else fallen)
     if port.protocol == "modbus":
         return _modbus(port, meters, sink)
     if port.protocol == "wmbus":
@@ -149,6 +161,22 @@ def _radio(port: PortConfig, sink: Sink) -> Port:
     assert port.receiver is not None
     receiver = RECEIVERS[port.receiver]
     return StreamPort(port.name, _line(port, receiver.baud), receiver.framer, sink, receiver.start)
+
+
+def _things(port: PortConfig, meters: Sequence[Meter], sink: Sink, fallen: set[tuple[str, str]]) -> Port:
+    from drivers.mqtt import TOPICS, Things
+    from drivers.mqtt.generic import Mapping as Mapped
+    from gateway.ports.things import ThingsPort
+
+    assert port.mqtt is not None
+    assert isinstance(sink, ThingSink)
+    mapped = {
+        meter.topic: Mapped(meter.topic, meter.name, meter.medium or Medium.OTHER, meter.values)
+        for meter in meters
+        if meter.port == port.name and meter.topic is not None
+    }
+    broker = replace(_broker(port.mqtt), topics=tuple(dict.fromkeys((*(port.mqtt.topics or TOPICS), *mapped))))
+    return ThingsPort(port.name, broker, Things(mapped, fallen), sink)
 
 
 def _broker(mqtt: Mqtt) -> "Broker":

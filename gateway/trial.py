@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
+from drivers.thing import Presence, Thing, Unread
 from gateway.ports import Port, Sink
 from gateway.views import Listening
 
@@ -45,10 +48,24 @@ class Trial:
         self.telegrams.append(telegram)
         self.heard.set()
 
+    def things(
+        self, port: str, read: Callable[[int], Sequence[Thing | Presence | Unread | DecodeError]]
+    ) -> Sequence[tuple[str, str]]:
+        for item in read(int(time.time())):
+            if isinstance(item, Thing) and not item.radio:
+                self.telegram(port, partial(_as_it_is, item.telegram))
+            elif isinstance(item, DecodeError):
+                self.fault(port, item)
+        return ()
+
     def fault(self, port: str, error: DecodeError) -> None:
         del self.faults[: -HEARD_MAX + 1]
         self.faults.append(error)
         self.heard.set()
+
+
+def _as_it_is(telegram: Telegram) -> Telegram:
+    return telegram
 
 
 @contextlib.asynccontextmanager

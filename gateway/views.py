@@ -108,8 +108,21 @@ class PointView:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What a thing of the house said of one register before it is adopted."""
+
+    register: str
+    quantity: Quantity
+    value: Decimal | str
+
+
+@dataclass(frozen=True, slots=True)
 class HeardMeter:
-    """A meter somebody's house has and nobody adopted: header and counts only."""
+    """A meter somebody's house has and nobody adopted: header and counts only.
+
+    A thing on the owner's broker has a `name`, a `kind`, and so many `values`; `preview` are their last ones, where nobody
+    else's can be among them.
+    """
 
     address: str
     medium: Medium
@@ -119,6 +132,10 @@ class HeardMeter:
     rssi_dbm: int | None
     first_at: int
     last_at: int
+    name: str = ""
+    kind: str = ""
+    values: int = 0
+    preview: tuple[Preview, ...] = ()
 
 
 class Hears(StrEnum):

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from drivers import mbus, meters, p1, sml, tic, wmbus
+from drivers import mbus, meters, mqtt, p1, sml, tic, wmbus
 from drivers.encode import amb8465, chips, cul, im871a, iu891a, rc1180, records
 from drivers.encode import mbus as wired
 from drivers.encode import p1 as dutch
@@ -25,9 +25,11 @@ from drivers.encode import sml as german
 from drivers.encode import tic as customer
 from drivers.encode import wmbus as radio
 from drivers.meters import Model
-from drivers.model import Address, DecodeError, Frame, Reading, State, Telegram
+from drivers.model import Address, DecodeError, Frame, Medium, Reading, State, Telegram
+from drivers.mqtt import generic
 from drivers.receivers import RECEIVERS, text
 from drivers.talk import Dongle, Identity, Request, Unprotected
+from drivers.thing import Presence, Thing, Unread
 from drivers.wmbus import chips as air
 from drivers.wmbus import explain, layers, link, makers, security
 from drivers.wmbus import records as reading
@@ -327,6 +329,74 @@ def hex_line(telegram: bytes, how: int) -> bytes:
     return (b"C1;1;1;2026-11-20 12:00:00;9;8;7;0x" if how & 4 else b"") + framed.hex().encode() + b"\n"
 
 
+THING_TOPICS = (
+    "zigbee2mqtt/bridge/devices",
+    "zigbee2mqtt/plug",
+    "zigbee2mqtt/plug/availability",
+    "tele/plug/SENSOR",
+    "tele/plug/LWT",
+    "shellies/shellyem-1/emeter/0/total",
+    "shellies/shellyht-1/info",
+    "shelly-1/events/rpc",
+    "shelly-1/status/switch:0",
+    "homeassistant/sensor/node/power/config",
+    "node/sensor/power/state",
+    "wmbusmeters/1",
+    "rtl_433/pi/events",
+    "mapped",
+)
+INVENTORY = json.dumps(
+    [
+        {
+            "ieee_address": "0x1",
+            "friendly_name": "plug",
+            "definition": {
+                "model": "N1",
+                "exposes": [
+                    {"type": "numeric", "name": name, "property": name, "unit": unit, "access": 1}
+                    for name, unit in (("power", "W"), ("energy", "kWh"), ("humidity", "%"))
+                ]
+                + [{"type": "binary", "name": "water_leak", "property": "water_leak", "value_on": 1, "access": 1}],
+            },
+        }
+    ]
+).encode()
+CONFIG = b'{"stat_t":"node/sensor/power/state","unit_of_meas":"W","dev_cla":"power","dev":{"ids":"a1","name":"N"}}'
+ROWS = (
+    generic.value("/total", "volume", "m3", "10", main=True),
+    generic.value("/on", "number", "", register="on"),
+    generic.value("/list/1", "temperature", "°C"),
+)
+MAPPING = generic.Mapping("mapped", "x", Medium.WATER, ROWS)
+THINGS = (
+    (1, b'{"power":41.2,"energy":12.34,"humidity":48,"water_leak":true}'),
+    (
+        3,
+        b'{"Time":"2026-01-01T00:00:00","ENERGY":{"Total":436.7,"Power":[298,7,0]},"AM2301":{"Temperature":5.1,"Humidity":61},"TempUnit":"C"}',
+    ),
+    (3, b'{"SML":{"Total_in":12.5,"Power_curr":-3},"TIC":{"ADCO":"061964000000","HCHC":"007970950","PTEC":"HP.."}}'),
+    (5, b"123456.7"),
+    (6, b'{"tmp":{"tC":21.5,"is_valid":true}}'),
+    (
+        7,
+        b'{"src":"shelly-1","method":"NotifyStatus","params":{"ts":1,"em:0":{"total_act_power":7.5,"a_voltage":230},"emdata:0":{"total_act":9}}}',
+    ),
+    (8, b'{"id":0,"apower":-5,"aenergy":{"total":10.5,"minute_ts":60},"ret_aenergy":{"total":4},"errors":["x"]}'),
+    (9, CONFIG),
+    (10, b"812.0"),
+    (11, b'{"_":"telegram","media":"water","id":"33225544","total_m3":123.5,"flow_temperature_c":12,"status":"DRY"}'),
+    (12, b'{"model":"Nexus-TH","id":177,"channel":1,"temperature_C":3.4,"power":"640.0 W"}'),
+    (13, b'{"total":"12.5","on":"off","list":[1,21.5]}'),
+    (0, INVENTORY),
+    (2, b'{"state":"offline"}'),
+)
+
+
+def thing_message(how: int, said: bytes) -> bytes:
+    """A payload on the topic that the input says, and before it what announces its device."""
+    return bytes((how % len(THING_TOPICS) | how & 0x40,)) + said
+
+
 # -- promises ---------------------------------------------------------------------------------------------------------
 def told(telegram: Telegram) -> None:
     assert isinstance(telegram, Telegram), telegram
@@ -409,6 +479,25 @@ def put_together_or_not_read(how: int, said: bytes) -> None:
     read = [wmbus.decode(Frame(each), KEY, None, fragments) for each in each_telegram(in_fragments(how, said))]
     assert all(each.readings in ((), wanted.readings) for each in read), read
     assert how & 1 or read[-1].readings == wanted.readings or how & 2, read
+
+
+def run_things(data: bytes) -> None:
+    """On any topic, whatever came before it: things, and faults that say so; twice the same, and nothing that is retained."""
+    if not data:
+        return
+    things = mqtt.Things({MAPPING.topic: MAPPING})
+    things.hear(mqtt.Message(THING_TOPICS[0], INVENTORY, retained=True), 0)
+    things.hear(mqtt.Message(THING_TOPICS[9], CONFIG, retained=True), 0)
+    topic = THING_TOPICS[(data[0] & 0x3F) % len(THING_TOPICS)]
+    retained = bool(data[0] & 0x40)
+    for _ in range(2):
+        for item in things.hear(mqtt.Message(topic, data[1:], retained), 0):
+            assert isinstance(item, (Thing, Presence, Unread, DecodeError)), item
+            if isinstance(item, Thing):
+                assert not retained, item
+                told(item.telegram)
+    with contextlib.suppress(DecodeError):
+        assert generic.candidates(data[1:])
 
 
 def run_records(data: bytes) -> None:
@@ -737,6 +826,9 @@ TARGETS = {
         seeds(*(each[6:-2] for each in WIRED), *VALUES, *CIS, hows=(0, 1)) + tuple(b"\0" + each for each in WIRED),
         wired_frame,
         run_wired,
+    ),
+    "things": Target(
+        tuple(bytes((how << 1 | 1,)) + said for how, said in THINGS), thing_message, run_things, bytes_max=900
     ),
     "tic": Target(seeds(*CUSTOMER), customer_frame, run_customer, bytes_max=1500),
     "p1": Target(seeds(*DUTCH), dutch_telegram, run_port(p1.Framer, p1.decode), bytes_max=1500),

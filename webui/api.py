@@ -118,6 +118,7 @@ async def heard(request: web.Request) -> web.Response:
             "rssi_dbm": meter.rssi_dbm,
             "first_at": meter.first_at,
             "last_at": meter.last_at,
+            **({"name": meter.name, "kind": meter.kind, "values": meter.values} if meter.kind else {}),
         }
         for meter in request.app[HOUSE].heard()
     ]

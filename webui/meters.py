@@ -13,7 +13,7 @@ from gateway.views import HeardMeter, PointState, PointView
 from webui import linky, shown, status
 from webui.page import HOUSE, joined, read_form, render, see, words_of
 from webui.shown import Drum
-from webui.tries import Adopted, Fault, NotTaken, clean_name, take, try_key
+from webui.tries import NAME_CHARACTERS_MAX, Adopted, Fault, NotTaken, clean_name, take, try_key
 from webui.words import Words, mark
 
 FAULTS = {
@@ -128,7 +128,8 @@ def _add_page(
         hue=shown.HUES[meter.medium],
         medium=words.say(shown.MEDIUM_NAMES[meter.medium]),
         has_key=request.app[HOUSE].key(meter.address) is not None,
-        typed=name or words.say(shown.MEDIUM_NAMES[meter.medium]),
+        typed=name or meter.name[:NAME_CHARACTERS_MAX] or words.say(shown.MEDIUM_NAMES[meter.medium]),
+        previewed=shown.previewed(words, meter),
         fault=words.say(FAULTS[fault], text=detail) if fault else None,
         fault_at="name" if fault is Fault.NAME_MISSING else "key",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from drivers.model import Medium, Quantity
+from gateway.views import HeardMeter
 from webui.words import NO_BREAK, WIDE, Amount, Words, mark
 
 UNITS = {"degC": "°C", "m3degC": "m³·°C", "%RH": "%", "HCA": mark("units")}
@@ -105,6 +106,31 @@ def engraved(address: str | None) -> str:
     return number
 
 
+# The kinds of things on a broker, as their makers write them.
+KINDS = {
+    "zigbee2mqtt": "Zigbee2MQTT",
+    "tasmota": "Tasmota",
+    "shelly": "Shelly",
+    "homeassistant": "ESPHome · Home Assistant",
+    "wmbusmeters": "wmbusmeters",
+    "rtl_433": "rtl_433",
+    "generic": mark("your own mapping"),
+}
+
+
+def called(meter: HeardMeter) -> str:
+    """What a heard meter is known by: its name on the broker, or the number printed on it."""
+    return meter.name or engraved(meter.address)
+
+
+def previewed(words: Words, meter: HeardMeter) -> list[str]:
+    """What a thing says before it is adopted, a line a value: `power 41 W`."""
+    return [
+        f"{said.register} {said.value if isinstance(said.value, str) else amount(words, said.quantity, meter.medium, said.value)}"
+        for said in meter.preview
+    ]
+
+
 def maker(address: str) -> str:
     """The three letters of the manufacturer (EN 62056-21 FLAG), or nothing."""
     protocol, _, rest = address.partition(":")
@@ -113,13 +139,15 @@ def maker(address: str) -> str:
 
 
 WIRES = ("tic:", "p1:", "sml:", "mbus:", "modbus:", "pulse:")
-WIRED, NO_SIGNAL = mark("by wire"), mark("not measured")
+WIRED, NO_SIGNAL, BY_NETWORK = mark("by wire"), mark("not measured"), mark("by the home network")
 # dBm at the receiver; a wireless M-Bus stick loses telegrams below about -100
 _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fair")))
 
 
 def signal(address: str | None, rssi_dbm: int | None) -> tuple[int, str]:
     """Bars of four, and their word; no bars where a strength makes no sense."""
+    if rssi_dbm is None and address is not None and address.startswith("mqtt:"):
+        return 0, BY_NETWORK
     if rssi_dbm is None:
         return 0, WIRED if address is not None and address.startswith(WIRES) else NO_SIGNAL
     for at_least_dbm, bars, word in _SIGNALS:

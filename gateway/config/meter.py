@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from drivers.model import Medium, Quantity
 from drivers.pulse import PER_KWH_MAX, Weight, parse_weight, per_kwh
+from gateway.config.port import topic_filter
 from gateway.config.table import Table, join, line, port_name, shown
 from gateway.config.words import Meter, Port
+
+if TYPE_CHECKING:
+    from drivers.mqtt.generic import Value
 
 EVERY_S_MAX = 86_400
 KEY_DIGITS = 32
@@ -15,6 +20,7 @@ KEY_SHOWN_MAX = 7  # a longer text may be a key but for one digit, and a key is 
 ADDRESS = re.compile(
     r"tic:[0-9A-Z]{12}|p1:[0-9A-Za-z-]{1,40}|sml:[0-9A-Z]{2,32}"
     r"|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}"
+    r"|mqtt:[a-z0-9_]{1,20}/[^\x00-\x20#+]([^\x00-\x1f#+]{0,198}[^\x00-\x20#+])?"
 )
 ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
@@ -41,13 +47,18 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
     medium = table.word("medium", None, tuple(Medium))
     weight = _weight(table)
     polled = {"port", "unit", "model"} & table.met
+    topic = table.checked("topic", None, _mapped_topic)
+    values = tuple(_value(each) for each in table.tables("values"))
     if "address" in table.met:
-        for other in ("port", "unit", "model", "every_s", *WEIGHTS):
+        for other in ("port", "unit", "model", "every_s", "topic", "values", *WEIGHTS):
             table.refuse(other, "a meter with an address speaks by itself")
         if address and not address.startswith(("wmbus:", "mbus:")):
             table.refuse("key", "only wmbus and mbus meters have a key")
         if address.startswith("p1:") and medium is None:
             table.fault("medium", "is needed: a p1 line has meters of several kinds")
+    elif {"topic", "values"} & table.met or (port is not None and port.protocol == "mqtt"):
+        _mapped_meter(table, port, named)
+        address = f"mqtt:generic/{topic}" if topic else ""
     elif set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
         address = f"pulse:{named}" if named else ""
         medium = _pulse_meter(table, port, named, weight, Medium(medium) if medium else None)
@@ -65,8 +76,58 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
             address = f"modbus:{named}/{unit}"
     table.end()
     return Meter(
-        name, address, key, named or None, unit, model or None, every_s, Medium(medium) if medium else None, weight
+        name,
+        address,
+        key,
+        named or None,
+        unit,
+        model or None,
+        every_s,
+        Medium(medium) if medium else None,
+        weight,
+        topic,
+        tuple(value for value in values if value is not None),
     )
+
+
+def _mapped_meter(table: Table, port: Port | None, named: str) -> None:
+    for other in ("unit", "model", "every_s", "key", *WEIGHTS):
+        table.refuse(other, "a meter that a topic speaks of has none")
+    for needed in ("port", "topic", "values", "medium"):
+        if needed not in table.met:
+            table.fault(needed, "is needed for a meter that a topic speaks of")
+    if port is None and named:
+        table.fault("port", f"no [[port]] has the name {shown(named)}")
+    elif port is not None and port.protocol != "mqtt":
+        table.fault("port", f"an mqtt port is needed, not {named!r}, which is {port.protocol}")
+
+
+def _value(table: Table) -> "Value | None":
+    """One row of `values`."""
+    from drivers.mqtt import generic  # late: a house without a broker does not load it
+
+    path = table.checked("path", "", str)
+    quantity = table.checked("quantity", "", str, needed=True)
+    unit = table.checked("unit", "", str)
+    factor = table.checked("factor", "1", str)
+    register = table.checked("register", "", str)
+    main = table.boolean("main", False)
+    table.end()
+    if not quantity:
+        return None
+    try:
+        return generic.value(path, quantity, unit, factor, register, main=main)
+    except ValueError as error:
+        key, _, text = str(error).partition(": ")
+        table.fault(key, text)
+        return None
+
+
+def _mapped_topic(text: str) -> str:
+    topic = topic_filter(text)
+    if not ADDRESS.fullmatch(f"mqtt:generic/{topic}"):
+        raise ValueError(f"one topic of at most 200 characters, without + and #, is needed, not {shown(text)}")
+    return topic
 
 
 def _weight(table: Table) -> Weight | None:

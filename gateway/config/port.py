@@ -31,7 +31,10 @@ LINES: dict[Protocol, tuple[int | None, Parity | None]] = {
     "mbus": (2400, "E"),
     "modbus": (9600, "N"),
     "pulse": (None, "N"),
+    "mqtt": (None, "N"),
 }
+# What the bytes of a line may come by.
+WAYS: dict[Protocol, tuple[str, ...]] = {"wmbus": ("device", "tcp", "mqtt"), "mqtt": ("mqtt",)}
 # Enedis-NOI-CPT_54E, both 7E1.
 TIC_BAUD: dict[Mode | None, int | None] = {None: None, "standard": 9600, "historique": 1200}
 
@@ -48,14 +51,16 @@ def port_table(table: Table) -> Port:
     protocol = stated or "tic"
     device = table.checked("device", None, device_path)
     tcp = table.checked("tcp", None, host_and_port)
-    mqtt = _mqtt(table)
-    ways = ("device", "tcp", "mqtt") if protocol == "wmbus" else ("device", "tcp")
+    mqtt = _mqtt(table, topic_needed=protocol == "wmbus")
+    ways = WAYS.get(protocol, ("device", "tcp"))
     met = [way for way in ("device", "tcp", "mqtt") if way in table.met]
     if len(met) != 1:
-        wanted = f"one of {join(ways[:-1])} and {ways[-1]} is needed"
+        wanted = f"one of {join(ways[:-1])} and {ways[-1]} is needed" if len(ways) > 1 else f"{ways[0]} is needed"
         table.fault("", wanted + (f", not {' and '.join(met)}" if met else ""))
-    elif protocol != "wmbus":
-        table.refuse("mqtt", "only a wmbus port listens to MQTT")
+    elif met[0] not in ways:
+        table.refuse("mqtt", "only a wmbus and an mqtt port listen to MQTT")
+        for other in ("device", "tcp"):
+            table.refuse(other, "an mqtt port listens to a broker")
     words = TEXT_RECEIVERS if "mqtt" in table.met else get_args(Receiver)
     receiver: Receiver | None = table.word("receiver", "auto", words)
     mode: Mode | None = table.word("mode", None, ("standard", "historique"))
@@ -102,9 +107,9 @@ def _pulse_port(table: Table, name: str) -> Port:
     )
 
 
-def _mqtt(table: Table) -> Mqtt | None:
+def _mqtt(table: Table, *, topic_needed: bool) -> Mqtt | None:
     broker = table.checked("mqtt", None, host_and_port)
-    topics = table.some("topic", _topic, needed="mqtt" in table.met)
+    topics = table.some("topic", topic_filter, needed=topic_needed and "mqtt" in table.met)
     user = table.checked("user", None, line)
     password_file = table.checked("password_file", None, file_path)
     tls = table.boolean("tls", False)
@@ -127,7 +132,7 @@ def _gpio(text: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def _topic(text: str) -> str:
+def topic_filter(text: str) -> str:
     """A topic filter (MQTT 5.0, section 4.7.1): + stands alone for one level, # alone for all that follow."""
     if not text or not text.isprintable() or not TOPIC.fullmatch(text) or len(text.encode()) > TOPIC_BYTES_MAX:
         raise ValueError(f"a topic such as rtl_433/+/events is needed, not {shown(text)}")

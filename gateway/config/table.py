@@ -111,7 +111,8 @@ class Table:
         if value is None:
             return []
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            return [Table(item, f"{key}[{index}]", self._faults) for index, item in enumerate(value, 1)]
+            place = f"{self._path}.{key}" if self._path else key
+            return [Table(item, f"{place}[{index}]", self._faults) for index, item in enumerate(value, 1)]
         self.fault(key, f"tables [[{key}]], in two brackets, are needed, not {shown(value)}")
         return []
 

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from drivers.model import Medium
 from drivers.pulse import Weight
 
-Protocol = Literal["tic", "p1", "sml", "wmbus", "mbus", "modbus", "pulse"]
+if TYPE_CHECKING:
+    from drivers.mqtt.generic import Value
+
+Protocol = Literal["tic", "p1", "sml", "wmbus", "mbus", "modbus", "pulse", "mqtt"]
 Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
 TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
 Mode = Literal["standard", "historique"]
@@ -39,7 +42,7 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Mqtt:
-    """A broker, and what is heard there. The password stays in its file: no configuration that is shown holds it."""
+    """A broker, and what is heard there; of things, without topics, all that are known. The password stays in its file: no configuration that is shown holds it."""
 
     broker: tuple[str, int]
     topics: tuple[str, ...]
@@ -85,8 +88,8 @@ class Port:
 class Meter:
     """A meter the file adopts.
 
-    A Modbus meter is named by `port`, `unit` and `model`, one whose pulses are counted by `port` and `weight`: its
-    address follows from them.
+    A Modbus meter is named by `port`, `unit` and `model`, one whose pulses are counted by `port` and `weight`, a mapped one
+    by `port` and `topic`: its address follows from them.
     """
 
     name: str
@@ -98,6 +101,8 @@ class Meter:
     every_s: int = 10
     medium: Medium | None = None
     weight: Weight | None = None
+    topic: str | None = None
+    values: "tuple[Value, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """The only openers of lines. A port reads until its line fails, then raises OSError or TimeoutError."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
+from drivers.thing import Presence, Thing, Unread
 from gateway.views import Listening
 
 
@@ -28,6 +29,19 @@ class Sink(Protocol):
 
     def fault(self, port: str, error: DecodeError) -> None:
         """Bytes were refused."""
+
+
+@runtime_checkable
+class ThingSink(Sink, Protocol):
+    """Where a port of a broker puts what the things there say."""
+
+    def things(
+        self, port: str, read: Callable[[int], Sequence[Thing | Presence | Unread | DecodeError]]
+    ) -> Sequence[tuple[str, str]]:
+        """A message came; `read` is the drivers saying what is in it, told when it was heard.
+
+        The answer: the address and register of each index in it that was below the last believed.
+        """
 
 
 class Port(Protocol):

@@ -1,4 +1,4 @@
-"""Hears lines of text from an MQTT broker: each message is cut by itself, and what is not of now is refused.
+"""Listens to an MQTT broker. Of lines of text each message is cut by itself, and what is not of now is refused.
 
 Imported by a house that has such a port, and by no other: paho-mqtt comes with it.
 """
@@ -61,25 +61,27 @@ class _OlderBrokerError(Exception):
     """The broker speaks MQTT 3.1.1 at most."""
 
 
-class MqttPort:
-    """One subscription. Each message brings one line of text or more to a framer of its own, its end included."""
+class MqttLine:
+    """One subscription of an MQTT port, which hears each message."""
 
     def __init__(
         self,
         name: str,
         broker: Broker,
-        framer: Callable[[], Dongle],
+        hear: Callable[[MQTTMessage], None],
         sink: Sink,
         *,
         answer_s: float = ANSWER_S_MAX,
         keep_alive_s: int = KEEP_ALIVE_S,
+        packet_bytes_max: int = PACKET_BYTES_MAX,
     ) -> None:
-        self.name = name
+        self._name = name
         self._broker = broker
-        self._framer = framer
+        self._hear = hear
         self._sink = sink
         self._answer_s = answer_s
         self._keep_alive_s = keep_alive_s
+        self._packet_bytes_max = packet_bytes_max
 
     async def run(self) -> None:
         try:
@@ -89,7 +91,8 @@ class MqttPort:
 
     async def _listen(self, version: MQTTProtocolVersion) -> None:
         loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(None, _Session, self._broker, version, self._keep_alive_s)
+        asked = (self._broker, version, self._keep_alive_s, self._packet_bytes_max)
+        opening = loop.run_in_executor(None, _Session, *asked)
         try:
             session = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -102,13 +105,35 @@ class MqttPort:
                 heard = session.read()
                 if due is not None and session.subscribed:
                     due = None
-                    self._sink.opened(self.name)
+                    self._sink.opened(self._name)
                 for message in heard:
                     self._hear(message)
                 if due is not None and loop.time() >= due:
                     raise TimeoutError(f"{self._broker}: no answer of an MQTT broker in {self._answer_s:g} s")
         finally:
             session.close()
+
+
+class MqttPort:
+    """Lines of text from a broker. Each message brings one or more to a framer of its own, its end included."""
+
+    def __init__(
+        self,
+        name: str,
+        broker: Broker,
+        framer: Callable[[], Dongle],
+        sink: Sink,
+        *,
+        answer_s: float = ANSWER_S_MAX,
+        keep_alive_s: int = KEEP_ALIVE_S,
+    ) -> None:
+        self.name = name
+        self._framer = framer
+        self._sink = sink
+        self._line = MqttLine(name, broker, self._hear, sink, answer_s=answer_s, keep_alive_s=keep_alive_s)
+
+    async def run(self) -> None:
+        await self._line.run()
 
     def _hear(self, message: MQTTMessage) -> None:
         if message.retain:
@@ -139,7 +164,7 @@ def faults(broker: Broker) -> Iterator[tuple[str, str]]:
 class _Session:
     """One connection. paho calls back only from within the methods here, and what it said waits until they end."""
 
-    def __init__(self, broker: Broker, version: MQTTProtocolVersion, keep_alive_s: int) -> None:
+    def __init__(self, broker: Broker, version: MQTTProtocolVersion, keep_alive_s: int, packet_bytes_max: int) -> None:
         """Connect; this blocks. OSError or TimeoutError says in one sentence why it cannot be done."""
         self._broker = broker
         self._keep_alive_s = keep_alive_s
@@ -166,7 +191,7 @@ class _Session:
         properties = None
         if newer:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own
-            properties.MaximumPacketSize = PACKET_BYTES_MAX
+            properties.MaximumPacketSize = packet_bytes_max
         try:
             client.connect(broker.host, broker.port, keep_alive_s, properties=properties)
         except ssl.SSLCertVerificationError as error:

@@ -215,7 +215,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ('[[port]]\nname = "a"\ndevice = "/dev/x"\nmode = "standard"', "port[1].protocol: is needed"),
         (
             '[[port]]\nname = "a"\nprotocol = "zigbee"\ndevice = "/dev/x"\nreceiver = "im871a"',
-            "port[1].protocol: one of tic, p1, sml, wmbus, mbus, modbus, pulse is needed, not 'zigbee'",
+            "port[1].protocol: one of tic, p1, sml, wmbus, mbus, modbus, pulse, mqtt is needed, not 'zigbee'",
         ),
         (
             '[[port]]\nname = "a"\nprotocol = "p1"\ndevice = "/dev/x"\nparity = "E"',
@@ -236,7 +236,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ),
         ('[[port]]\nname = "a"\nprotocol = "wmbus"', "port[1]: one of device, tcp and mqtt is needed"),
         (MQTT + 'tcp = "h:1"', "port[1]: one of device, tcp and mqtt is needed, not tcp and mqtt"),
-        (MQTT.replace("wmbus", "tic"), "port[1].mqtt: has no place here: only a wmbus port listens to MQTT"),
+        (MQTT.replace("wmbus", "tic"), "port[1].mqtt: has no place here: only a wmbus and an mqtt port listen to MQTT"),
         (MQTT.replace(":1883", ""), "port[1].mqtt: host:port is needed, not 'broker.lan'"),
         (MQTT.replace('topic = "w/+"', ""), "port[1].topic: is needed"),
         (MQTT.replace('"w/+"', "[]"), "port[1].topic: is needed"),

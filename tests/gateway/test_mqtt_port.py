@@ -7,11 +7,9 @@ import asyncio
 import gc
 import json
 import ssl
-import struct
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,30 +25,23 @@ from gateway import config, lines
 from gateway.ports.mqtt import PAYLOAD_BYTES_MAX, Broker, MqttPort, faults
 from gateway.views import Listening
 from tests.authority import authority
+from tests.brokers import (
+    ACCEPTED,
+    ACCEPTED_3,
+    BYE,
+    CONNECT,
+    GRANTED,
+    GRANTED_3,
+    SUBSCRIBE,
+    Older,
+    There,
+    publish,
+    serving,
+)
 
 TELEGRAM = telegram(Address("wmbus", "12345678", "REL", 1, 7), bytes.fromhex("041383580900"), 0x2A)
 HEX = TELEGRAM.hex().encode()
 OTHER = telegram(Address("wmbus", "87654321", "REL", 1, 7), bytes.fromhex("041301000000"), 0x2B)
-
-# MQTT 5.0, sections 3.2, 3.9 and 3.14; each with no properties.
-ACCEPTED = bytes.fromhex("2003000000")
-GRANTED = bytes.fromhex("9004000100 00")
-BYE = bytes.fromhex("E0028B00")
-# MQTT 3.1.1, the same without properties.
-ACCEPTED_3 = bytes.fromhex("20020000")
-GRANTED_3 = bytes.fromhex("9003000100")
-TOO_NEW = bytes.fromhex("20020001")
-CONNECT, SUBSCRIBE = 1, 8
-
-
-def publish(payload: bytes, *, retain: bool = False, newer: bool = True) -> bytes:
-    """A message of QoS 0 (MQTT 5.0, section 3.3)."""
-    body = struct.pack("!H", 3) + b"w/1" + (b"\0" if newer else b"") + payload
-    size, left = b"", len(body)
-    while left > 127 or not size:
-        size += bytes((left & 127 | (128 if left > 127 else 0),))
-        left >>= 7
-    return bytes((0x31 if retain else 0x30,)) + size + (bytes((left,)) if left else b"") + body
 
 
 class Sink:
@@ -88,53 +79,6 @@ class Sink:
                 self.news.clear()
                 await self.news.wait()
         return self.said
-
-
-class There:
-    """The broker of a test: answers CONNECT and SUBSCRIBE with given bytes, and keeps what it was asked.
-
-    With `ends` it closes the connection after that answer.
-    """
-
-    def __init__(self, connack: bytes, suback: bytes = b"", then: bytes = b"", *, ends: int = 0) -> None:
-        self._answers = {CONNECT: connack, SUBSCRIBE: suback + then}
-        self._ends = ends
-        self.asked: list[bytes] = []
-        self.talks: list[asyncio.Task[None]] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talk = asyncio.current_task()
-        assert talk is not None
-        self.talks.append(talk)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                kind, size = await reader.readexactly(2)
-                body = await reader.readexactly(size)
-                self.asked.append(bytes((kind,)) + body)
-                writer.write(self._answer(kind >> 4, body))
-                if self._ends == kind >> 4:
-                    break
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-    def _answer(self, kind: int, body: bytes) -> bytes:
-        return self._answers.get(kind, b"")
-
-
-class Older(There):
-    """A broker of MQTT 3.1.1, which says so to a newer client and ends the connection."""
-
-    def _answer(self, kind: int, body: bytes) -> bytes:
-        return TOO_NEW if kind == CONNECT and body[6] > 4 else super()._answer(kind, body)
-
-
-@asynccontextmanager
-async def serving(there: There, tls: ssl.SSLContext | None = None) -> AsyncIterator[Broker]:
-    async with await asyncio.start_server(there.serve, "127.0.0.1", 0, ssl=tls) as server:
-        yield Broker("127.0.0.1", server.sockets[0].getsockname()[1], ("w/+",))
-        async with asyncio.timeout(5):  # whoever came must go, or a connection was left open
-            await asyncio.gather(*there.talks)
 
 
 def port(broker: Broker, sink: Sink, answer_s: float = 5.0) -> MqttPort:

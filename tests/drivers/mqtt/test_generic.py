@@ -46,7 +46,7 @@ def test_a_plain_number_and_a_plain_word_need_no_json() -> None:
         Decimal("21.50")
     ]
     said = preview(b"open", (value("", "number", "", register="door"),))
-    assert [(each.quantity, each.value) for each in said.readings] == [(Quantity.NUMBER, 1)]
+    assert [(each.quantity, each.value) for each in said.readings] == [(Quantity.NUMBER, Decimal(1))]
 
 
 def test_a_preview_says_why_not() -> None:

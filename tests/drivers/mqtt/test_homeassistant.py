@@ -86,7 +86,7 @@ def test_long_words_a_base_topic_and_a_water_meter_are_understood() -> None:
         "a template",
     ],
 )
-def test_what_is_not_certain_of_an_announcement_is_not_read(says: dict[str, object]) -> None:
+def test_what_is_not_certain_of_an_announcement_is_not_read(says: dict[str, str]) -> None:
     things = Things()
     assert say(things, announced(things, "x", **says), b"5") == (Unread("not recognised"),)
 
