@@ -9,8 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.mosquitto import Broke, Mosquitto
 
 READY_S_MAX = 10.0
 END_S_MAX = 5.0
@@ -92,3 +96,31 @@ def line(start: Start, tmp_path: Path) -> tuple[Path, Path]:
     near, far = (f"pty,rawer,link={end}" for end in ends)
     start("socat", near, far, ready=lambda: all(end.exists() for end in ends))
     return ends
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path, port: int) -> "Iterator[Broke]":
+    """mosquitto(more, options): a broker with these lines in its configuration; it is ended with the test."""
+    from tests.integration.mosquitto import Mosquitto  # late: it asks whether a port answers, as is said here
+
+    brokers: list[Mosquitto] = []
+
+    def start(more: str = "allow_anonymous true", *options: str) -> Mosquitto:
+        broker = Mosquitto(tmp_path, port, more, options)
+        brokers.append(broker)
+        broker.start()
+        return broker
+
+    yield start
+    for broker in brokers:
+        broker.end()
+
+
+@pytest.fixture
+def guarded(mosquitto: "Broke", tmp_path: Path) -> "Mosquitto":
+    """A broker that wants a password."""
+    from tests.integration.mosquitto import PASSWORD, USER
+
+    passwords = tmp_path / "passwords"
+    subprocess.run(("mosquitto_passwd", "-c", "-b", str(passwords), USER, PASSWORD), check=True, capture_output=True)
+    return mosquitto(f"allow_anonymous false\npassword_file {passwords}", "-u", USER, "-P", PASSWORD)
