@@ -17,6 +17,7 @@ PROTOCOL_WORDS = {
     "mbus": mark("by wire (M-Bus)"),
     "modbus": mark("by wire (Modbus)"),
     "pulse": mark("pulses, counted by the box"),
+    "mqtt": mark("things on your own MQTT broker"),
 }
 # The gateway's own names for what it counts on a line; one that is not here is shown as it is.
 COUNT_WORDS = {
