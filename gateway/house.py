@@ -67,7 +67,12 @@ CUSTOMER_PORTS = (TIC, "p1:", "sml:")
 TIC_SAID_S_MAX = 30
 TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
 # Register and tariff: a Linky's, by OBIS, and as register maps and things call it.
-EXPORTS = (((TIC_INJECTED, 0),), (("2.8.0", 0),), (("export_energy", 0),), tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)))
+EXPORTS = (
+    ((TIC_INJECTED, 0),),
+    (("2.8.0", 0),),
+    (("export_energy", 0),),
+    tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)),
+)
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
 

@@ -344,6 +344,7 @@ THING_TOPICS = (
     "wmbusmeters/1",
     "rtl_433/pi/events",
     "mapped",
+    "teleinfo/012345678901",
 )
 INVENTORY = json.dumps(
     [
@@ -389,6 +390,7 @@ THINGS = (
     (13, b'{"total":"12.5","on":"off","list":[1,21.5]}'),
     (0, INVENTORY),
     (2, b'{"state":"offline"}'),
+    (14, b'{"ADCO":{"raw":"012345678901"},"BASE":{"raw":"002809718"},"PTEC":{"raw":"TH.."}}'),
 )
 
 

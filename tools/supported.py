@@ -7,9 +7,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from drivers import mbus, meters, modbus, p1, pulse, sml, tic, wmbus
+from drivers import mbus, meters, modbus, mqtt, p1, pulse, sml, tic, wmbus
 from drivers.meters import Model
 from drivers.model import Quantity
+from drivers.mqtt import (
+    generic,
+    homeassistant,
+    rtl_433,
+    shelly1,
+    shelly2,
+    tasmota,
+    teleinfo,
+    wmbusmeters,
+    zigbee2mqtt,
+    zlinky,
+)
 from drivers.p1 import obis
 from drivers.receivers import RECEIVERS
 from drivers.sml import telegram as sml_telegram
@@ -33,7 +45,21 @@ DRIVERS: dict[str, ModuleType] = {
     "mbus": mbus,
     "modbus": modbus,
     "pulse": pulse,
+    "mqtt": mqtt,
 }
+# The kind in an address, and who reads it.
+THINGS: tuple[tuple[str, ModuleType], ...] = (
+    (zigbee2mqtt.KIND, zigbee2mqtt),
+    (zigbee2mqtt.KIND, zlinky),
+    (tasmota.KIND, tasmota),
+    (teleinfo.KIND, teleinfo),
+    (shelly1.KIND, shelly1),
+    (shelly2.KIND, shelly2),
+    (homeassistant.KIND, homeassistant),
+    (wmbusmeters.KIND, wmbusmeters),
+    (rtl_433.KIND, rtl_433),
+    (generic.KIND, generic),
+)
 
 HEAD = f"""# What Relevé reads
 
@@ -61,6 +87,7 @@ def page() -> str:
             *_makers(),
             *_modbus(),
             *_pulses(),
+            *_things(),
         )
     )
 
@@ -183,6 +210,15 @@ def _pulses() -> Iterator[str]:
         "line. How to try one, in five minutes: [docs/pulses.md](docs/pulses.md#try-it)."
     )
     yield from _section("Pulses", text, ("what", "what tests show"), rows)
+
+
+def _things() -> Iterator[str]:
+    rows = [(f"`mqtt:{kind}/…`", _first_line(module.__doc__)) for kind, module in THINGS]
+    text = (
+        "**Seen on no real device.** Payloads are made in the tests in the shapes that the makers document, and pass Debian's\n"
+        "mosquitto; rtl_433's are its own output. What of each is read: [docs/mqtt.md](docs/mqtt.md#what-is-read)."
+    )
+    yield from _section("Things on an MQTT broker", text, ("address", "what it is"), rows)
 
 
 def _adds(model: Model, formats: int) -> str:

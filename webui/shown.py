@@ -110,6 +110,7 @@ def engraved(address: str | None) -> str:
 KINDS = {
     "zigbee2mqtt": "Zigbee2MQTT",
     "tasmota": "Tasmota",
+    "teleinfo": "teleinfo2mqtt",
     "shelly": "Shelly",
     "homeassistant": "ESPHome · Home Assistant",
     "wmbusmeters": "wmbusmeters",

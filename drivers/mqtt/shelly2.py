@@ -99,6 +99,8 @@ def decode(message: Message, memory: Memory) -> tuple[Item, ...] | None:
     if found["what"] == "online":
         word = plain_word(message.payload)
         return (Presence(address(KIND, prefix), word == "true"),) if word in {"true", "false"} else None
+    if not message.payload.lstrip().startswith(b"{"):
+        return None  # somebody else's topic
     content = table(message.payload)
     if found["component"] is not None:
         if COMPONENT.fullmatch(found["component"]) is None and "id" not in content:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from drivers.model import DecodeError, Telegram
-from drivers.mqtt import generic, homeassistant, rtl_433, shelly1, shelly2, tasmota, wmbusmeters, zigbee2mqtt
+from drivers.mqtt import generic, homeassistant, rtl_433, shelly1, shelly2, tasmota, teleinfo, wmbusmeters, zigbee2mqtt
 from drivers.mqtt.heard import Heard, Item
 from drivers.mqtt.message import INVENTORY_BYTES_MAX, PAYLOAD_BYTES_MAX, TEXT_CHARACTERS_MAX, Message
 from drivers.thing import Presence, Thing, Unread
@@ -23,6 +23,7 @@ TOPICS = (
     "+/sensor/+/state",
     "+/binary_sensor/+/state",
     "+/status",
+    "teleinfo/+",
     "wmbusmeters/#",
     "rtl_433/+/events",
 )
@@ -61,6 +62,8 @@ class Things:
 
     def hear(self, message: Message, at: int) -> tuple[Thing | Presence | Unread | DecodeError, ...]:
         """What one message says, heard at `at` (UTC seconds)."""
+        if zigbee2mqtt.is_chatter(message.topic):
+            return ()
         bytes_max = INVENTORY_BYTES_MAX if message.topic.endswith("/bridge/devices") else PAYLOAD_BYTES_MAX
         size = len(message.payload)
         if size > bytes_max:
@@ -90,6 +93,7 @@ class Things:
             zigbee2mqtt.decode(message, self._zigbee),
             tasmota.decode(message),
             shelly1.decode(message),
+            teleinfo.decode(message),
         ):
             if found is not None:
                 return found

@@ -77,16 +77,22 @@ class Memory:
 
 def decode(message: Message, memory: Memory) -> tuple[Item, ...] | None:
     """What one message says; None if it is none of a bridge's. DecodeError where it cannot be read."""
-    base, bridge, what = message.topic.partition("/bridge/")
+    base, bridge, _ = message.topic.partition("/bridge/")
     if bridge:
-        if what != "devices":
-            return () if base in memory.devices else None
+        if is_chatter(message.topic):
+            return ()
         _inventory(base, message.payload, memory)
         return ()
     for base, devices in memory.devices.items():
         if message.topic.startswith(base + "/"):
             return _said(message, base, message.topic.removeprefix(base + "/"), devices)
     return None
+
+
+def is_chatter(topic: str) -> bool:
+    """Whether a bridge speaks of itself there: its log, its settings, all devices that it could know, in megabytes."""
+    _, bridge, what = topic.partition("/bridge/")
+    return bool(bridge) and what != "devices"
 
 
 def _said(message: Message, base: str, name: str, devices: Mapping[str, Device]) -> tuple[Item, ...]:

@@ -203,6 +203,11 @@ def test_one_device_under_two_prefixes_and_two_under_one_are_not_mixed() -> None
     assert say(things, EVENTS, notify({"em:0": EM_0}, src="shellypro3em-b2")) == (Unread("another device's name"),)
 
 
+def test_a_topic_of_somebody_else_that_looks_like_a_shellys_is_no_fault() -> None:
+    assert say(Things(), "boiler/status/pump", b"on") == (Unread("not recognised"),)
+    assert say(Things(), "boiler/online", b"maybe") == (Unread("not recognised"),)
+
+
 def test_answers_to_somebody_elses_questions_are_no_status() -> None:
     assert say(Things(), EVENTS, {"src": "x", "method": "NotifyEvent", "params": {"events": []}}) == ()
     assert say(Things(), "p/status/em:0", {"id": 0, "total_act_power": 1}, retained=True) == (Unread("retained"),)

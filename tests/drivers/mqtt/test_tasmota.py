@@ -109,6 +109,20 @@ def test_teleinfo_has_the_labels_of_the_tic_beside_what_the_energy_monitor_makes
     assert values(read["mqtt:tasmota/linky"]) == {"import_energy": Decimal("7970950.00"), "power": 860}
 
 
+def test_teleinfo2mqtt_is_read_by_its_raw_texts_under_the_meters_own_number() -> None:
+    says = {
+        "ADCO": {"raw": "012345678901", "value": 12345678901},
+        "BASE": {"raw": "002809718", "value": 2809718},
+        "PAPP": {"raw": "00390", "value": 390},
+        "PTEC": {"raw": "TH..", "value": "TH"},
+    }
+    read = telegram(Things(), "teleinfo/012345678901", says)
+    assert str(read.address) == "mqtt:teleinfo/012345678901"
+    assert values(read) == {"BASE": 2809718, "PAPP": 390, "PTEC": "TH.."}
+    assert say(Things(), "teleinfo/012345678901", says, retained=True) == (Unread("retained"),)
+    assert say(Things(), "teleinfo/x", {"BASE": {"raw": "1"}}) == (Unread("no number of its own"),)
+
+
 def test_a_temperature_has_the_unit_that_the_message_says_or_none() -> None:
     things = Things()
     celsius = sensor(

@@ -96,6 +96,10 @@ def test_a_device_that_is_away_is_said_even_by_a_retained_message(word: object) 
     assert say(bridge(PLUG), "zigbee2mqtt/cuisine/lave-linge/availability", word, retained=True) == (there,)
 
 
+def test_a_bridges_log_and_settings_are_no_fault_however_long_they_are() -> None:
+    assert say(bridge(PLUG), "zigbee2mqtt/bridge/info", b"x" * 100_000, retained=True) == ()
+
+
 def test_two_devices_with_one_name_are_not_mixed() -> None:
     things = bridge(PLUG, {**PLUG, "ieee_address": "0x2"})
     assert say(things, "zigbee2mqtt/cuisine/lave-linge", PLUG_SAYS) == (Unread("not in the inventory"),)
