@@ -48,6 +48,8 @@ REGISTERS_MAX = 200
 PREVIEW_MAX = 40
 # Yes and no: a leak, a door. What changes is kept at once, as it may have changed back before a curve's pace is over.
 YES_OR_NO_PACE_S = 1
+# One thing speaks on one broker: another of its name, on a second one, waits until the first was silent for so long.
+ELSEWHERE_S = 3600
 AWAY = "away"  # the status of a thing whose broker says that it is not there
 
 # A copy, a part of a message, an empty announcement: they say nothing against the telegram read before, for so long.
@@ -345,6 +347,9 @@ class Collect:
                     if not thing.radio:
                         heard.preview[reading.register] = reading
             return None
+        known = self.meters.get(address)
+        if known is not None and known.port != port and now - known.heard_at < ELSEWHERE_S:
+            raise DecodeError(f"{address} speaks on port {known.port}, and is not read from port {port}")
         self._forget(address)
         state.counts["telegrams"] += 1
         for fault in telegram.faults:

@@ -159,6 +159,19 @@ async def test_an_index_that_runs_back_is_held_and_never_mixed_with_what_was_bel
         assert spoken.counts["held"] == 1
 
 
+async def test_a_thing_of_the_same_name_on_a_second_broker_is_not_mixed_with_the_first(tmp_path: Path) -> None:
+    second = BROKER.replace('"broker"', '"other"')
+    clock = Clock()
+    with house(tmp_path, BROKER + second, clock) as home:
+        for port, total in (("broker", 5), ("broker", 5), ("other", 6)):
+            message = Message("tele/four/SENSOR", json.dumps({"ENERGY": {"Total": total}}).encode())
+            home.collect.things(port, lambda at, said=message: Things().hear(said, at))  # type: ignore[misc] # mypy does not see the default
+            if not home.points():
+                await home.adopt("mqtt:tasmota/four", "Four", None)
+        assert kept(home) == {"four:import_energy:0": 5000}
+        assert "speaks on port broker, and is not read from port other" in str(home.collect.ports["other"].last_fault)
+
+
 def announce(spoken: Spoken) -> None:
     sensor = {
         "unit_of_meas": "kWh",
