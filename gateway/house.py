@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -410,12 +411,22 @@ class House:
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)
 
-    async def install(self, *, ports: Sequence[installed.Table] = (), meters: Sequence[installed.Table] = ()) -> None:
+    async def install(
+        self,
+        *,
+        ports: Sequence[installed.Table] = (),
+        meters: Sequence[installed.Table] = (),
+        passwords: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Ports and meters in the words of the configuration file: kept, adopted and asked from now on.
 
-        ConfigError where they do not go with what is there, and OSError from the card: then nothing has changed.
+        `passwords` are those of the ports, by name. ConfigError where they do not go with what is there, KeysError where
+        a password cannot be sealed, and OSError from the card: then nothing has changed.
         """
         before = self.config
+        installed.check(before, ports=ports, meters=meters)
+        for port, password in passwords.items():
+            self.catalog.set_password(port, password or None)
         self.config = installed.add(before, self.catalog, ports=ports, meters=meters)
         for meter in self.config.meters[len(before.meters) :]:
             self._adopt_configured(meter)
@@ -440,6 +451,8 @@ class House:
             meters=tuple(meter for meter in self.config.meters if meter.name not in meters),
         )
         for name in ports:
+            if self.catalog.password(name) is not None:
+                self.catalog.set_password(name, None)
             await self.running.stop(name)
             self.collect.drop_port(name)
         await self._restart(gone.difference(ports))
@@ -452,6 +465,7 @@ class House:
                 await self.running.restart(port)
 
     def _open_port(self, port: PortConfig) -> Port:
+        port = replace(port, password=self.catalog.password(port.name))
         return lines.open_port(port, self.config.meters, self.collect, self.dials, self._fallen)
 
     @asynccontextmanager
@@ -750,7 +764,7 @@ def _heard_view(heard: Heard) -> HeardMeter:
 def _medium(address: str) -> Medium:
     """What a configured meter measures when the file does not say: its address tells, or it is an electricity meter."""
     protocol, _, rest = address.partition(":")
-    if protocol == "mqtt":
+    if protocol == "thing":
         return Medium.OTHER
     if protocol not in ("wmbus", "mbus"):
         return Medium.ELECTRICITY

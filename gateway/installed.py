@@ -31,13 +31,18 @@ def with_added(config: Config, catalog: Catalog) -> tuple[Config, tuple[str, ...
 
 def add(config: Config, catalog: Catalog, *, ports: Sequence[Table] = (), meters: Sequence[Table] = ()) -> Config:
     """`config` with these as well, which the catalogue keeps; ConfigError, and nothing kept, where they do not fit."""
-    extended = extend(config, {"port": list(ports), "meter": list(meters)})
+    extended = check(config, ports=ports, meters=meters)
     kept = {"port": [*_tables(catalog, "port"), *ports], "meter": [*_tables(catalog, "meter"), *meters]}
     for kind, tables in kept.items():
         if len(tables) > ADDED_MAX:
             raise ConfigError([f"{kind}: at most {ADDED_MAX} are added on pages"])
     catalog.set_setting(SETTING, kept)
     return extended
+
+
+def check(config: Config, *, ports: Sequence[Table] = (), meters: Sequence[Table] = ()) -> Config:
+    """`config` with these as well; ConfigError where they do not fit."""
+    return extend(config, {"port": list(ports), "meter": list(meters)})
 
 
 def remove(catalog: Catalog, *, ports: Sequence[str] = (), meters: Sequence[str] = ()) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.model import Medium
 from gateway.collect import Driver
-from gateway.config import Meter, Mqtt
+from gateway.config import Meter
 from gateway.config import Port as PortConfig
 from gateway.plausible import Pace
 from gateway.ports import Port, Sink, ThingSink
@@ -57,7 +57,7 @@ def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -
                 from drivers import wmbus
 
                 found[port.name] = Driver(remembered.decoder(), wmbus.header)
-            case "modbus" | "pulse" | "mqtt":
+            case "modbus" | "pulse" | "mqtt" | "shelly":
                 pass  # its port asks, or counts, or knows the kinds of things, and says in one
     return found
 
@@ -78,6 +78,8 @@ def open_port(
         return _pulse(port, meters, sink, dials)
     if port.protocol == "mqtt":
         return _things(port, meters, sink, set() if fallen is None else fallen)
+    if port.protocol == "shelly":
+        return _shelly(port, sink)
     if port.protocol == "modbus":
         return _modbus(port, meters, sink)
     if port.protocol == "wmbus":
@@ -152,7 +154,7 @@ def _radio(port: PortConfig, sink: Sink) -> Port:
 
         assert port.receiver is not None
         framer = text.Framer if port.receiver == "auto" else RECEIVERS[port.receiver].framer
-        return MqttPort(port.name, _broker(port.mqtt), framer, sink)
+        return MqttPort(port.name, _broker(port), framer, sink)
     if port.receiver == "auto":
         from gateway.ports.auto import AutoPort
 
@@ -175,14 +177,26 @@ def _things(port: PortConfig, meters: Sequence[Meter], sink: Sink, fallen: set[t
         for meter in meters
         if meter.port == port.name and meter.topic is not None
     }
-    broker = replace(_broker(port.mqtt), topics=tuple(dict.fromkeys((*(port.mqtt.topics or TOPICS), *mapped))))
+    broker = replace(_broker(port), topics=tuple(dict.fromkeys((*(port.mqtt.topics or TOPICS), *mapped))))
     return ThingsPort(port.name, broker, Things(mapped, fallen), sink)
 
 
-def _broker(mqtt: Mqtt) -> "Broker":
+def _broker(port: PortConfig) -> "Broker":
     from gateway.ports.mqtt import Broker
 
-    return Broker(*mqtt.broker, mqtt.topics, mqtt.user, mqtt.password_file, mqtt.tls, mqtt.ca_file)
+    mqtt = port.mqtt
+    assert mqtt is not None
+    return Broker(
+        *mqtt.broker, mqtt.topics, mqtt.user, mqtt.password_file, mqtt.tls, mqtt.ca_file, password=port.password
+    )
+
+
+def _shelly(port: PortConfig, sink: Sink) -> Port:
+    from gateway.ports.shelly import ShellyPort
+
+    assert port.tcp is not None
+    assert isinstance(sink, ThingSink)
+    return ShellyPort(port.name, port.tcp, sink, password=port.password, password_file=port.password_file)
 
 
 def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
@@ -233,7 +247,7 @@ def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:
         if port.mqtt is not None:
             from gateway.ports import mqtt
 
-            found += [f"port[{number}].{key}: {fault}" for key, fault in mqtt.faults(_broker(port.mqtt))]
+            found += [f"port[{number}].{key}: {fault}" for key, fault in mqtt.faults(_broker(port))]
     for number, meter in enumerate(meters, 1):
         if meter.model is not None and meter.model not in modbus.models():
             found.append(f"meter[{number}].model: one of {', '.join(modbus.models())} is needed, not {meter.model!r}")

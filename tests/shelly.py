@@ -76,12 +76,12 @@ class Shelly:
 
     def _knows(self, request: web.Request) -> bool:
         """RFC 7616, 3.4.1 to 3.4.3, with qop "auth"."""
-        said = dict(
-            (name, quoted or plain)
+        said = {
+            name: quoted or plain
             for name, quoted, plain in re.findall(
                 r'(\w+)=(?:"([^"]*)"|([^\s,]+))', request.headers.get("Authorization", "")
             )
-        )
+        }
         if said.get("username") != "admin" or said.get("nonce") not in self._nonces:
             return False
         first = _hash(f"admin:{self.info['id']}:{self.password}")

@@ -213,7 +213,7 @@ def _pulses() -> Iterator[str]:
 
 
 def _things() -> Iterator[str]:
-    rows = [(f"`mqtt:{kind}/…`", _first_line(module.__doc__)) for kind, module in THINGS]
+    rows = [(f"`thing:{kind}/…`", _first_line(module.__doc__)) for kind, module in THINGS]
     text = (
         "**Seen on no real device.** Payloads are made in the tests in the shapes that the makers document, and pass Debian's\n"
         "mosquitto; rtl_433's are its own output. What of each is read: [docs/mqtt.md](docs/mqtt.md#what-is-read)."

@@ -16,6 +16,7 @@ PROTOCOL_WORDS = {
     "wmbus": mark("by radio (wireless M-Bus)"),
     "mbus": mark("by wire (M-Bus)"),
     "modbus": mark("by wire (Modbus)"),
+    "shelly": mark("Shelly, by the home network"),
     "pulse": mark("pulses, counted by the box"),
     "mqtt": mark("things on your own MQTT broker"),
 }

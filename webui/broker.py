@@ -101,9 +101,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 def _new(request: web.Request, typed: Typed, fault: Markup | None = None, at: str = "") -> web.Response:
-    return render(
-        request, "broker-add.html", status=422 if fault else 200, typed=typed, fault=fault, fault_at=at
-    )
+    return render(request, "broker-add.html", status=422 if fault else 200, typed=typed, fault=fault, fault_at=at)
 
 
 async def add(request: web.Request) -> web.Response:
@@ -120,10 +118,11 @@ async def add(request: web.Request) -> web.Response:
     if len(typed.user) > USER_CHARACTERS_MAX or len(password.encode()) > PASSWORD_BYTES_MAX:
         return _new(request, typed, words.say(TOO_LONG, user=USER_CHARACTERS_MAX, password=PASSWORD_BYTES_MAX), "user")
     name = port_name(house, "mqtt", where[0])
-    mqtt = Mqtt(where, (), typed.user or None, tls=typed.tls, password=password or None)
+    mqtt = Mqtt(where, (), typed.user or None, tls=typed.tls)
     try:
         await at_home(*where)
-        async with tried(lambda sink: lines.open_port(PortConfig(name, "mqtt", mqtt=mqtt), (), sink), Trial()):
+        port = PortConfig(name, "mqtt", mqtt=mqtt, password=password or None)
+        async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
             pass
     except OSError as error:
         return _new(request, typed, words.say(NOT_THERE, reason=error.strerror or str(error)), "at")
@@ -268,9 +267,7 @@ def _preview(recent: "Recent", values: "tuple[Value, ...]") -> Telegram | None:
 def _numbers(recent: "Recent", fields: Mapping[str, str]) -> Iterator[Number]:
     from drivers.mqtt import generic
 
-    chosen = {
-        fields[name]: fields.get(WHAT + name.removeprefix(PATH), "") for name in fields if name.startswith(PATH)
-    }
+    chosen = {fields[name]: fields.get(WHAT + name.removeprefix(PATH), "") for name in fields if name.startswith(PATH)}
     candidates: Sequence[Candidate] = ()
     try:
         candidates = generic.candidates(recent.payload)

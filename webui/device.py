@@ -33,7 +33,7 @@ class Typed:
 async def page(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     name = request.query.get("port", "")
-    port = next((view for view in house.ports() if view.name == name and view.protocol == "http"), None)
+    port = next((view for view in house.ports() if view.name == name and view.protocol == "shelly"), None)
     if port is None:
         return _new(request, Typed(request.query.get("at", "")))
     return render(
@@ -60,17 +60,17 @@ async def add(request: web.Request) -> web.Response:
         return _new(request, typed, words.say(NO_ADDRESS))
     if len(password.encode()) > PASSWORD_BYTES_MAX:
         return _new(request, typed, words.say(TOO_LONG, n=PASSWORD_BYTES_MAX), "password")
-    known = next((port for port in house.config.ports if port.protocol == "http" and port.tcp == where), None)
+    known = next((port for port in house.config.ports if port.protocol == "shelly" and port.tcp == where), None)
     if known is not None:
         raise see(f"/meters/device?port={known.name}")
     name = port_name(house, "shelly", where[0])
-    port = PortConfig(name, "http", tcp=where, password=password or None)
+    port = PortConfig(name, "shelly", tcp=where, password=password or None)
     try:
         async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
             pass
     except OSError as error:
         return _new(request, typed, words.say(NOT_THERE, reason=error.strerror or str(error)))
-    table = {"name": name, "protocol": "http", "tcp": f"{where[0]}:{where[1]}"}
+    table = {"name": name, "protocol": "shelly", "tcp": f"{where[0]}:{where[1]}"}
     try:
         await house.install(ports=[table], passwords={name: password})
     except (ConfigError, KeysError) as error:
@@ -81,7 +81,7 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def drop(request: web.Request) -> web.Response:
-    """This device, which a page added, is no longer asked."""
+    """A device that a page added is no longer asked."""
     house = request.app[HOUSE]
     try:
         await house.uninstall(ports=[(await read_form(request)).get("port", "")])

@@ -18,7 +18,7 @@ from webui.page import HOUSE, read_form, render, see, words_of
 from webui.words import mark
 
 # Pages with which a line is set up, by its protocol.
-PAGES = {"modbus": "/meters/wire", "mbus": "/meters/bus", "mqtt": "/meters/broker"}
+PAGES = {"modbus": "/meters/wire", "mbus": "/meters/bus", "mqtt": "/meters/broker", "shelly": "/meters/device"}
 MODBUS_TCP_PORT = 502  # Modbus Messaging on TCP/IP Implementation Guide V1.0b, 2.1
 PORT_NAME_CHARACTERS_MAX = 32
 HOST = re.compile(r"(?P<host>[0-9A-Za-z._-]{1,253})(:(?P<port>[0-9]{1,5}))?")

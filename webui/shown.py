@@ -147,7 +147,7 @@ _SIGNALS = ((-75, 4, mark("strong")), (-88, 3, mark("good")), (-98, 2, mark("fai
 
 def signal(address: str | None, rssi_dbm: int | None) -> tuple[int, str]:
     """Bars of four, and their word; no bars where a strength makes no sense."""
-    if rssi_dbm is None and address is not None and address.startswith("mqtt:"):
+    if rssi_dbm is None and address is not None and address.startswith("thing:"):
         return 0, BY_NETWORK
     if rssi_dbm is None:
         return 0, WIRED if address is not None and address.startswith(WIRES) else NO_SIGNAL

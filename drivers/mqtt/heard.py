@@ -6,7 +6,7 @@ from drivers.model import Address, Medium, Quantity, State, Telegram, frozen
 from drivers.mqtt.units import Said
 from drivers.thing import Presence, Thing, Unread
 
-PROTOCOL = "mqtt"
+PROTOCOL = "thing"
 STATUS_MAX = 8
 
 
@@ -23,7 +23,7 @@ Item = Heard | Presence | Unread
 
 
 def address(kind: str, id_: str) -> Address:
-    """`mqtt:zigbee2mqtt/0x00158d00018255df`: a promise, as users' files hold it."""
+    """`thing:zigbee2mqtt/0x00158d00018255df`: a promise, as users' files hold it."""
     return Address(PROTOCOL, f"{kind}/{id_}")
 
 

@@ -18,6 +18,7 @@ from drivers.thing import Presence, Unread
 
 KIND = "shelly"
 TOPIC = re.compile(r"(?P<prefix>.+)/(?P<what>events/rpc|online|status/(?P<component>[a-z0-9_]+(?::[0-9]{1,3})?))")
+DEVICE = re.compile(r"[0-9A-Za-z_-]{1,60}")
 COMPONENT = re.compile(r"(?P<type>[a-z0-9_]+):(?P<id>[0-9]{1,3})")
 NOTIFICATIONS = frozenset({"NotifyStatus", "NotifyFullStatus"})
 CHANNELS_MAX = 1_000
@@ -118,6 +119,16 @@ def decode(message: Message, memory: Memory) -> tuple[Item, ...] | None:
     if not device or not _is_the_one(device, prefix, memory):
         return (Unread("another device's name"),)
     return tuple(_things(prefix, params, memory, whole=content["method"] == "NotifyFullStatus"))
+
+
+def whole_status(device: str, components: Mapping[str, object], memory: Memory) -> tuple[Heard, ...]:
+    """What `Shelly.GetStatus` says, asked of the device itself: all its components at once."""
+    return tuple(_things(device, components, memory, whole=True))
+
+
+def is_device_id(text: object) -> bool:
+    """Whether this is the id of a device, such as `shellypro3em-08f9e0e5c0a8`."""
+    return isinstance(text, str) and DEVICE.fullmatch(text) is not None
 
 
 def _is_the_one(device: str, prefix: str, memory: Memory) -> bool:

@@ -79,7 +79,7 @@ class Things:
     def fell(self, address: str, register: str) -> None:
         """An index of a thing was below the last that was believed."""
         key = address, register
-        if not address.startswith(f"mqtt:{UNSURE}/") or len(self._falls) >= FALLEN_MAX:
+        if not address.startswith(f"thing:{UNSURE}/") or len(self._falls) >= FALLEN_MAX:
             return
         self._falls[key] = self._falls.get(key, 0) + 1
         if self._falls[key] >= FALLS and len(self.fallen) < FALLEN_MAX:

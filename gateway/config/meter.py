@@ -20,7 +20,7 @@ KEY_SHOWN_MAX = 7  # a longer text may be a key but for one digit, and a key is 
 ADDRESS = re.compile(
     r"tic:[0-9A-Z]{12}|p1:[0-9A-Za-z-]{1,40}|sml:[0-9A-Z]{2,32}"
     r"|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}"
-    r"|mqtt:[a-z0-9_]{1,20}/[^\x00-\x20#+]([^\x00-\x1f#+]{0,198}[^\x00-\x20#+])?"
+    r"|thing:[a-z0-9_]{1,20}/[^\x00-\x20#+]([^\x00-\x1f#+]{0,198}[^\x00-\x20#+])?"
 )
 ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
@@ -58,7 +58,7 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
             table.fault("medium", "is needed: a p1 line has meters of several kinds")
     elif {"topic", "values"} & table.met or (port is not None and port.protocol == "mqtt"):
         _mapped_meter(table, port, named)
-        address = f"mqtt:generic/{topic}" if topic else ""
+        address = f"thing:generic/{topic}" if topic else ""
     elif set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
         address = f"pulse:{named}" if named else ""
         medium = _pulse_meter(table, port, named, weight, Medium(medium) if medium else None)
@@ -125,7 +125,7 @@ def _value(table: Table) -> "Value | None":
 
 def _mapped_topic(text: str) -> str:
     topic = topic_filter(text)
-    if not ADDRESS.fullmatch(f"mqtt:generic/{topic}"):
+    if not ADDRESS.fullmatch(f"thing:generic/{topic}"):
         raise ValueError(f"one topic of at most 200 characters, without + and #, is needed, not {shown(text)}")
     return topic
 

@@ -32,6 +32,7 @@ LINES: dict[Protocol, tuple[int | None, Parity | None]] = {
     "modbus": (9600, "N"),
     "pulse": (None, "N"),
     "mqtt": (None, "N"),
+    "shelly": (None, "N"),
 }
 # What the bytes of a line may come by.
 WAYS: dict[Protocol, tuple[str, ...]] = {"wmbus": ("device", "tcp", "mqtt"), "mqtt": ("mqtt",)}
@@ -48,6 +49,8 @@ def port_table(table: Table) -> Port:
     stated: Protocol | None = table.word("protocol", None, get_args(Protocol), needed=True)
     if stated == "pulse":
         return _pulse_port(table, name)
+    if stated == "shelly":
+        return _shelly_port(table, name)
     protocol = stated or "tic"
     device = table.checked("device", None, device_path)
     tcp = table.checked("tcp", None, host_and_port)
@@ -105,6 +108,13 @@ def _pulse_port(table: Table, name: str) -> Port:
     return Port(
         name, "pulse", device, contact=Contact(gpio, line, stated or ("rising" if device else "falling"), debounce_ms)
     )
+
+
+def _shelly_port(table: Table, name: str) -> Port:
+    tcp = table.checked("tcp", None, host_and_port, needed=True)
+    password_file = table.checked("password_file", None, file_path)
+    table.end()
+    return Port(name, "shelly", tcp=tcp, password_file=password_file)
 
 
 def _mqtt(table: Table, *, topic_needed: bool) -> Mqtt | None:

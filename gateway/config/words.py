@@ -10,7 +10,7 @@ from drivers.pulse import Weight
 if TYPE_CHECKING:
     from drivers.mqtt.generic import Value
 
-Protocol = Literal["tic", "p1", "sml", "wmbus", "mbus", "modbus", "pulse", "mqtt"]
+Protocol = Literal["tic", "p1", "sml", "wmbus", "mbus", "modbus", "pulse", "mqtt", "shelly"]
 Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexlines", "rtl_433"]
 TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
 Mode = Literal["standard", "historique"]
@@ -42,7 +42,7 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Mqtt:
-    """A broker, and what is heard there; of things, without topics, all that are known. The password stays in its file: no configuration that is shown holds it."""
+    """A broker, and what is heard there; of things, without topics, all that are known. The password is never shown."""
 
     broker: tuple[str, int]
     topics: tuple[str, ...]
@@ -82,6 +82,8 @@ class Port:
     parity: Parity | None = "N"
     stopbits: Literal[1, 2] = 1
     contact: Contact | None = None
+    password_file: Path | None = None
+    password: str | None = field(default=None, repr=False)  # one that a page took
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import secrets
 import ssl
 from asyncio import Future
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -27,6 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.model import DecodeError, Frame
 from drivers.talk import Dongle
 from gateway.ports import Sink
+from gateway.ports.password import password_in
 from gateway.ports.stream import cut, wake
 
 PAYLOAD_BYTES_MAX = 16_384  # twice the longest line that a framer takes
@@ -36,7 +37,6 @@ PACKET_BYTES_MAX = 262_144
 ANSWER_S_MAX = 5.0
 KEEP_ALIVE_S = 20  # a broker that vanished is noticed within twice as long
 TURNS = 4  # how often, in one keep-alive, paho is asked whether it is time for a sign of life
-PASSWORD_BYTES_MAX = 1024
 REFUSED_LOGIN = frozenset({134, 135})  # MQTT 5.0, section 3.2.2.2; paho names those of 3.1.1 by the same numbers
 OLDER_BROKER = 132
 
@@ -52,6 +52,7 @@ class Broker:
     password_file: Path | None = None
     tls: bool = False
     ca_file: Path | None = None
+    password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -153,7 +154,7 @@ class MqttPort:
 
 def faults(broker: Broker) -> Iterator[tuple[str, str]]:
     """Which of the broker's files cannot be used, and why."""
-    for key, path, read in (("password_file", broker.password_file, _password), ("ca_file", broker.ca_file, _trust)):
+    for key, path, read in (("password_file", broker.password_file, password_in), ("ca_file", broker.ca_file, _trust)):
         if path is not None:
             try:
                 read(path)
@@ -185,7 +186,8 @@ class _Session:
         client.on_message = lambda _client, _data, message: self._heard.append(message)
         client.on_disconnect = self._on_disconnect
         if broker.user is not None:
-            client.username_pw_set(broker.user, _password(broker.password_file) if broker.password_file else None)
+            kept = password_in(broker.password_file) if broker.password_file else broker.password
+            client.username_pw_set(broker.user, kept)
         if broker.tls:
             client.tls_set_context(_trust(broker.ca_file))
         properties = None
@@ -277,19 +279,6 @@ class _Session:
 def _close_unused(opening: "Future[_Session]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
-
-
-def _password(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            text = file.read(PASSWORD_BYTES_MAX + 1).decode().removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise OSError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        text = ""
-    if not 0 < len(text) <= PASSWORD_BYTES_MAX or not text.isprintable():
-        raise OSError(f"{path}: one line with the password alone is needed")
-    return text
 
 
 def _trust(path: Path | None) -> ssl.SSLContext:

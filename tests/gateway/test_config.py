@@ -215,7 +215,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ('[[port]]\nname = "a"\ndevice = "/dev/x"\nmode = "standard"', "port[1].protocol: is needed"),
         (
             '[[port]]\nname = "a"\nprotocol = "zigbee"\ndevice = "/dev/x"\nreceiver = "im871a"',
-            "port[1].protocol: one of tic, p1, sml, wmbus, mbus, modbus, pulse, mqtt is needed, not 'zigbee'",
+            "port[1].protocol: one of tic, p1, sml, wmbus, mbus, modbus, pulse, mqtt, shelly is needed, not 'zigbee'",
         ),
         (
             '[[port]]\nname = "a"\nprotocol = "p1"\ndevice = "/dev/x"\nparity = "E"',

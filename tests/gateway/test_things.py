@@ -29,7 +29,7 @@ from tests.house import NOON, Clock, house
 BROKER = '[[port]]\nname = "broker"\nprotocol = "mqtt"\nmqtt = "127.0.0.1:1883"\n'
 PLUG = device("0x1", "cuisine/lave-linge", numeric("power", "W"), numeric("energy", "kWh"))
 LEAK = device("0x2", "cave", binary("water_leak"), numeric("temperature", "°C"))
-ADDRESS = "mqtt:zigbee2mqtt/0x1"
+ADDRESS = "thing:zigbee2mqtt/0x1"
 
 
 class Spoken:
@@ -102,7 +102,7 @@ async def test_a_thing_that_is_away_is_said_and_is_no_sign_of_life(tmp_path: Pat
     with house(tmp_path, BROKER, clock) as home:
         spoken = Spoken(home)
         spoken.say("shellyplus1pm-1/status/switch:0", {"id": 0, "apower": 5})
-        adoption = await home.adopt("mqtt:shelly/shellyplus1pm-1/switch:0", "Prise", None)
+        adoption = await home.adopt("thing:shelly/shellyplus1pm-1/switch:0", "Prise", None)
         spoken.say("shellyplus1pm-1/status/switch:0", {"id": 0, "apower": 6})
         clock.at += 30
         spoken.say("shellyplus1pm-1/online", b"false")
@@ -137,7 +137,7 @@ async def test_a_leak_is_kept_at_once_though_it_was_dry_a_moment_ago(tmp_path: P
     with house(tmp_path, BROKER, clock) as home:
         spoken = Spoken(home)
         spoken.say("zigbee2mqtt/cave", {"water_leak": False})
-        await home.adopt("mqtt:zigbee2mqtt/0x2", "Cave", None)
+        await home.adopt("thing:zigbee2mqtt/0x2", "Cave", None)
         for leak in (False, True, False):
             spoken.say("zigbee2mqtt/cave", {"water_leak": leak, "temperature": 12})
             clock.at += 1
@@ -167,7 +167,7 @@ async def test_a_thing_of_the_same_name_on_a_second_broker_is_not_mixed_with_the
             message = Message("tele/four/SENSOR", json.dumps({"ENERGY": {"Total": total}}).encode())
             home.collect.things(port, lambda at, said=message: Things().hear(said, at))  # type: ignore[misc] # mypy does not see the default
             if not home.points():
-                await home.adopt("mqtt:tasmota/four", "Four", None)
+                await home.adopt("thing:tasmota/four", "Four", None)
         assert kept(home) == {"four:import_energy:0": 5000}
         assert "speaks on port broker, and is not read from port other" in str(home.collect.ports["other"].last_fault)
 
@@ -188,7 +188,7 @@ async def test_an_announced_counter_that_begins_anew_is_no_index_after_a_restart
         spoken = Spoken(home)
         announce(spoken)
         spoken.say("n/sensor/compteur/state", b"9")
-        await home.adopt("mqtt:homeassistant/a1", "N", None)
+        await home.adopt("thing:homeassistant/a1", "N", None)
         for energy in (b"9", b"10", *(b"0.1",) * FALLS, b"10.5"):
             clock.at += 60
             spoken.say("n/sensor/compteur/state", energy)
@@ -274,7 +274,7 @@ def test_a_trial_shows_what_a_thing_says_and_nothing_of_the_air() -> None:
     air = Message("rtl_433/pi/events", b'{"model":"Nexus-TH","id":1,"temperature_C":3}')
     for message in (air, Message("tele/x/SENSOR", b'{"ENERGY":{"Power":5}}'), Message("tele/x/SENSOR", b"{")):
         trial.things("broker", lambda at, message=message: things.hear(message, at))  # type: ignore[misc] # mypy does not see the default
-    assert [str(each.address) for each in trial.telegrams] == ["mqtt:tasmota/x"]
+    assert [str(each.address) for each in trial.telegrams] == ["thing:tasmota/x"]
     assert len(trial.faults) == 1
 
 
@@ -311,7 +311,7 @@ async def test_a_mapped_topic_is_a_meter_from_its_first_message(tmp_path: Path) 
         home.collect.things("broker", lambda at: things._things.hear(message, at))
         assert kept(home) == {"puits:volume:0": Decimal("12500.0"), "puits:debit:0": Decimal(120)}
         (point,) = home.points()
-        assert (point.address, point.point.medium) == ("mqtt:generic/garden/pump", Medium.WATER)
+        assert (point.address, point.point.medium) == ("thing:generic/garden/pump", Medium.WATER)
         assert point.quantity is Quantity.VOLUME
 
 
@@ -342,7 +342,7 @@ async def test_a_mapped_topic_is_a_meter_from_its_first_message(tmp_path: Path) 
         ),
         (BROKER + MAPPED.replace("main", "mian"), "meter[1].values[1].mian: is not known; main?"),
         (MAPPED, "meter[1].port: no [[port]] has the name 'broker'"),
-        ('[[meter]]\nname = "x"\naddress = "mqtt:tasmota/a+b"\n', "meter[1].address: an address such as"),
+        ('[[meter]]\nname = "x"\naddress = "thing:tasmota/a+b"\n', "meter[1].address: an address such as"),
     ],
 )
 def test_a_fault_of_the_configuration_is_named_by_its_place(toml: str, fault: str) -> None:
@@ -352,5 +352,5 @@ def test_a_fault_of_the_configuration_is_named_by_its_place(toml: str, fault: st
 
 
 def test_a_thing_may_be_adopted_by_the_file_under_the_address_that_the_page_shows() -> None:
-    told = config.parse('[[meter]]\nname = "Four"\naddress = "mqtt:tasmota/cuisine/four à pain"\n', "a test")
-    assert told.meters[0].address == "mqtt:tasmota/cuisine/four à pain"
+    told = config.parse('[[meter]]\nname = "Four"\naddress = "thing:tasmota/cuisine/four à pain"\n', "a test")
+    assert told.meters[0].address == "thing:tasmota/cuisine/four à pain"

@@ -60,13 +60,13 @@ SAID: tuple[tuple[str, object, bool], ...] = (
     ("garden/pump", {"total": "12.5"}, False),
 )
 ADDRESSES = {
-    "mqtt:zigbee2mqtt/0x1": ("cuisine/plug", 2),
-    "mqtt:zigbee2mqtt/0x2": ("cave", 1),
-    "mqtt:tasmota/four": ("four", 2),
-    "mqtt:shelly/shellyem-B9/emeter/0": ("shellyem-B9", 1),
-    "mqtt:shelly/shellypro3em-a1/em:0": ("shellypro3em-a1 em:0", 1),
-    "mqtt:homeassistant/a4cf12000001": ("Esp", 1),
-    "mqtt:wmbusmeters/33225544": ("Eau", 1),
+    "thing:zigbee2mqtt/0x1": ("cuisine/plug", 2),
+    "thing:zigbee2mqtt/0x2": ("cave", 1),
+    "thing:tasmota/four": ("four", 2),
+    "thing:shelly/shellyem-B9/emeter/0": ("shellyem-B9", 1),
+    "thing:shelly/shellypro3em-a1/em:0": ("shellypro3em-a1 em:0", 1),
+    "thing:homeassistant/a4cf12000001": ("Esp", 1),
+    "thing:wmbusmeters/33225544": ("Eau", 1),
 }
 
 
@@ -174,7 +174,7 @@ def test_what_rtl_433_itself_makes_of_a_telegram_is_heard_as_its_meter(mosquitto
     broker = mosquitto()
     out = rtl_433(wmbus.telegram(METER, records.volume(612_483) + records.energy(20_000, tariff=2), 1))
     assert json.loads(out)["inst_volume_0"] == "612.483 m3"
-    meter = '[[meter]]\nname = "Eau"\naddress = "mqtt:rtl_433/Wireless-MBus/KAM-12345678-1b-16"\nmedium = "water"\n'
+    meter = '[[meter]]\nname = "Eau"\naddress = "thing:rtl_433/Wireless-MBus/KAM-12345678-1b-16"\nmedium = "water"\n'
     with running(configured(tmp_path, broker, meters=meter)) as gateway:
         until(lambda: bool(gateway.sky["open"]), "it is open")
         broker.publish("rtl_433/pi/events", out)

@@ -12,7 +12,7 @@ from tests.drivers.mqtt.say import device, numeric
 from tests.webui.home import Home, open_home, read
 
 BROKER = '[[port]]\nname = "broker"\nprotocol = "mqtt"\nmqtt = "127.0.0.1:1883"\n'
-ADDRESS = "mqtt:zigbee2mqtt/0x1"
+ADDRESS = "thing:zigbee2mqtt/0x1"
 NAME = 'cuisine/<b>"lave-linge"'
 
 

@@ -23,7 +23,7 @@ def test_a_mapping_reads_what_its_owner_says_in_the_unit_its_owner_says() -> Non
     mapping = Mapping("garden/pump", "Puits", Medium.WATER, ROWS)
     things = Things({mapping.topic: mapping})
     read = telegram(things, "garden/pump", PUMP)
-    assert str(read.address) == "mqtt:generic/garden/pump"
+    assert str(read.address) == "thing:generic/garden/pump"
     assert read.medium is Medium.WATER
     assert values(read) == {"volume": 12345, "flow": 30, "t.water": Decimal("21.5"), "pump": 1}
     assert mains(read) == {"volume"}

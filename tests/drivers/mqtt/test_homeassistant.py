@@ -39,7 +39,7 @@ def test_an_announced_energy_and_power_are_read_in_their_units() -> None:
     things = Things()
     energy, power = announced(things, "compteur", **ENERGY), announced(things, "puissance", **POWER)
     read = telegram(things, energy, b"1234.567")
-    assert str(read.address) == f"mqtt:homeassistant/{MAC}"
+    assert str(read.address) == f"thing:homeassistant/{MAC}"
     assert (values(read), mains(read), read.medium) == (
         {"compteur": Decimal("1234567.000")},
         {"compteur"},
@@ -100,7 +100,7 @@ def test_a_counter_that_falls_again_and_again_is_an_index_no_longer() -> None:
     things = Things()
     topic = announced(things, "compteur", **ENERGY)
     for _ in range(FALLS):
-        things.fell(f"mqtt:homeassistant/{MAC}", "compteur")
+        things.fell(f"thing:homeassistant/{MAC}", "compteur")
     read = telegram(things, topic, b"9")
     assert values(read) == {}
     assert "it begins anew" in str(read.faults[0])

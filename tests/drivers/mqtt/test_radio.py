@@ -31,7 +31,7 @@ WATER = {
 # -- wmbusmeters ------------------------------------------------------------------------------------------------------
 def test_the_unit_is_the_end_of_the_key_and_a_value_of_the_past_is_not_the_present() -> None:
     read = telegram(Things(), "wmbusmeters/33225544", WATER)
-    assert str(read.address) == "mqtt:wmbusmeters/33225544"
+    assert str(read.address) == "thing:wmbusmeters/33225544"
     assert values(read) == {
         "total_m3": Decimal("123529.000"),
         "flow_temperature_c": 12,
@@ -88,7 +88,7 @@ def test_a_thermometer_on_the_air_is_read_by_the_units_of_its_keys() -> None:
         rtl_433(battery_ok=1, temperature_C=3.4, humidity=81, wind_avg_km_h=3, setpoint_C=20, pressure_hPa=1013.2),
     )
     assert isinstance(item, Thing)
-    assert str(item.telegram.address) == "mqtt:rtl_433/Nexus-TH/177/1"
+    assert str(item.telegram.address) == "thing:rtl_433/Nexus-TH/177/1"
     assert item.radio
     assert values(item.telegram) == {
         "temperature_C": Decimal("3.4"),
@@ -134,7 +134,7 @@ def test_a_radio_meters_telegram_is_decoded_here_with_its_tariffs() -> None:
     (item,) = say(Things(), "rtl_433/pi/events", wireless_mbus(data))
     assert isinstance(item, Thing)
     assert item.radio
-    assert str(item.telegram.address) == "mqtt:rtl_433/Wireless-MBus/KAM-12345678-1b-16"
+    assert str(item.telegram.address) == "thing:rtl_433/Wireless-MBus/KAM-12345678-1b-16"
     assert {(each.register, each.tariff): each.value for each in item.telegram.readings} == {
         ("volume", 0): 612_483,
         ("energy", 2): 20_000_000,

@@ -28,7 +28,7 @@ def test_a_channel_of_a_first_generation_em_is_a_meter_of_its_own(
     topic: str, payload: bytes, register: str, value: str
 ) -> None:
     read = telegram(Things(), EM + topic, payload)
-    assert str(read.address) == "mqtt:shelly/shellyem-B9E3F1/emeter/0"
+    assert str(read.address) == "thing:shelly/shellyem-B9E3F1/emeter/0"
     assert (values(read), read.medium) == ({register: Decimal(value)}, Medium.ELECTRICITY)
 
 
@@ -43,7 +43,7 @@ def test_a_flood_is_read_and_a_temperature_only_where_its_unit_is_said() -> None
     things = Things()
     flood = telegram(things, "shellies/shellyflood-1/sensor/flood", b"true")
     assert values(flood) == {"water_leak": 1}
-    assert str(flood.address) == "mqtt:shelly/shellyflood-1"
+    assert str(flood.address) == "thing:shelly/shellyflood-1"
     assert say(things, "shellies/shellyht-1/sensor/temperature", b"70.7") == ()
     assert values(telegram(things, "shellies/shellyht-1/sensor/humidity", b"48")) == {"humidity": 48}
     info = {"tmp": {"value": 70.7, "units": "F", "tC": 21.5, "tF": 70.7, "is_valid": True}}
@@ -98,7 +98,7 @@ EMDATA_0 = {
 
 def test_a_three_phase_em_is_one_meter_with_its_phases_as_registers() -> None:
     read = telegram(Things(), EVENTS, notify({"em:0": EM_0, "emdata:0": EMDATA_0}))
-    assert str(read.address) == "mqtt:shelly/shellypro3em-a1/em:0"
+    assert str(read.address) == "thing:shelly/shellypro3em-a1/em:0"
     assert values(read) == {
         "power": Decimal("702.2"),
         "current": Decimal("3.1"),
@@ -138,8 +138,8 @@ def test_two_circuits_are_two_meters() -> None:
     )
     read = [item.telegram for item in items if isinstance(item, Thing)]
     assert {str(each.address): values(each) for each in read} == {
-        "mqtt:shelly/shellypro3em-a1/em1:0": {"power": 10},
-        "mqtt:shelly/shellypro3em-a1/em1:1": {"power": -300, "import_energy": 7},
+        "thing:shelly/shellypro3em-a1/em1:0": {"power": 10},
+        "thing:shelly/shellypro3em-a1/em1:1": {"power": -300, "import_energy": 7},
     }
 
 
@@ -189,7 +189,7 @@ def test_a_sleeping_sensor_says_all_at_once() -> None:
     )
     read = telegram(Things(), EVENTS, full)
     assert values(read) == {"temperature": Decimal("19.4"), "humidity": Decimal("51.2"), "water_leak": 0, "battery": 93}
-    assert str(read.address) == "mqtt:shelly/shellypro3em-a1"
+    assert str(read.address) == "thing:shelly/shellypro3em-a1"
 
 
 def test_a_temperature_that_was_not_measured_is_absent() -> None:

@@ -32,7 +32,7 @@ def sensor(**groups: object) -> dict[str, object]:
 @pytest.mark.parametrize("topic", [TOPIC, "lave-linge/tele/SENSOR"])
 def test_a_plug_is_read_wherever_its_prefix_stands_and_its_time_without_a_zone_is_not_used(topic: str) -> None:
     read = telegram(Things(), topic, sensor(ENERGY=ENERGY))
-    assert str(read.address) == "mqtt:tasmota/lave-linge"
+    assert str(read.address) == "thing:tasmota/lave-linge"
     assert values(read) == {
         "import_energy": Decimal("436786.000"),
         "power": 298,
@@ -72,7 +72,7 @@ def test_a_sum_of_which_one_phase_is_not_known_is_absent() -> None:
 def test_a_meter_script_is_a_meter_of_its_own_and_only_the_makers_own_names_have_units() -> None:
     says = sensor(SML={"Total_in": 1234.5678, "Total_out": 1.5, "Power_curr": -320, "Haus": 12})
     read = telegram(Things(), "tele/zaehler/SENSOR", says)
-    assert str(read.address) == "mqtt:tasmota/zaehler/SML"
+    assert str(read.address) == "thing:tasmota/zaehler/SML"
     assert values(read) == {
         "import_energy": Decimal("1234567.8000"),
         "export_energy": Decimal("1500.0"),
@@ -94,7 +94,7 @@ def test_teleinfo_has_the_labels_of_the_tic_beside_what_the_energy_monitor_makes
     }
     items = say(Things(), "tele/linky/SENSOR", sensor(ENERGY={"Total": 7970.95, "Power": 860}, TIC=tic))
     read = {str(item.telegram.address): item.telegram for item in items if isinstance(item, Thing)}
-    linky = read["mqtt:tasmota/linky/TIC"]
+    linky = read["thing:tasmota/linky/TIC"]
     assert values(linky) == {
         "OPTARIF": "HC..",
         "ISOUSC": 30,
@@ -106,7 +106,7 @@ def test_teleinfo_has_the_labels_of_the_tic_beside_what_the_energy_monitor_makes
         "HHPHC": "A",
     }
     assert mains(linky) == {"HCHC", "HCHP", "PAPP"}
-    assert values(read["mqtt:tasmota/linky"]) == {"import_energy": Decimal("7970950.00"), "power": 860}
+    assert values(read["thing:tasmota/linky"]) == {"import_energy": Decimal("7970950.00"), "power": 860}
 
 
 def test_teleinfo2mqtt_is_read_by_its_raw_texts_under_the_meters_own_number() -> None:
@@ -117,7 +117,7 @@ def test_teleinfo2mqtt_is_read_by_its_raw_texts_under_the_meters_own_number() ->
         "PTEC": {"raw": "TH..", "value": "TH"},
     }
     read = telegram(Things(), "teleinfo/012345678901", says)
-    assert str(read.address) == "mqtt:teleinfo/012345678901"
+    assert str(read.address) == "thing:teleinfo/012345678901"
     assert values(read) == {"BASE": 2809718, "PAPP": 390, "PTEC": "TH.."}
     assert say(Things(), "teleinfo/012345678901", says, retained=True) == (Unread("retained"),)
     assert say(Things(), "teleinfo/x", {"BASE": {"raw": "1"}}) == (Unread("no number of its own"),)
@@ -150,4 +150,4 @@ def test_the_last_will_is_a_device_that_is_away_and_a_retained_value_is_not_read
 
 def test_a_topic_with_a_slash_is_one_device() -> None:
     read = telegram(Things(), "tele/cuisine/four/SENSOR", sensor(ENERGY={"Power": 5}))
-    assert str(read.address) == "mqtt:tasmota/cuisine/four"
+    assert str(read.address) == "thing:tasmota/cuisine/four"

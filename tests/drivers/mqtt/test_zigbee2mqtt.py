@@ -27,7 +27,7 @@ PLUG_SAYS = {"state": "ON", "power": 41.2, "voltage": 232, "current": 0.2, "ener
 
 def test_a_plug_whose_name_has_a_slash_is_read_in_the_units_of_the_inventory() -> None:
     read = telegram(bridge(PLUG), "zigbee2mqtt/cuisine/lave-linge", PLUG_SAYS)
-    assert str(read.address) == "mqtt:zigbee2mqtt/0x00158d00018255df"
+    assert str(read.address) == "thing:zigbee2mqtt/0x00158d00018255df"
     assert read.medium is Medium.ELECTRICITY
     assert values(read) == {
         "power": Decimal("41.2"),
