@@ -29,7 +29,6 @@ COUNT_WORDS = {
     "retained": mark("messages not read: the broker kept them, and their time is not known"),
     "not recognised": mark("messages of no known kind"),
     "not in the inventory": mark("messages of things that their bridge has not announced"),
-    "another device's name": mark("messages not read: another device has this name"),
     "no number of its own": mark("messages of things without a number of their own"),
     "telegrams": mark("telegrams of your meters"),
     "not adopted": mark("telegrams of meters that are not yours"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from drivers.model import Medium
+from drivers.model import DecodeError, Medium
 from drivers.mqtt.heard import Heard, Item, address, heard
 from drivers.mqtt.message import Message, plain_word, small, table, words
 from drivers.mqtt.units import FACTOR, HUMIDITY, RATIO, UNITS, YES_OR_NO, Meant, Said
@@ -116,8 +116,7 @@ def decode(message: Message, memory: Memory) -> tuple[Item, ...] | None:
     device, params = words(content.get("src")), content["params"]
     if content["method"] not in NOTIFICATIONS or not isinstance(params, dict):
         return ()
-    if not device or not _is_the_one(device, prefix, memory):
-        return (Unread("another device's name"),)
+    _check_name(device, prefix, memory)
     return tuple(_things(prefix, params, memory, whole=content["method"] == "NotifyFullStatus"))
 
 
@@ -131,15 +130,20 @@ def is_device_id(text: object) -> bool:
     return isinstance(text, str) and DEVICE.fullmatch(text) is not None
 
 
-def _is_the_one(device: str, prefix: str, memory: Memory) -> bool:
-    """One device speaks under one prefix: two with one name, or one under two, are not mixed."""
+def _check_name(device: str, prefix: str, memory: Memory) -> None:
+    """One device speaks under one prefix: two with one name, or one under two, are not mixed. DecodeError says which."""
     known = memory.devices.get(prefix)
-    if known is None:
-        if device in memory.devices.values() or len(memory.devices) >= PREFIXES_MAX:
-            return False
-        memory.devices[prefix] = device
-        return True
-    return known == device
+    if known == device:
+        return
+    if not device:
+        raise DecodeError("a Shelly that does not say its name")
+    if known is not None:
+        raise DecodeError(f"{device} speaks under the prefix of {known}: not mixed")
+    if (other := next((each for each, name in memory.devices.items() if name == device), None)) is not None:
+        raise DecodeError(f"{device} speaks under the prefix {other} already: not mixed")
+    if len(memory.devices) >= PREFIXES_MAX:
+        raise DecodeError(f"more than {PREFIXES_MAX} Shellys")
+    memory.devices[prefix] = device
 
 
 def _things(prefix: str, components: Mapping[str, object], memory: Memory, *, whole: bool) -> Iterator[Heard]:

@@ -8,7 +8,7 @@ from drivers.model import Medium
 from drivers.mqtt import Things
 from drivers.mqtt.heard import address
 from drivers.thing import Presence, Thing, Unread
-from tests.drivers.mqtt.say import mains, say, telegram, values
+from tests.drivers.mqtt.say import fault, mains, say, telegram, values
 
 EM = "shellies/shellyem-B9E3F1/emeter/0/"
 
@@ -199,8 +199,12 @@ def test_a_temperature_that_was_not_measured_is_absent() -> None:
 def test_one_device_under_two_prefixes_and_two_under_one_are_not_mixed() -> None:
     things = Things()
     telegram(things, EVENTS, notify({"em:0": EM_0}))
-    assert say(things, "cellar/events/rpc", notify({"em:0": EM_0})) == (Unread("another device's name"),)
-    assert say(things, EVENTS, notify({"em:0": EM_0}, src="shellypro3em-b2")) == (Unread("another device's name"),)
+    (second,) = say(things, "cellar/events/rpc", notify({"em:0": EM_0}))
+    assert "shellypro3em-a1 speaks under the prefix shellypro3em-a1 already: not mixed" in fault(second)
+    (second,) = say(things, EVENTS, notify({"em:0": EM_0}, src="shellypro3em-b2"))
+    assert "shellypro3em-b2 speaks under the prefix of shellypro3em-a1: not mixed" in fault(second)
+    (nameless,) = say(things, EVENTS, {"method": "NotifyStatus", "params": {"em:0": EM_0}})
+    assert "does not say its name" in fault(nameless)
 
 
 def test_a_topic_of_somebody_else_that_looks_like_a_shellys_is_no_fault() -> None:
