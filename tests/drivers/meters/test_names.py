@@ -52,6 +52,7 @@ CODES = frozenset(
             "overload",
             "oversized",
         ),
+        "away",
         *("permanent error", "polarity", "power fail", "power low", "pressure", "removed", "reset", "sensor error"),
         *("sensor open", "sensor short", "smoke", "submerged", "tamper", "temporary error", "test", "under flow"),
         *("under range", "undersized"),
