@@ -50,6 +50,7 @@ PREVIEW_MAX = 40
 YES_OR_NO_PACE_S = 1
 # One thing speaks on one broker: another of its name, on a second one, waits until the first was silent for so long.
 ELSEWHERE_S = 3600
+AWAY_MAX = 1000
 AWAY = "away"  # the status of a thing whose broker says that it is not there
 
 # A copy, a part of a message, an empty announcement: they say nothing against the telegram read before, for so long.
@@ -217,6 +218,7 @@ class Collect:
         self.meters: dict[str, MeterLog] = {}
         self.heard: OrderedDict[str, Heard] = OrderedDict()
         self.strangers = Strangers()
+        self._away: set[str] = set()
         self.readable: set[str] = set()
         self._paused: dict[str, int | None] = {}  # and the message counter it had until then
         self._blamed = b""
@@ -359,12 +361,20 @@ class Collect:
 
     def _note_presence(self, address: str, *, there: bool) -> None:
         """A device that went away, or is back, with all that it measures. It says nothing of a value."""
+        if there:
+            self._away.discard(address)
+        elif len(self._away) < AWAY_MAX:
+            self._away.add(address)
         for other, entry in self.meters.items():
             if other == address or other.startswith(address + "/"):
                 entry.status = tuple(word for word in entry.status if word != AWAY) + (() if there else (AWAY,))
                 meter = self._meters.meter(other)
                 if meter is not None:
                     self._live(meter.point, entry, [])
+
+    def is_away(self, address: str) -> bool:
+        """Whether the broker said so of this thing, or of the device that it is a channel of."""
+        return address in self._away or any(address.startswith(other + "/") for other in self._away)
 
     def _frame(self, port: str, frame: Frame) -> _News | None:
         driver = self._drivers[port]

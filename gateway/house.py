@@ -16,7 +16,7 @@ from drivers.model import Kind, Medium, Quantity, State, Telegram
 from gateway import eras, installed, lines
 from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
-from gateway.collect import ADOPT_AFTER, Collect, Heard, MeterLog
+from gateway.collect import ADOPT_AFTER, AWAY, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Meter as ConfigMeter
 from gateway.config import Port as PortConfig
@@ -664,7 +664,7 @@ class House:
             mean=self._mean(present),
             injected=self._injected(present),
             exchange=self._last_exchange(point.id),
-            status=log.status if log else (),
+            status=log.status if log else (AWAY,) if meter and self.collect.is_away(meter.address) else (),
             reading=log.state if log else None,
             error=log.error if log else None,
             in_clear=log.in_clear if log else False,

@@ -115,6 +115,18 @@ async def test_a_thing_that_is_away_is_said_and_is_no_sign_of_life(tmp_path: Pat
         assert back.status == ()
 
 
+async def test_a_thing_that_went_away_while_the_box_did_not_run_is_said_to_be_away(tmp_path: Path) -> None:
+    with house(tmp_path, BROKER) as home:
+        Spoken(home).say("shellyplus1pm-1/status/switch:0", {"id": 0, "apower": 5})
+        await home.adopt("mqtt:shelly/shellyplus1pm-1/switch:0", "Prise", None)
+    with house(tmp_path, BROKER) as home:
+        spoken = Spoken(home)
+        spoken.say("shellyplus1pm-1/online", b"false", retained=True)
+        assert [point.status for point in home.points()] == [("away",)]
+        spoken.say("shellyplus1pm-1/online", b"true", retained=True)
+        assert [point.status for point in home.points()] == [()]
+
+
 def test_what_is_not_read_is_counted_by_its_reason(tmp_path: Path) -> None:
     with house(tmp_path, BROKER) as home:
         spoken = Spoken(home)
