@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from decimal import Context, Decimal
 
 from drivers.modbus.maps import MeterMap, Register, WireType, WordOrder
-from drivers.model import Address, Medium, Reading, State, Telegram
+from drivers.model import Address, Reading, State, Telegram
 
 # 20 digits of an uint64 and a scale of some digits more: nothing is rounded.
 _EXACT = Context(prec=60)
+
+# SunSpec's sunssf: a signed power of ten; 8000h, like anything else beyond these, is none.
+FACTOR_MAX = 10
 
 
 def decode(meter_map: MeterMap, address: Address, registers: Mapping[int, int]) -> Telegram:
@@ -24,7 +27,7 @@ def decode(meter_map: MeterMap, address: Address, registers: Mapping[int, int]) 
     return Telegram(
         address=address,
         state=State.DECODED if readings else State.NO_DATA,
-        medium=Medium.ELECTRICITY,
+        medium=meter_map.medium,
         readings=tuple(readings),
     )
 
@@ -53,12 +56,25 @@ def _value(word_order: WordOrder, register: Register, registers: Mapping[int, in
         raw = raw << 16 | word
     if raw in register.invalid:
         return None
+    scale = register.scale
+    if register.factor is not None:
+        factor = _factor(registers.get(register.factor))
+        if factor is None:
+            return None
+        scale = _EXACT.multiply(scale, factor)
     octets = raw.to_bytes(2 * len(words), "big")
     if register.type.floating:
         number = shortest(octets)
-        return None if number is None else _whole(_EXACT.multiply(number, register.scale))
+        return None if number is None else _whole(_EXACT.multiply(number, scale))
     signed = register.type in {WireType.INT16, WireType.INT32, WireType.INT64}
-    return _EXACT.multiply(Decimal(int.from_bytes(octets, "big", signed=signed)), register.scale)
+    return _EXACT.multiply(Decimal(int.from_bytes(octets, "big", signed=signed)), scale)
+
+
+def _factor(word: int | None) -> Decimal | None:
+    power = None if word is None else word - 0x10000 if word & 0x8000 else word
+    if power is None or abs(power) > FACTOR_MAX:
+        return None
+    return Decimal(10**power) if power >= 0 else Decimal(1).scaleb(power)
 
 
 def _whole(value: Decimal) -> Decimal:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from importlib import resources
 from typing import Any
 
-from drivers.model import Quantity
+from drivers.model import Medium, Quantity
 
 # Application Protocol V1.1b3, 6.3 and 6.4: one request reads at most 125 registers.
 REGISTERS_MAX = 125
@@ -18,10 +18,12 @@ HOLE_REGISTERS_MAX = 8
 
 GAP_MS = 20
 
-_MAP_KEYS = {"vendor", "models", "sources", "confidence", "notes", "function_code", "word_order"}
+_MAP_KEYS = {"vendor", "models", "sources", "confidence", "notes", "medium", "function_code", "word_order"}
 _LIMIT_KEYS = {"max_registers_per_read", "gap_ms", "unit_switch_ms", "hole_registers_max"}
 _SERIAL_KEYS = {"baud", "parity", "stopbits", "unit"}
-_ROW_KEYS = {"name", "address", "type", "scale", "quantity", "tariff", "main", "invalid", "barrier"}
+_TCP_KEYS = {"port", "unit"}
+_MARK_KEYS = {"function_code", "address", "type", "values", "count", "texts"}
+_ROW_KEYS = {"name", "address", "type", "scale", "quantity", "tariff", "main", "invalid", "barrier", "function_code"}
 
 # The first member of a word is meant: "energy" is watt-hours, "power" is watts.
 _QUANTITIES = {quantity.word: quantity for quantity in reversed(Quantity)}
@@ -60,7 +62,9 @@ class Register:
     """One value of a meter: raw value at `address` (0-based, as on the wire) times `scale` is in the quantity's unit.
 
     `invalid` are raw bit patterns by which the meter says "no value". No block is read across a `barrier`: what lies
-    before it and what begins here are asked separately.
+    before it and what begins here are asked separately. `function_code` is only there where it is not the map's own.
+    `factor` is the address of a signed power of ten that the meter states beside the value (SunSpec), and `together`
+    from where to before where one request must reach, so that both were true at one moment.
     """
 
     name: str
@@ -72,10 +76,18 @@ class Register:
     main: bool = False
     invalid: frozenset[int] = frozenset()
     barrier: bool = False
+    function_code: int | None = None
+    factor: int | None = None
+    together: tuple[int, int] | None = None
 
     @property
     def end(self) -> int:
         return self.address + self.type.registers
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From where to before where the request reaches that reads this value."""
+        return self.together or (self.address, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,28 @@ class SerialDefaults:
     parity: str
     stopbits: int
     unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class TcpDefaults:
+    """Where the meter answers on Modbus TCP when it leaves the factory."""
+
+    port: int
+    unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Registers by which a meter is known: they hold one of `values` as one number, or a text that begins as one of `texts`.
+
+    Of a meter with several marks all must hold. Those of one maker may share some (drivers/modbus/identify.py).
+    """
+
+    function_code: int
+    address: int
+    count: int
+    values: frozenset[int] = frozenset()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +139,9 @@ class MeterMap:
     hole_registers_max: int
     serial: SerialDefaults | None
     registers: tuple[Register, ...]
+    medium: Medium = Medium.ELECTRICITY
+    tcp: TcpDefaults | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 def models() -> tuple[str, ...]:
@@ -126,9 +163,11 @@ def parse(model: str, text: str) -> MeterMap:
     document = tomllib.loads(text)
     limits = document.pop("limits", {})
     serial = document.pop("serial", None)
+    tcp = document.pop("tcp", None)
+    marks = document.pop("identify", [])
     invalid = document.pop("invalid", {})
     rows = document.pop("register", [])
-    _only(f"{model}", document, _MAP_KEYS)
+    _only(model, document, _MAP_KEYS)
     _only(f"{model}.limits", limits, _LIMIT_KEYS)
     _only(f"{model}.invalid", invalid, {str(type_) for type_ in WireType})
     meter_map = MeterMap(
@@ -150,6 +189,9 @@ def parse(model: str, text: str) -> MeterMap:
                 key=lambda register: register.address,
             )
         ),
+        medium=_medium(f"{model}.medium", document.get("medium", Medium.ELECTRICITY)),
+        tcp=_tcp(f"{model}.tcp", tcp),
+        marks=tuple(_mark(f"{model}.identify[{i}]", table) for i, table in enumerate(marks)),
     )
     _check(meter_map)
     return meter_map
@@ -200,6 +242,8 @@ def _register(where: str, row: Mapping[str, Any], invalid: Mapping[str, list[str
     if row["quantity"] not in _QUANTITIES:
         raise ValueError(f"{where}.quantity: a word of drivers.model.Quantity is needed, not {row['quantity']!r}")
     type_ = WireType(row["type"])
+    if row.get("function_code", 3) not in {3, 4}:
+        raise ValueError(f"{where}.function_code: 3 or 4 is needed (we only read), not {row['function_code']!r}")
     if not (isinstance(row["address"], int) and 0 <= row["address"] <= 0x10000 - type_.registers):
         raise ValueError(f"{where}.address: 0 to 65535 is needed, not {row['address']!r}")
     return Register(
@@ -212,6 +256,7 @@ def _register(where: str, row: Mapping[str, Any], invalid: Mapping[str, list[str
         main=row.get("main", False),
         invalid=frozenset(int(pattern, 16) for pattern in row.get("invalid", invalid.get(type_.value, ()))),
         barrier=row.get("barrier", False),
+        function_code=row.get("function_code"),
     )
 
 
@@ -223,6 +268,32 @@ def _serial(where: str, table: Mapping[str, Any] | None) -> SerialDefaults | Non
     if table["parity"] not in {"N", "E", "O"}:
         raise ValueError(f"{where}.parity: N, E or O is needed, not {table['parity']!r}")
     return SerialDefaults(**table)
+
+
+def _tcp(where: str, table: Mapping[str, Any] | None) -> TcpDefaults | None:
+    if table is None:
+        return None
+    if table.keys() != _TCP_KEYS:
+        raise ValueError(f"{where}: port and unit are needed, not {', '.join(sorted(table))}")
+    return TcpDefaults(**table)
+
+
+def _mark(where: str, table: Mapping[str, Any]) -> Mark:
+    _only(where, table, _MARK_KEYS)
+    asked = table.get("function_code"), table.get("address")
+    match table, asked:
+        case {"type": str(word), "values": [*values]}, (3 | 4 as code, int(address)) if "texts" not in table and values:
+            numbers = frozenset(int(value, 16) for value in values)
+            return Mark(code, address, WireType(word).registers, values=numbers)
+        case {"count": int(count), "texts": [*texts]}, (3 | 4 as code, int(address)) if "values" not in table and texts:
+            return Mark(code, address, count, texts=tuple(texts))
+    raise ValueError(f"{where}: function_code, address, and type with values or count with texts are needed")
+
+
+def _medium(where: str, word: str) -> Medium:
+    if word not in set(Medium):
+        raise ValueError(f"{where}: one of {', '.join(Medium)} is needed, not {word!r}")
+    return Medium(word)
 
 
 def _only(where: str, table: Mapping[str, Any], known: set[str]) -> None:

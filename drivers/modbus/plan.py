@@ -2,30 +2,37 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from drivers.modbus.maps import MeterMap, Register
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One request: `count` registers from `address` on, holding these values and the holes between them."""
+    """One request: `count` registers from `address` on, holding these values, the holes between them and their factors."""
 
     registers: tuple[Register, ...]
 
     @property
+    def function_code(self) -> int | None:
+        """None: the map's own."""
+        return self.registers[0].function_code
+
+    @property
     def address(self) -> int:
-        return self.registers[0].address
+        return min(register.span[0] for register in self.registers)
 
     @property
     def count(self) -> int:
-        return self.registers[-1].end - self.address
+        return max(register.span[1] for register in self.registers) - self.address
 
     def halves(self) -> "tuple[Block, ...]":
-        """What to ask instead of a block the meter refuses; nothing when it holds a single value."""
-        if len(self.registers) == 1:
+        """What to ask instead of a block the meter refuses; nothing when none of its values may be read without another."""
+        parts = list(_inseparable(self.registers))
+        if len(parts) == 1:
             return ()
-        middle = len(self.registers) // 2
-        return Block(self.registers[:middle]), Block(self.registers[middle:])
+        middle = len(parts) // 2
+        return tuple(Block(tuple(chain.from_iterable(half))) for half in (parts[:middle], parts[middle:]))
 
 
 def plan(meter_map: MeterMap) -> tuple[Block, ...]:
@@ -35,14 +42,28 @@ def plan(meter_map: MeterMap) -> tuple[Block, ...]:
 
 def _groups(meter_map: MeterMap) -> Iterable[list[Register]]:
     group: list[Register] = []
-    for register in meter_map.registers:
+    for part in _inseparable(meter_map.registers):
+        first, past = part[0].span[0], max(register.span[1] for register in part)
         if group and (
-            register.barrier
-            or register.address - group[-1].end > meter_map.hole_registers_max
-            or register.end - group[0].address > meter_map.registers_max
+            part[0].barrier
+            or part[0].function_code != group[0].function_code
+            or first - max(register.span[1] for register in group) > meter_map.hole_registers_max
+            or past - group[0].span[0] > meter_map.registers_max
         ):
             yield group
             group = []
-        group.append(register)
+        group += part
     if group:
         yield group
+
+
+def _inseparable(registers: Iterable[Register]) -> Iterable[list[Register]]:
+    """The smallest parts that one request each must read: a value, or all those that share a factor."""
+    part: list[Register] = []
+    for register in registers:
+        if part and register.span[0] >= part[-1].span[1]:
+            yield part
+            part = []
+        part.append(register)
+    if part:
+        yield part
