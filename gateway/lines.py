@@ -249,6 +249,6 @@ def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:
 
             found += [f"port[{number}].{key}: {fault}" for key, fault in mqtt.faults(_broker(port))]
     for number, meter in enumerate(meters, 1):
-        if meter.model is not None and meter.model not in modbus.models():
-            found.append(f"meter[{number}].model: one of {', '.join(modbus.models())} is needed, not {meter.model!r}")
+        if meter.model is not None and meter.model not in modbus.known():
+            found.append(f"meter[{number}].model: one of {', '.join(modbus.known())} is needed, not {meter.model!r}")
     return found

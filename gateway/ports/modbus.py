@@ -7,11 +7,11 @@ takes turns with them.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from drivers.modbus import Block, MeterMap, decode, plan
+from drivers.modbus import Block, MeterMap, decode, plan, sunspec
 from drivers.modbus.maps import REGISTERS_MAX
 from drivers.modbus.rtu import (
     GATEWAY_TARGET_MUTE,
@@ -54,7 +54,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One meter on the line: its unit number (1 to 247), its map, and how often it is asked."""
+    """One meter on the line: its unit number (1 to 247), its map, and how often it is asked.
+
+    Of a SunSpec unit (`sunspec.UNKNOWN`) the map is found before the first reading, and anew after one that failed.
+    """
 
     unit: int
     model: MeterMap
@@ -79,6 +82,11 @@ class _Watch:
     refused_at: float | None = None
     misses: int = 0
     told: set[Block] = field(default_factory=set)
+    found: sunspec.Found | None = None
+
+    @property
+    def model(self) -> MeterMap:
+        return self.unit.model if self.found is None else self.found.map
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +151,16 @@ class ModbusPort:
         if fault := self._unit_fault(unit):
             return fault
         watch = self._watches.get(unit)
-        blocks = watch.blocks if watch is not None and watch.unit.model == model else plan(model)
+        if watch is None or watch.unit.model != model:
+            watch = _Watch(Unit(unit, model, 0), plan(model))
+        watch = replace(watch)
         try:
-            whole = await self._wish(self._wishes, lambda bus: _read(bus, unit, model, blocks))
+            whole = await self._wish(self._wishes, lambda bus: _whole(bus, watch))
         except OSError as error:
             return DecodeError(str(error))
         if isinstance(whole.registers, DecodeError):
             return whole.registers
-        return decode(model, self._address(unit), whole.registers)
+        return decode(watch.model, self._address(unit), whole.registers)
 
     async def ask(self, unit: int, function_code: int, address: int, count: int) -> Outcome:
         """Registers as they are, the meter's refusal, or why there is no answer."""
@@ -179,7 +189,11 @@ class ModbusPort:
             for unit in sorted(set(units)):
                 if self._unit_fault(unit):
                     continue
-                asked = plain(unit) if model is None else request(unit, model, Block(model.registers[:1]))
+                asked = (
+                    plain(unit)
+                    if model is None or not model.registers
+                    else request(unit, model, Block(model.registers[:1]))
+                )
                 step = partial(_step, asked=asked, timeout_s=timeout_s)
                 said = await self._wish(self._steps, step)
                 if _is_of(unit, said):
@@ -237,17 +251,18 @@ class ModbusPort:
         unit = watch.unit
         began = loop.time()
         if watch.refused_at is not None and began - watch.refused_at > REFUSED_S:
-            watch.blocks, watch.refused_at = plan(unit.model), None
-        whole = await _read(bus, unit.unit, unit.model, watch.blocks, lambda: self._grant(self._wishes, bus))
+            watch.blocks, watch.refused_at, watch.found = plan(unit.model), None, None
+        whole = await _whole(bus, watch, lambda: self._grant(self._wishes, bus))
         now = loop.time()
         watch.blocks = whole.blocks
         for block, refused in whole.refused:
             watch.refused_at = now
             if block not in watch.told:
                 watch.told.add(block)
-                self._tell(DecodeError(f"{request(unit.unit, unit.model, block)}: {refused}"))
+                self._tell(DecodeError(f"{request(unit.unit, watch.model, block)}: {refused}"))
         if isinstance(whole.registers, DecodeError):
             watch.misses += 1
+            watch.found = None
             self._mute += not whole.registers.data
             watch.due = now + self._pause_s(watch)
             self._tell(whole.registers)
@@ -258,7 +273,7 @@ class ModbusPort:
         self._mute = watch.misses = 0
         watch.due = max(watch.due + unit.every_s, now) if began - watch.due < unit.every_s else began + unit.every_s
         if self._watches.get(unit.unit) is watch:  # it may have been taken away meanwhile
-            self._sink.telegram(self.name, partial(decode, unit.model, self._address(unit.unit), whole.registers))
+            self._sink.telegram(self.name, partial(decode, watch.model, self._address(unit.unit), whole.registers))
 
     def _pause_s(self, watch: _Watch) -> float:
         """How long a unit that did not answer is left alone. Where nobody answers, nobody is kept waiting by it."""
@@ -303,6 +318,48 @@ class ModbusPort:
 
     def _tell(self, error: DecodeError) -> None:
         self._sink.fault(self.name, error)
+
+
+async def _whole(bus: Bus, watch: _Watch, between: Callable[[], Awaitable[None]] | None = None) -> _Whole:
+    """All of a unit, whose map is found first where only the unit knows it."""
+    unit = watch.unit.unit
+    if watch.unit.model.id == sunspec.MODEL and watch.found is None:
+        found = await _walk(bus, unit, watch.unit.model, between)
+        if isinstance(found, DecodeError):
+            return _Whole(found, watch.blocks, ())
+        watch.found, watch.blocks = found, plan(found.map)
+    whole = await _read(bus, unit, watch.model, watch.blocks, between)
+    if watch.found is None or isinstance(whole.registers, DecodeError):
+        return whole
+    if not sunspec.unchanged(watch.found, whole.registers):
+        moved = DecodeError(f"unit {unit}: its SunSpec models are not where they were found", bytes([unit]))
+        return replace(whole, registers=moved)
+    return whole
+
+
+async def _walk(
+    bus: Bus, unit: int, model: MeterMap, between: Callable[[], Awaitable[None]] | None
+) -> sunspec.Found | DecodeError:
+    walk = sunspec.walk()
+    words: tuple[int, ...] | None = None
+    try:
+        while True:
+            ask = next(walk) if words is None else walk.send(words)
+            if between is not None:
+                await between()
+            asked = Request(unit, ask.function_code, ask.address, ask.count, model.gap_ms, model.unit_switch_ms)
+            match await bus.ask(asked):
+                case Refused():
+                    words = ()
+                case DecodeError() as error:
+                    return error
+                case values:
+                    words = values
+    except StopIteration as end:
+        found: sunspec.Found = end.value
+        return found
+    except DecodeError as error:
+        return DecodeError(f"unit {unit}: {error}", bytes([unit]))
 
 
 async def _read(

@@ -48,7 +48,13 @@ def request(unit: int, model: MeterMap, block: Block) -> Request:
     """The read of a planned block."""
     ends = tuple(register.end - block.address for register in block.registers[:-1])
     return Request(
-        unit, model.function_code, block.address, block.count, model.gap_ms, model.unit_switch_ms, tuple(sorted(ends))
+        unit,
+        block.function_code or model.function_code,
+        block.address,
+        block.count,
+        model.gap_ms,
+        model.unit_switch_ms,
+        tuple(sorted(ends)),
     )
 
 
