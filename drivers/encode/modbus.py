@@ -24,16 +24,16 @@ _QUIET_NAN = {4: 0x7FC00000, 8: 0x7FF8000000000000}
 
 
 def encode(meter_map: MeterMap, values: Mapping[str, Decimal]) -> dict[int, int]:
-    """The registers of a meter that holds these values, each in its quantity's unit, by register name.
+    """The registers of a meter that holds these values, each in its quantity's unit, by register key.
 
     Holes inside a block read as 0, as meters do. A register that is not named holds its invalid marker or NaN; where
     the meter has no way to say "no value" it is absent, and a slave refuses it.
     """
-    if unknown := values.keys() - {register.name for register in meter_map.registers}:
+    if unknown := values.keys() - {register.key for register in meter_map.registers}:
         raise ValueError(f"{meter_map.id}: no register {', '.join(sorted(unknown))}")
     registers = dict.fromkeys((a for b in plan(meter_map) for a in range(b.address, b.address + b.count)), 0)
     for register in meter_map.registers:
-        octets = _octets(register, values.get(register.name))
+        octets = _octets(register, values.get(register.key))
         for offset in range(register.type.registers):
             place = offset if meter_map.word_order is WordOrder.BIG else register.type.registers - 1 - offset
             if octets is None:
@@ -89,7 +89,7 @@ def _octets(register: Register, value: Decimal | None) -> bytes | None:
     size = 2 * register.type.registers
     if value is None:
         if register.invalid:
-            return min(register.invalid).to_bytes(size, "big")
+            return register.invalid[0].start.to_bytes(size, "big")
         return _QUIET_NAN[size].to_bytes(size, "big") if register.type.floating else None
     raw = value / register.scale
     if register.type.floating:

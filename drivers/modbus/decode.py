@@ -54,7 +54,7 @@ def _value(word_order: WordOrder, register: Register, registers: Mapping[int, in
         if word is None:
             return None
         raw = raw << 16 | word
-    if raw in register.invalid:
+    if any(raw in patterns for patterns in register.invalid):
         return None
     scale = register.scale
     if register.factor is not None:

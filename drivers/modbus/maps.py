@@ -61,7 +61,7 @@ class WordOrder(StrEnum):
 class Register:
     """One value of a meter: raw value at `address` (0-based, as on the wire) times `scale` is in the quantity's unit.
 
-    `invalid` are raw bit patterns by which the meter says "no value". No block is read across a `barrier`: what lies
+    `invalid` are ranges of raw bit patterns by which the meter says "no value". No block is read across a `barrier`: what lies
     before it and what begins here are asked separately. `function_code` is only there where it is not the map's own.
     `factor` is the address of a signed power of ten that the meter states beside the value (SunSpec), and `together`
     from where to before where one request must reach, so that both were true at one moment.
@@ -74,11 +74,16 @@ class Register:
     quantity: Quantity
     tariff: int = 0
     main: bool = False
-    invalid: frozenset[int] = frozenset()
+    invalid: tuple[range, ...] = ()
     barrier: bool = False
     function_code: int | None = None
     factor: int | None = None
     together: tuple[int, int] | None = None
+
+    @property
+    def key(self) -> str:
+        """The name, and the tariff where there are some: one of its kind in a map."""
+        return f"{self.name}:{self.tariff}" if self.tariff else self.name
 
     @property
     def end(self) -> int:
@@ -112,7 +117,7 @@ class TcpDefaults:
 class Mark:
     """Registers by which a meter is known: they hold one of `values` as one number, or a text that begins as one of `texts`.
 
-    Of a meter with several marks all must hold. Those of one maker may share some (drivers/modbus/identify.py).
+    Of a meter with several marks all must hold; meters of one maker may share some (drivers/modbus/identify.py).
     """
 
     function_code: int
@@ -212,18 +217,21 @@ def _check(meter_map: MeterMap) -> None:
         raise ValueError(f"{where}.limits.max_registers_per_read: 1 to 125 is needed, not {meter_map.registers_max}")
     if min(meter_map.gap_ms, meter_map.unit_switch_ms, meter_map.hole_registers_max) < 0:
         raise ValueError(f"{where}.limits: numbers of 0 and more are needed")
+    for i, mark in enumerate(meter_map.marks):
+        if not (1 <= mark.count <= REGISTERS_MAX and 0 <= mark.address <= 0x10000 - mark.count):
+            raise ValueError(f"{where}.identify[{i}]: 1 to 125 registers from 0 to 65535 are needed")
     if not meter_map.registers:
         raise ValueError(f"{where}: at least one [[register]] is needed")
     free = 0
-    seen: set[tuple[str, int]] = set()
+    seen: set[str] = set()
     for register in meter_map.registers:
         if register.address < free:
             raise ValueError(f"{where}: {register.name} at {register.address} lies over the register before it")
         if register.type.registers > meter_map.registers_max:
             raise ValueError(f"{where}: {register.name} is wider than one read may be")
-        if (register.name, register.tariff) in seen:
+        if register.key in seen:
             raise ValueError(f"{where}: {register.name}, tariff {register.tariff}, is there twice")
-        seen.add((register.name, register.tariff))
+        seen.add(register.key)
         free = register.end
 
 
@@ -254,10 +262,16 @@ def _register(where: str, row: Mapping[str, Any], invalid: Mapping[str, list[str
         quantity=_QUANTITIES[row["quantity"]],
         tariff=row.get("tariff", 0),
         main=row.get("main", False),
-        invalid=frozenset(int(pattern, 16) for pattern in row.get("invalid", invalid.get(type_.value, ()))),
+        invalid=tuple(_pattern(pattern) for pattern in row.get("invalid", invalid.get(type_.value, ()))),
         barrier=row.get("barrier", False),
         function_code=row.get("function_code"),
     )
+
+
+def _pattern(text: str) -> range:
+    """One pattern, "0xFFFF", or all from one to another: "0x7FFF0000..0x7FFFFFFF"."""
+    first, _, last = text.partition("..")
+    return range(int(first, 16), int(last or first, 16) + 1)
 
 
 def _serial(where: str, table: Mapping[str, Any] | None) -> SerialDefaults | None:

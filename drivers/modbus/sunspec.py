@@ -140,7 +140,7 @@ def _register(header: Header, row: _Row, behind: str, past: int) -> Register:
         scale=Decimal(1),
         quantity=row.quantity,
         main=row.main and not behind,
-        invalid=frozenset() if invalid is None else frozenset({invalid}),
+        invalid=() if invalid is None else (range(invalid, invalid + 1),),
         barrier=True,
         factor=None if row.factor is None else header.at + row.factor,
         together=(header.at, past),

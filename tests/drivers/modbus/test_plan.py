@@ -53,6 +53,22 @@ def test_the_demo_meter_is_read_in_three_requests() -> None:
     assert spans(plan(load("eastron_sdm630"))) == [(0, 36), (52, 28), (346, 12)]
 
 
+def test_registers_of_two_function_codes_are_never_in_one_request() -> None:
+    blocks = plan(load("sma_inverter"))
+    assert [(block.address, block.count, block.function_code) for block in blocks] == [(30513, 4, None), (30775, 2, 4)]
+
+
+def test_values_that_share_a_factor_are_asked_together_and_never_halved() -> None:
+    first = [
+        Register(f"a{a}", a, WireType.INT16, Decimal(1), Quantity.POWER, factor=9, together=(0, 10)) for a in (2, 3)
+    ]
+    second = Register("b", 12, WireType.INT16, Decimal(1), Quantity.POWER, factor=14, together=(10, 15))
+    (block,) = plan(meter_map([*first, second]))
+    assert (block.address, block.count) == (0, 15)
+    assert [(half.address, half.count, len(half.registers)) for half in block.halves()] == [(0, 10, 2), (10, 5, 1)]
+    assert block.halves()[0].halves() == ()
+
+
 def test_halves_hold_the_same_values_and_a_single_value_has_none() -> None:
     first, second = Block((register(0), register(2), register(9))).halves()
     assert spans((first, second)) == [(0, 2), (2, 9)]
