@@ -9,6 +9,7 @@ from typing import get_args
 
 from drivers import mbus, meters, modbus, mqtt, p1, pulse, sml, tic, wmbus
 from drivers.meters import Model
+from drivers.modbus import sunspec
 from drivers.model import Quantity
 from drivers.mqtt import (
     generic,
@@ -185,12 +186,24 @@ def _modbus() -> Iterator[str]:
     rows = []
     for name in modbus.models():
         found = modbus.load(name)
-        line = f"{found.serial.baud} {found.serial.parity}{found.serial.stopbits}" if found.serial else "not known"
+        lines = [f"{found.serial.baud} {found.serial.parity}{found.serial.stopbits}"] if found.serial else []
+        lines += [f"TCP {found.tcp.port}"] if found.tcp else []
+        line = ", ".join(lines) or "not known"
         about = (f"`{name}`", f"{found.vendor}: {', '.join(found.models)}", str(len(found.registers)), line)
         rows.append((*about, found.confidence, "; ".join(found.sources)))
-    text = "Each is read by our own vectors. Confidence is ours, in what the sources say together."
+    rows.append(_sunspec())
+    text = (
+        "Each is read by our own vectors, and each of its registers from libmodbus, which is not ours. Confidence is ours, in what\n"
+        "the sources say together. What is left out, and why: [docs/modbus.md](docs/modbus.md)."
+    )
     columns = ("model", "meters", "values", "factory's line", "confidence", "sources")
     yield from _section("Modbus models", text, columns, rows)
+
+
+def _sunspec() -> tuple[str, str, str, str, str, str]:
+    numbers = ", ".join(str(number) for number in sunspec.MODELS)
+    about = (f"`{sunspec.MODEL}`", f"SunSpec: models {numbers}", "what the unit states", "the unit's own")
+    return (*about, sunspec.UNKNOWN.confidence, "; ".join(sunspec.UNKNOWN.sources))
 
 
 def _pulses() -> Iterator[str]:

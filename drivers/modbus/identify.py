@@ -8,6 +8,7 @@ from functools import cache
 
 from drivers.modbus import maps, sunspec
 from drivers.modbus.maps import Mark
+from drivers.modbus.rtu import READ_HOLDING
 from drivers.modbus.sunspec import Ask
 
 
@@ -44,7 +45,7 @@ def holds(mark: Mark, registers: tuple[int, ...]) -> bool:
     return any(text.startswith(known.lower()) for text in said for known in mark.texts)
 
 
-_MAGIC = tuple(Ask(sunspec.READ_HOLDING, base, len(sunspec.MAGIC)) for base in sunspec.BASES)
+_MAGIC = tuple(Ask(READ_HOLDING, base, len(sunspec.MAGIC)) for base in sunspec.BASES)
 
 
 @cache

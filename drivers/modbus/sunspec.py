@@ -95,7 +95,7 @@ def walk() -> Walk:
         if rows and header.at + _past(rows) <= min(at, 0x10000):
             found.append((header, rows))
     if not found:
-        known = ", ".join(str(model) for model in sorted((*_MODELS, _MPPT)))
+        known = ", ".join(str(model) for model in MODELS)
         raise DecodeError(f"a SunSpec unit at {base} with none of the models {known}")
     return Found(_map(found), tuple(header for header, _ in found))
 
@@ -266,6 +266,8 @@ _MODELS = {
     **dict.fromkeys((201, 202, 203, 204), _METER),
     **dict.fromkeys((211, 212, 213, 214), _METER_FLOAT),
 }
+
+MODELS = tuple(sorted((*_MODELS, _MPPT)))
 
 # Before the walk: how the unit is to be asked, and no value yet.
 UNKNOWN = MeterMap(

@@ -1,12 +1,15 @@
-"""A Modbus slave that is none of ours: libmodbus answers, told by ctypes what its input registers hold.
+"""A Modbus slave that is none of ours: libmodbus answers, told by ctypes what its registers hold.
 
-    libmodbus_slave.py tcp PORT ADDRESS WORDS            libmodbus_slave.py rtu DEVICE ADDRESS WORDS
+    libmodbus_slave.py tcp PORT FILE            libmodbus_slave.py rtu DEVICE FILE
 
-WORDS are hexadecimal, from input register ADDRESS on; unit 1; RTU at 9600 8N1.
+FILE is JSON: unit, then function code (3 or 4), then address, then the word. From the first to the last address of a
+unit all registers exist; those not named hold 0. RTU at 9600 8N1, and unit 1 only.
 """
 
 import ctypes
+import json
 import sys
+from pathlib import Path
 
 ADU_BYTES_MAX = 260
 
@@ -24,14 +27,16 @@ class Mapping(ctypes.Structure):
     )
 
 
-def main(kind: str, where: str, address: int, words: list[int]) -> None:
+Words = dict[str, int]  # by address
+
+
+def main(kind: str, where: str, units: dict[str, dict[str, Words]]) -> None:
     library = ctypes.CDLL("libmodbus.so.5", use_errno=True)
     library.modbus_new_tcp.restype = library.modbus_new_rtu.restype = ctypes.c_void_p
     library.modbus_mapping_new_start_address.restype = ctypes.POINTER(Mapping)
-    counts = [ctypes.c_uint(number) for number in (0, 0, 0, 0, 0, 0, address, len(words))]
-    mapping = library.modbus_mapping_new_start_address(*counts)
-    for offset, word in enumerate(words):
-        mapping.contents.tab_input_registers[offset] = word
+    mappings = {
+        int(unit): _mapping(library, tables.get("3", {}), tables.get("4", {})) for unit, tables in units.items()
+    }
     if kind == "tcp":
         context = ctypes.c_void_p(library.modbus_new_tcp(b"127.0.0.1", int(where)))
         listening = ctypes.c_int(library.modbus_tcp_listen(context, 1))
@@ -41,9 +46,26 @@ def main(kind: str, where: str, address: int, words: list[int]) -> None:
         assert library.modbus_set_slave(context, 1) == 0
         assert library.modbus_connect(context) == 0
     request = (ctypes.c_uint8 * ADU_BYTES_MAX)()
+    unit_at = library.modbus_get_header_length(context) - 1
     while (size := library.modbus_receive(context, request)) >= 0:
         if size:  # 0: a request to another unit
-            library.modbus_reply(context, request, size, mapping)
+            library.modbus_reply(context, request, size, mappings[request[unit_at]])
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]), [int(word, 16) for word in sys.argv[4:]])
+def _mapping(library: ctypes.CDLL, holding: Words, inputs: Words) -> "ctypes._Pointer[Mapping]":
+    spans = []
+    for words in (holding, inputs):
+        addresses = [int(address) for address in words]
+        first = min(addresses, default=0)
+        spans += [first, max(addresses, default=first - 1) + 1 - first]
+    mapping: ctypes._Pointer[Mapping] = library.modbus_mapping_new_start_address(
+        *(ctypes.c_uint(number) for number in (0, 0, 0, 0, *spans))
+    )
+    for address, word in holding.items():
+        mapping.contents.tab_registers[int(address) - spans[0]] = word
+    for address, word in inputs.items():
+        mapping.contents.tab_input_registers[int(address) - spans[2]] = word
+    return mapping
+
+
+main(sys.argv[1], sys.argv[2], json.loads(Path(sys.argv[3]).read_text()))

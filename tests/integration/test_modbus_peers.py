@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -119,19 +120,26 @@ def assert_read(telegram: Telegram) -> None:
     assert (values["power"], values["import_energy"]) == (Decimal("-1250.5"), Decimal(12_345_670))
 
 
-WORDS = tuple(f"{REGISTERS.get(address, 0):04x}" for address in range(max(REGISTERS) + 1))
+@pytest.fixture
+def held(tmp_path: Path) -> str:
+    """A file for the slave: unit 1 with our meter's input registers."""
+    path = tmp_path / "held.json"
+    path.write_text(json.dumps({"1": {"4": REGISTERS}}))
+    return str(path)
 
 
-async def test_our_port_reads_libmodbus_on_a_serial_line(start: Callable[..., None], line: tuple[Path, Path]) -> None:
+async def test_our_port_reads_libmodbus_on_a_serial_line(
+    start: Callable[..., None], line: tuple[Path, Path], held: str
+) -> None:
     near, far = line
-    start(*LIBMODBUS, "rtu", str(far.resolve()), "0", *WORDS, ready=lambda: is_open(far))
+    start(*LIBMODBUS, "rtu", str(far.resolve()), held, ready=lambda: is_open(far))
     telegram, faults = await read_first(f'device = "{near}"')
     assert_read(telegram)
     assert faults == []
 
 
-async def test_our_port_reads_libmodbus_over_tcp(start: Callable[..., None], port: int) -> None:
-    start(*LIBMODBUS, "tcp", str(port), "0", *WORDS, ready=lambda: is_listening(port))
+async def test_our_port_reads_libmodbus_over_tcp(start: Callable[..., None], port: int, held: str) -> None:
+    start(*LIBMODBUS, "tcp", str(port), held, ready=lambda: is_listening(port))
     telegram, faults = await read_first(f'tcp = "127.0.0.1:{port}"')
     assert_read(telegram)
     assert faults == []
