@@ -213,7 +213,7 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
         line = bus.SerialLine(port.device, port.baud or 9600, port.parity or "N", port.stopbits)
     else:
         assert port.tcp is not None
-        line = bus.TcpLine(*port.tcp)
+        line = bus.TcpLine(*port.tcp, rtu=port.framing == "rtu")
     return bus.ModbusPort(port.name, line, units, sink)
 
 

@@ -39,9 +39,8 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
     key = table.checked("key", None, _key)
     named = table.checked("port", "", port_name)
     port = next((port for port in ports if port.name == named), None)
-    over_tcp = port is not None and port.tcp is not None
-    # Modbus over serial line V1.02, section 2.2: 1 to 247; gateways on TCP also answer to 0 and 255.
-    unit = table.integer("unit", None, range(256) if over_tcp else range(1, 248))
+    # Modbus over serial line V1.02, section 2.2: 1 to 247; gateways that speak Modbus TCP also answer to 0 and 255.
+    unit = table.integer("unit", None, range(256) if port is not None and port.framing == "tcp" else range(1, 248))
     model = table.checked("model", "", line)
     every_s = table.integer("every_s", 10, range(1, EVERY_S_MAX + 1))
     medium = table.word("medium", None, tuple(Medium))

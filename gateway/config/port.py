@@ -10,6 +10,7 @@ from gateway.config.words import (
     Contact,
     ControlLine,
     Edge,
+    Framing,
     Mode,
     Mqtt,
     Parity,
@@ -86,11 +87,15 @@ def port_table(table: Table) -> Port:
         baud = None
         table.refuse("baud", "the far end of tcp sets the line")
         table.refuse("stopbits", "the far end of tcp sets the line")
+    framing: Framing | None = table.word("framing", "tcp", get_args(Framing))
+    if protocol != "modbus" or tcp is None:
+        framing = None
+        table.refuse("framing", "only a modbus port with tcp has one")
     if "mqtt" in table.met:
         for other in ("baud", "parity", "stopbits"):
             table.refuse(other, "MQTT has no line to set")
     table.end()
-    return Port(name, protocol, device, tcp, mqtt, receiver, mode, baud, parity, stopbits)
+    return Port(name, protocol, device, tcp, mqtt, receiver, mode, baud, parity, stopbits, framing=framing)
 
 
 def _pulse_port(table: Table, name: str) -> Port:

@@ -15,6 +15,7 @@ Receiver = Literal["auto", "im871a", "iu891a", "amb8465", "rc1180", "cul", "hexl
 TEXT_RECEIVERS: tuple[Receiver, ...] = ("auto", "hexlines", "rtl_433")  # what MQTT can carry
 Mode = Literal["standard", "historique"]
 Parity = Literal["N", "E", "O"]
+Framing = Literal["tcp", "rtu"]
 ControlLine = Literal["cts", "dsr", "dcd", "ri"]
 Edge = Literal["falling", "rising"]
 Language = Literal["fr", "en"]
@@ -68,7 +69,7 @@ class Port:
 
     `baud` None is the receiver's own rate; on a TIC or P1 line it is found by listening, as is a TIC's mode. TIC over tcp with
     parity E: the far end reads 7E1 and has checked it; with parity N it reads 8N1, and the parity bit is still in the
-    bytes; None: the bytes tell.
+    bytes; None: the bytes tell. `framing` is that of Modbus over tcp: Modbus TCP, or RTU as on the serial line behind it.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Port:
     contact: Contact | None = None
     password_file: Path | None = None
     password: str | None = field(default=None, repr=False)  # one that a page took
+    framing: Framing | None = None
 
 
 @dataclass(frozen=True, slots=True)

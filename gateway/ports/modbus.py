@@ -6,7 +6,7 @@ takes turns with them.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -176,7 +176,7 @@ class ModbusPort:
         except OSError as error:
             return DecodeError(str(error))
 
-    async def scan(self, units: Iterable[int], model: MeterMap | None = None) -> AsyncIterator[Found]:
+    async def scan(self, units: Iterable[int], model: MeterMap | None = None) -> AsyncGenerator[Found, None]:
         """Ask each unit once for a register (of `model`, if it is known), and yield those that answer anything.
 
         OSError when the line is not open, or no longer. To be ended early, `aclose()`.

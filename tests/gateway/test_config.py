@@ -108,7 +108,7 @@ def test_every_word_of_a_full_file_is_heard() -> None:
                 ),
                 receiver="auto",
             ),
-            Port("bus", "modbus", tcp=("192.0.2.7", 502)),
+            Port("bus", "modbus", tcp=("192.0.2.7", 502), framing="tcp"),
         ),
         (
             Meter("Eau froide", "wmbus:KAM-12345678-1b-16", bytes(range(16)), medium=Medium.WATER),
@@ -172,6 +172,8 @@ WATER = '[[meter]]\nname = "a"\naddress = "wmbus:KAM-12345678-1b-16"\n'
 LINE = '[[port]]\nname = "line"\nprotocol = "tic"\ndevice = "/dev/x"\n'
 MQTT = '[[port]]\nname = "sky"\nprotocol = "wmbus"\nmqtt = "broker.lan:1883"\ntopic = "w/+"\n'
 BUS = '[[port]]\nname = "bus"\nprotocol = "modbus"\ndevice = "/dev/x"\n'
+BRIDGE = '[[port]]\nname = "bus"\nprotocol = "modbus"\ntcp = "192.0.2.7:4001"\n'
+ASKED = '[[meter]]\nname = "a"\nport = "bus"\nunit = {}\nmodel = "m"\n'
 ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
 
@@ -273,6 +275,10 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ),
         (LINE + LINE.replace("/x", "/y"), "port[2].name: 'line' is already port[1]'s"),
         (LINE + LINE.replace('"line"', '"tub"'), "port[2].device: '/dev/x' is already port[1]'s"),
+        (BUS + 'framing = "rtu"', "port[1].framing: has no place here: only a modbus port with tcp has one"),
+        (LINE + 'framing = "rtu"', "port[1].framing: has no place here: only a modbus port with tcp has one"),
+        (BRIDGE + 'framing = "rtu"\n' + ASKED.format(255), "meter[1].unit: 1 to 247 is needed, not 255"),
+        (BRIDGE + 'framing = "ascii"', "port[1].framing: one of tcp, rtu is needed, not 'ascii'"),
         (WATER + WATER.replace("5678", "5679"), "meter[2].name: 'a' is already meter[1]'s"),
         (
             WATER + WATER.replace('"a"', '"b"'),
@@ -483,3 +489,10 @@ def test_a_customer_port_needs_no_more_than_its_device_and_addresses_keep_their_
     config = parse(text, "a test")
     assert [(port.protocol, port.baud, port.parity) for port in config.ports] == [("p1", None, "N"), ("sml", 9600, "N")]
     assert [meter.address for meter in config.meters] == ["p1:ELL5-253-A", "sml:1EMH0012345678"]
+
+
+def test_a_bridge_may_pass_a_serial_line_on_and_a_line_may_wait_for_its_meters() -> None:
+    port = parse(BRIDGE + 'framing = "rtu"\n', "a test").ports[0]
+    assert (port.tcp, port.framing) == (("192.0.2.7", 4001), "rtu")
+    assert parse(BRIDGE, "a test").ports[0].framing == "tcp"
+    assert parse(BUS, "a test").ports[0].framing is None
