@@ -148,8 +148,9 @@ async def _ask_which(request: web.Request, port: PortView, line: "ModbusPort", t
 async def proposed(line: "ModbusPort", unit: int) -> tuple[str, ...] | None:
     """Which meters this unit may be, by what its registers say; None when nobody answers."""
     from drivers.modbus import identify
+    from drivers.modbus.sunspec import Ask
 
-    answers: dict[identify.Ask, tuple[int, ...]] = {}
+    answers: dict[Ask, tuple[int, ...]] = {}
     anybody = False
     for question in identify.questions():
         match await line.ask(unit, question.function_code, question.address, question.count):
@@ -248,7 +249,7 @@ def _line(house: House, name: str) -> "tuple[PortView, ModbusPort]":
 
 def _units(port: PortView, house: House) -> range:
     config = next(config for config in house.config.ports if config.name == port.name)
-    return TCP_UNITS if config.tcp is not None else UNITS
+    return TCP_UNITS if config.framing == "tcp" else UNITS
 
 
 def _unit(port: PortView, house: House, typed: str) -> int | None:
