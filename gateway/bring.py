@@ -22,8 +22,8 @@ from gateway.importers.holders.opened import Document, Table, documents
 from gateway.importers.holders.table import Choice, Each
 from gateway.periods import Periods, Shape, best, of_rows
 
-FILES_MAX = 50
 SHOWN_ROWS = 6
+NUMBER_SHOWN = 4
 TABLE = "table"
 HOME_ASSISTANT = "home_assistant"
 HOLDERS = {TABLE: "", HOME_ASSISTANT: "Home Assistant"}
@@ -35,6 +35,17 @@ Progress = Callable[[float], None]
 
 class BringError(Exception):
     """What must be said before files can be brought in, in one sentence."""
+
+
+class OtherMeterError(BringError):
+    """The files of a group name another meter than those that came for its metering point before."""
+
+    def __init__(self, group: "Group", name: str) -> None:
+        super().__init__(
+            f"{name}: these files are of meter {number_shown(group)}, and earlier ones of this metering point were of another "
+            "meter. Nothing was kept. Say --point NAME if it is another metering point, or --same-home if this home's meter "
+            "has another number now"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +101,27 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a group is to go: a metering point, or a new one of that name."""
+    """Where a group is to go: a metering point, or a new one of that name.
+
+    `same_home`: somebody said that it is that point's meter, though earlier files named another number.
+    """
 
     group: Group
     point: str | None
     name: str
+    same_home: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The metering points for which files came before with the number that a group names, and with other numbers."""
+
+    here: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+
+    def is_other(self, point: str) -> bool:
+        """Whether a point is another meter's than this group's, by all that files have said."""
+        return point not in self.here and (bool(self.here) or point in self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +226,29 @@ def compared(holders: Holders, group: Group, point: str) -> list[Compared]:
     return holders.compare(point, group.parts)
 
 
+def named(holders: Holders, group: Group) -> Named:
+    """Whose a group is, by the number that its files name; nothing is known where they name none."""
+    if not group.found.places:
+        return Named()
+    mine = {holders.mark(number) for number in group.found.places}
+    marks = holders.marks()
+    return Named(
+        frozenset(point for point, mark in marks if mark in mine),
+        frozenset(point for point, mark in marks if mark not in mine),
+    )
+
+
+def number_shown(group: Group) -> str:
+    """The end of the number that a group's files name: enough to know one's own."""
+    return ", ".join(f"•••{number[-NUMBER_SHOWN:]}" for number in sorted(group.found.places))
+
+
 def bring(holders: Holders, catalog: Catalog, targets: Sequence[Target], now: int) -> Brought:
-    """Keep groups as one import: nothing is kept twice, and nothing in part."""
+    """Keep groups as one import: nothing is kept twice, and nothing in part. OtherMeterError before anything is."""
+    for target in targets:
+        there = target.point or _there(catalog, target)
+        if there is not None and not target.same_home and named(holders, target.group).is_other(there):
+            raise OtherMeterError(target.group, target.name)
     points = [target.point or _point(catalog, target) for target in targets]
     counts = [_sum(compared(holders, each.group, point)) for each, point in zip(targets, points, strict=True)]
     new = [
@@ -216,6 +264,7 @@ def bring(holders: Holders, catalog: Catalog, targets: Sequence[Target], now: in
         now,
         sum(group.found.left.total() for _, group in new),
         sum(group.found.refused for _, group in new),
+        [(point, holders.mark(number)) for point, group in new for number in group.found.places],
     )
     return Brought(number, points, counts)
 
@@ -223,8 +272,12 @@ def bring(holders: Holders, catalog: Catalog, targets: Sequence[Target], now: in
 def _point(catalog: Catalog, target: Target) -> str:
     """The metering point of that name, made where there is none."""
     medium, name = target.group.medium, target.name
-    there = [point.id for point in catalog.points() if point.name == name and suits(medium, point.medium)]
-    return there[0] if there else catalog.adopt(f"file:{name}", name, medium, target.group.start).point
+    return _there(catalog, target) or catalog.adopt(f"file:{name}", name, medium, target.group.start).point
+
+
+def _there(catalog: Catalog, target: Target) -> str | None:
+    points = (point for point in catalog.points() if point.name == target.name)
+    return next((point.id for point in points if suits(target.group.medium, point.medium)), None)
 
 
 def _sum(counts: Sequence[Compared]) -> Compared:
@@ -249,11 +302,18 @@ class Desk:
         self.holders, self.catalog, self.zone, self.now, self.language = holders, catalog, zone, now, language
 
     def take(
-        self, paths: Sequence[Path], point: str | None, fields: Mapping[str, str], *, dry_run: bool
+        self,
+        paths: Sequence[Path],
+        point: str | None,
+        fields: Mapping[str, str],
+        *,
+        dry_run: bool,
+        same_home: bool = False,
     ) -> dict[str, Any]:
         """Read files and bring in what they hold, or only say what would come of it.
 
-        BringError when nobody can say at which point, or when a table's columns were not chosen.
+        BringError when nobody can say at which point, when a table's columns were not chosen, or when the files are of
+        another meter and nobody said that it is the `same_home`.
         """
         files = [(path.name, path) for path in paths]
         looked = look(files, self.now(), self.zone)
@@ -267,7 +327,7 @@ class Desk:
         if looked.asked and fields:
             choices = {asked.number: guess.chosen(asked.choice, asked.columns, fields) for asked in looked.asked}
             looked = look(files, self.now(), self.zone, choices)
-        targets = [self._target(group, point) for group in looked.groups]
+        targets = [self._target(group, point, same_home) for group in looked.groups]
         usable = [target for target in targets if target.group.parts]
         if dry_run or not usable:
             brought = Brought(None, [target.name for target in usable], [self._count(target) for target in usable])
@@ -288,16 +348,18 @@ class Desk:
             for each in self.holders.imports()
         ]  # fmt: skip
 
-    def _target(self, group: Group, wanted: str | None) -> Target:
+    def _target(self, group: Group, wanted: str | None, same_home: bool) -> Target:
         suiting = [point for point in self.catalog.points() if suits(group.medium, point.medium)]
         if wanted is not None:
             there = [point for point in suiting if wanted in (point.id, point.name)]
-            return Target(group, there[0].id if there else None, there[0].name if there else wanted)
+            return Target(group, there[0].id if there else None, there[0].name if there else wanted, same_home)
+        here = named(self.holders, group).here
+        suiting = [point for point in suiting if point.id in here] or suiting
         if len(suiting) > 1:
             names = ", ".join(point.name for point in suiting)
             raise BringError(f"{group.medium}: several meters may be meant: say which with --point: {names}")
         if suiting:
-            return Target(group, suiting[0].id, suiting[0].name)
+            return Target(group, suiting[0].id, suiting[0].name, same_home)
         return Target(group, None, FIRST_NAMES[self.language][group.medium])
 
     def _count(self, target: Target) -> Compared:
@@ -305,12 +367,17 @@ class Desk:
             return Compared(sum(len(part.rows) for part in target.group.parts), 0, 0)
         return _sum(compared(self.holders, target.group, target.point))
 
+    def _is_other(self, target: Target) -> bool:
+        there = target.point or _there(self.catalog, target)
+        return there is not None and not target.same_home and named(self.holders, target.group).is_other(there)
+
     def _said(self, looked: Looked, target: Target, count: Compared) -> dict[str, Any]:
         group, found = target.group, target.group.found
         return {
             "medium": group.medium,
             "kinds": group.kinds,
             "point": target.name,
+            "other_meter": number_shown(group) if self._is_other(target) else "",
             "rows": found.rows,
             "new": count.new,
             "same": count.same,

@@ -59,7 +59,12 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
         paths = [Path(path) for path in asked["paths"]]
         try:
             answer = await asyncio.to_thread(
-                desk.take, paths, asked["point"], asked["fields"], dry_run=bool(asked["dry_run"])
+                desk.take,
+                paths,
+                asked["point"],
+                asked["fields"],
+                dry_run=bool(asked["dry_run"]),
+                same_home=bool(asked["same_home"]),
             )
         except (OSError, ValueError, BringError, CatalogError, HoldersError) as error:
             return web.json_response({"error": str(error)}, status=400)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,11 +21,13 @@ from drivers.model import Quantity
 from gateway.importers.holders.found import Part
 from gateway.periods import Amount, Periods, Shape, joined, of_rows
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # One a week for ten years; above it an older one must be taken back first.
 IMPORTS_MAX = 500
+# A meter's number has some 11 digits that cannot be guessed: only a slow hash keeps them from whoever holds the file. 4 MB.
+MARK_COST, MARK_BLOCK, MARK_BYTES = 4096, 8, 16
 
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE import (
     id INTEGER PRIMARY KEY AUTOINCREMENT, made_at INTEGER NOT NULL, kinds TEXT NOT NULL, left_out INTEGER NOT NULL,
     refused INTEGER NOT NULL) STRICT;
@@ -38,6 +41,15 @@ CREATE TABLE row (
     part INTEGER NOT NULL REFERENCES part, start INTEGER NOT NULL, length INTEGER NOT NULL, value INTEGER NOT NULL,
     PRIMARY KEY (part, start)) STRICT, WITHOUT ROWID;
 """
+# Since version 2: which numbers an import's files named, each as its mark under this box's own salt.
+_MARKS = """
+CREATE TABLE box (salt BLOB NOT NULL) STRICT;
+INSERT INTO box VALUES (randomblob(16));
+CREATE TABLE mark (
+    import INTEGER NOT NULL REFERENCES import, point TEXT NOT NULL, mark BLOB NOT NULL,
+    PRIMARY KEY (import, point, mark)) STRICT, WITHOUT ROWID;
+"""
+_STEPS = (_TABLES, _MARKS)  # what each version adds to the one before
 
 T = TypeVar("T")
 Rows = Sequence[tuple[int, int, int]]
@@ -77,6 +89,7 @@ class Holders:
     def __init__(self, db: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
         self._db = db
         self._executor = executor
+        self._salt: bytes = self._call(lambda db: db.execute("SELECT salt FROM box").fetchone()[0])
 
     @classmethod
     def open(cls, path: Path) -> Holders:
@@ -99,13 +112,27 @@ class Holders:
         return self._call(lambda db: [_compared(db, point, part) for part in parts])
 
     def bring(
-        self, parts: Sequence[tuple[str, Part]], kinds: Sequence[str], now: int, left_out: int = 0, refused: int = 0
+        self,
+        parts: Sequence[tuple[str, Part]],
+        kinds: Sequence[str],
+        now: int,
+        left_out: int = 0,
+        refused: int = 0,
+        marks: Iterable[tuple[str, bytes]] = (),
     ) -> int:
-        """Keep parts, each at its metering point, as one import; its number.
+        """Keep parts, each at its metering point, as one import, with the marks of the meters they name; its number.
 
         HoldersError, and nothing is kept, when the card refuses.
         """
-        return self._call(lambda db: _bring(db, parts, kinds, now, left_out, refused))
+        return self._call(lambda db: _bring(db, parts, kinds, now, left_out, refused, marks))
+
+    def mark(self, number: str) -> bytes:
+        """What is kept in the place of a meter's number: it tells whether another number is the same one, and no more."""
+        return hashlib.scrypt(number.encode(), salt=self._salt, n=MARK_COST, r=MARK_BLOCK, p=1, dklen=MARK_BYTES)
+
+    def marks(self) -> list[tuple[str, bytes]]:
+        """Every mark that the files of a metering point left: (point, mark)."""
+        return self._call(lambda db: db.execute("SELECT DISTINCT point, mark FROM mark").fetchall())
 
     def imports(self) -> list[Import]:
         """Every import, the latest first."""
@@ -148,8 +175,9 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")  # what is taken back is not to be found in the file
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if version < SCHEMA_VERSION:
+            steps = "".join(_STEPS[version:])
+            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         failed.pop_all()
         return db
 
@@ -173,6 +201,7 @@ def _bring(
     now: int,
     left_out: int,
     refused: int,
+    marks: Iterable[tuple[str, bytes]],
 ) -> int:
     with _transaction(db):
         (count,) = db.execute("SELECT count(*) FROM import").fetchone()
@@ -197,6 +226,7 @@ def _bring(
                 "INSERT INTO row VALUES (?,?,?,?)",
                 [(cursor.lastrowid, start, end - start, value) for start, end, value in rows],
             )
+        db.executemany("INSERT OR IGNORE INTO mark VALUES (?,?,?)", [(number, *each) for each in marks])
         return number
 
 
@@ -214,6 +244,7 @@ def _undo(db: sqlite3.Connection, number: int) -> bool:
     with _transaction(db):
         db.execute("DELETE FROM row WHERE part IN (SELECT id FROM part WHERE import = ?)", (number,))
         db.execute("DELETE FROM part WHERE import = ?", (number,))
+        db.execute("DELETE FROM mark WHERE import = ?", (number,))
         return db.execute("DELETE FROM import WHERE id = ?", (number,)).rowcount > 0
 
 

@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--dry-run", action="store_true", help="say what would come of it, and keep nothing")
     parser.add_argument("--point", metavar="NAME", help="the metering point that a company's files are of")
+    parser.add_argument(
+        "--same-home", action="store_true", help="the meter of this home has another number than in earlier files"
+    )
     parser.add_argument("--list", action="store_true", help="what was brought in of companies' files")
     parser.add_argument("--undo", type=int, metavar="ID", help="take an import of companies' files back, whole")
     parser.set_defaults(wrong_use=parser.error)
@@ -98,13 +101,14 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
         "point": options.point,
         "fields": fields,
         "dry_run": options.dry_run,
+        "same_home": options.same_home,
     }
 
     def stopped() -> dict[str, Any]:
         from gateway.app import holders_stopped
 
         with holders_stopped(config) as desk:
-            return desk.take(paths, options.point, fields, dry_run=options.dry_run)
+            return desk.take(paths, options.point, fields, dry_run=options.dry_run, same_home=options.same_home)
 
     answer = _asked(config, "POST", "/holders", body, stopped)
     if options.json:
@@ -116,7 +120,8 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
             _say_group(group, answer["import"], ZoneInfo(config.dwelling.time_zone), options.dry_run, say)
         for fault in answer["faults"]:
             say(fault)
-    return len(answer["faults"]) + sum(int(group["rows_refused"]) for group in answer["groups"])
+    others = sum(bool(group["other_meter"]) for group in answer["groups"])
+    return len(answer["faults"]) + others + sum(int(group["rows_refused"]) for group in answer["groups"])
 
 
 def _say_group(
@@ -129,6 +134,11 @@ def _say_group(
         f"{group['point']}: {count(group['rows'], 'row')} of {', '.join(group['kinds'])}{span}: {group['new']} {done}, "
         f"{group['same']} there already, {group['changed']} changed, {group['rows_refused']} refused{number}"
     )
+    if group["other_meter"]:
+        say(
+            f"{group['point']}: these files are of meter {group['other_meter']}, and earlier ones of this metering point were "
+            "of another meter: say --point NAME for another metering point, or --same-home if the meter's number changed"
+        )
     for what, rows in group["left_out"].items():
         say(f"{group['point']}: {count(rows, 'row')} left out: {what}")
     for line in group["refused"]:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from gateway.importers.holders.table import Choice
 
 REFUSALS_SHOWN_MAX = 20
-NUMBER_SHOWN = 4  # the last digits of a meter's number: enough to know one's own
 # One who waits sees how far the box is; a page without JavaScript asks again by itself.
 ASK_AGAIN_S = 1
 
@@ -36,6 +35,7 @@ NO_ROOM = mark("The box has no room for this file at the moment.")
 GONE = mark("This file was put away: the box keeps it for an hour. Choose it again.")
 NOT_KEPT = mark("The box could not keep these readings: %(reason)s. Nothing was changed.")
 NAME_MISSING = mark("A name is needed: what you call this meter at home.")
+OTHER_METER = mark("Nothing was kept: say first whose meter this file is.")
 
 WHATS = {
     Shape.INDEX: mark("what the meter shows (index)"),
@@ -120,15 +120,23 @@ async def look(request: web.Request) -> web.Response:
 
 
 async def _look(
-    request: web.Request, upload: Upload, *, status: int = 200, fault: Markup | None = None
+    request: web.Request,
+    upload: Upload,
+    *,
+    status: int = 200,
+    fault: Markup | None = None,
+    fields: Mapping[str, str] | None = None,
 ) -> web.Response:
+    """`fields` are what was chosen before, where something of it cannot be."""
     house, words = request.app[HOUSE], words_of(request)
     assert upload.reading is not None
     try:
         looked = await upload.reading
     except HoldersError:  # the file went away under the reader
         raise see("/import?gone") from None
-    groups = [await _group(house, words, looked, group, number) for number, group in enumerate(looked.groups)]
+    groups = [
+        await _group(house, words, looked, group, number, fields or {}) for number, group in enumerate(looked.groups)
+    ]
     return render(
         request,
         "import-look.html",
@@ -154,6 +162,8 @@ async def act(request: web.Request) -> web.Response:
         raise see("/import")
     if upload.reading is None or not upload.reading.done():
         raise see(f"/import/{upload.id}")
+    from gateway.bring import OtherMeterError
+
     looked = upload.reading.result()
     if fields.get("do") == "look":
         try:
@@ -165,7 +175,9 @@ async def act(request: web.Request) -> web.Response:
     try:
         brought = await _bring(request.app[HOUSE], looked, fields)
     except LookupError:
-        return await _look(request, upload, status=422, fault=words.say(NAME_MISSING))
+        return await _look(request, upload, status=422, fault=words.say(NAME_MISSING), fields=fields)
+    except OtherMeterError:
+        return await _look(request, upload, status=422, fault=words.say(OTHER_METER), fields=fields)
     except (HoldersError, CatalogError, OSError) as error:
         return await _look(request, upload, status=507, fault=words.say(NOT_KEPT, reason=str(error)))
     await uploads.drop(upload.id)
@@ -205,10 +217,11 @@ async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
             continue
         chosen = points.get(fields.get(f"point-{number}", ""))
         name = clean_name(fields.get(f"name-{number}", ""))
+        same_home = f"same-{number}" in fields
         if chosen is not None and suits(group.medium, chosen.medium):
-            targets.append(Target(group, chosen.id, chosen.name))
+            targets.append(Target(group, chosen.id, chosen.name, same_home))
         elif name is not None:
-            targets.append(Target(group, None, name))
+            targets.append(Target(group, None, name, same_home))
         else:
             raise LookupError(number)
     return (await asyncio.to_thread(bring, house.holders, house.catalog, targets, house.now())).new
@@ -216,7 +229,10 @@ async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class GroupShown:
-    """What a group holds, as a page says it. `counted` is at `point`; a new point has nothing yet."""
+    """What a group holds, as a page says it. `new`, `same` and `changed` are at `point`; a new point ("") has nothing yet.
+
+    `other_meter`: earlier files of that point named another number.
+    """
 
     number: int
     medium: Medium
@@ -226,7 +242,9 @@ class GroupShown:
     rows: int
     span: tuple[int, int] | None
     points: Sequence[MeteringPoint]
+    point: str
     name: str
+    other_meter: bool
     new: int
     same: int
     changed: int
@@ -238,13 +256,21 @@ class GroupShown:
     months: Sequence[tuple[date, Sequence[tuple[str, bool] | None]]]
 
 
-async def _group(house: House, words: Words, looked: "Looked", group: "Group", number: int) -> GroupShown:
-    from gateway.bring import compared, suits
+async def _group(
+    house: House, words: Words, looked: "Looked", group: "Group", number: int, fields: Mapping[str, str]
+) -> GroupShown:
+    from gateway.bring import NUMBER_SHOWN, compared, named, suits
     from gateway.importers.holders.kinds import KINDS
 
     titles = {kind.id: kind.title for kind in KINDS} | TABLE_TITLES
     points = [point for point in house.catalog.points() if suits(group.medium, point.medium)]
-    counts = await asyncio.to_thread(compared, house.holders, group, points[0].id) if points and group.parts else []
+    whose = await asyncio.to_thread(named, house.holders, group)
+    # Where files of this very meter went before it is offered first.
+    points.sort(key=lambda point: point.id not in whose.here)
+    name = fields.get(f"name-{number}") or FIRST_NAMES[words.language][group.medium]
+    point = fields.get(f"point-{number}", points[0].id if points else "")
+    there = next((each.id for each in points if each.id == point or (not point and each.name == name)), None)
+    counts = await asyncio.to_thread(compared, house.holders, group, there) if there and group.parts else []
     rows = sum(len(part.rows) for part in group.parts)
     found = group.found
     quantities, months = _months(house, words, group)
@@ -257,7 +283,9 @@ async def _group(house: House, words: Words, looked: "Looked", group: "Group", n
         rows=rows,
         span=(group.start, group.end) if group.parts else None,
         points=points,
-        name=FIRST_NAMES[words.language][group.medium],
+        point=point,
+        name=name,
+        other_meter=there is not None and whose.is_other(there),
         new=sum(each.new for each in counts) if counts else rows,
         same=sum(each.same for each in counts),
         changed=sum(each.changed for each in counts),

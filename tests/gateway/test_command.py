@@ -222,6 +222,26 @@ def test_a_file_that_is_nobody_s_is_refused_by_name_and_the_others_are_taken(tmp
     assert done.stdout.endswith("bad.bin: a text file, a spreadsheet (xlsx) or a zip of them is needed\n")
 
 
+def test_the_file_of_another_meter_is_not_brought_in_before_somebody_says_whose_it_is(tmp_path: Path) -> None:
+    config, file = configured(tmp_path), tmp_path / "curve.csv"
+    first = curve((end, 400) for end in half_hours("2025-01-01", "2025-01-02"))
+    file.write_text(first)
+    assert releve("import", "--config", config, file).returncode == 0
+    file.write_text(first.replace("01234567890123", "01234567899999").replace(";400", ";900"))
+    look = releve("import", "--config", config, "--dry-run", file)
+    assert look.returncode == 1
+    assert "these files are of meter •••9999, and earlier ones of this metering point were of another" in look.stdout
+    refused = releve("import", "--config", config, file)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Nothing was kept. Say --point NAME" in refused.stderr
+    assert ": 48 new," in releve("import", "--config", config, "--point", "Voisin", file).stdout
+    # Now its number is known to be Voisin's.
+    again = releve("import", "--config", config, file)
+    assert again.stdout.startswith("Voisin: 48 rows")
+    same = releve("import", "--config", config, "--point", "Électricité", "--same-home", file)
+    assert "48 changed" in same.stdout
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["dance"], ["decode"], ["run", "--nothing"], ["import"], ["demo", "--port", "99999"]]
 )

@@ -14,7 +14,7 @@ import pytest
 
 from drivers.model import Medium, Quantity
 from gateway import bring
-from gateway.bring import Group, Looked, Target, look, months
+from gateway.bring import Group, Looked, Named, Target, look, months
 from gateway.catalog import Catalog
 from gateway.holders import IMPORTS_MAX, Compared, Holders, HoldersError
 from gateway.importers.holders.found import Part, What
@@ -184,6 +184,27 @@ def parts(count: int = 3) -> list[Part]:
     return [Part("Enedis", what, 0, rows), Part("Enedis", replace(what, tariff=1), 0, rows)]
 
 
+# holders.db as version 1 made it, with one import.
+VERSION_1 = """
+CREATE TABLE import (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, made_at INTEGER NOT NULL, kinds TEXT NOT NULL, left_out INTEGER NOT NULL,
+    refused INTEGER NOT NULL) STRICT;
+CREATE TABLE part (
+    id INTEGER PRIMARY KEY, import INTEGER NOT NULL REFERENCES import, point TEXT NOT NULL, holder TEXT NOT NULL,
+    register TEXT NOT NULL, tariff INTEGER NOT NULL, given INTEGER NOT NULL, quantity TEXT NOT NULL, shape TEXT NOT NULL,
+    exponent INTEGER NOT NULL, n INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    longest INTEGER NOT NULL) STRICT;
+CREATE INDEX part_point ON part (point, import);
+CREATE TABLE row (
+    part INTEGER NOT NULL REFERENCES part, start INTEGER NOT NULL, length INTEGER NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (part, start)) STRICT, WITHOUT ROWID;
+INSERT INTO import VALUES (1, 1700000000, '["enedis_curve"]', 0, 0);
+INSERT INTO part VALUES (1, 1, 'maison', 'Enedis', 'enedis_curve', 0, 0, 'ENERGY', 'power', 0, 1, 0, 1800, 1800);
+INSERT INTO row VALUES (1, 0, 1800, 500);
+PRAGMA user_version = 1;
+"""
+
+
 def of(*given: Part) -> list[tuple[str, Part]]:
     return [("maison", part) for part in given]
 
@@ -268,11 +289,79 @@ def test_more_imports_than_anybody_makes_are_refused_and_not_kept(desk: Desk, mo
 
 def test_no_number_of_a_meter_is_ever_kept(desk: Desk) -> None:
     (group,) = desk.look(day("2025-01-05", "2025-01-06")).groups
-    assert group.found.places == {"01234567890123"}
+    assert group.found.places == {"1234567890123"}
     bring.bring(desk.holders, desk.catalog, [Target(group, None, "Une autre maison")], UNTIL)
     for path in desk.folder.iterdir():
         if path.suffix in (".db", ".json"):
-            assert b"01234567890123" not in path.read_bytes(), path
+            assert b"1234567890123" not in path.read_bytes(), path
+
+
+def of_another_meter(content: str) -> str:
+    return content.replace("01234567890123", "99999999999999")
+
+
+def test_the_file_of_another_home_is_not_brought_in_unless_somebody_says_whose_it_is(desk: Desk) -> None:
+    desk.bring(day("2025-01-05", "2025-01-06"))
+    (group,) = desk.look(of_another_meter(day("2025-01-05", "2025-01-06", 2000))).groups
+    assert bring.named(desk.holders, group).is_other(desk.point)
+    for target in (Target(group, desk.point, "Maison"), Target(group, None, "Maison")):
+        with pytest.raises(bring.OtherMeterError, match="•••9999"):
+            bring.bring(desk.holders, desk.catalog, [target], UNTIL)
+    assert desk.rows() == 48
+    assert bring.bring(desk.holders, desk.catalog, [Target(group, None, "Le voisin")], UNTIL).new == 48
+    # From now on each number is known to be of its own point.
+    assert bring.named(desk.holders, group) == Named(frozenset({"le-voisin"}), frozenset({desk.point}))
+    (mine,) = desk.look(day("2025-01-07", "2025-01-08")).groups
+    assert bring.named(desk.holders, mine).is_other("le-voisin")
+    assert not bring.named(desk.holders, mine).is_other(desk.point)
+
+
+def test_a_meter_with_a_new_number_is_the_same_home_s_once_somebody_said_so(desk: Desk) -> None:
+    desk.bring(day("2025-01-05", "2025-01-06"))
+    (group,) = desk.look(of_another_meter(day("2025-01-06", "2025-01-07"))).groups
+    same = bring.bring(desk.holders, desk.catalog, [Target(group, desk.point, "Maison", same_home=True)], UNTIL)
+    assert same.new == 48
+    assert desk.bring(of_another_meter(day("2025-01-07", "2025-01-08"))).new == 48
+    assert desk.bring(day("2025-01-08", "2025-01-09")).new == 48
+
+
+def test_what_was_taken_back_no_longer_says_whose_a_metering_point_is(desk: Desk) -> None:
+    number = desk.bring(day("2025-01-05", "2025-01-06")).number
+    assert number is not None
+    desk.holders.undo(number)
+    assert desk.holders.marks() == []
+    assert desk.bring(of_another_meter(day("2025-01-05", "2025-01-06"))).new == 48
+
+
+def test_two_boxes_keep_the_same_number_as_two_marks(tmp_path: Path) -> None:
+    marks = []
+    for name in ("a.db", "b.db"):
+        opened = Holders.open(tmp_path / name)
+        marks += [opened.mark("1234567890123"), opened.mark("1234567890123"), opened.mark("1234567890124")]
+        opened.close()
+        marks.append((reopened := Holders.open(tmp_path / name)).mark("1234567890123"))
+        reopened.close()
+    assert [marks.index(mark) for mark in marks] == [0, 0, 2, 0, 4, 4, 6, 4]
+
+
+def test_a_file_without_a_number_of_a_meter_is_nobody_else_s(desk: Desk) -> None:
+    desk.bring(day("2025-01-05", "2025-01-06"))
+    (group,) = desk.look("debut;fin;kW\n2025-01-06T00:00:00+01:00;2025-01-06T00:30:00+01:00;1\n").groups
+    assert not bring.named(desk.holders, group).is_other(desk.point)
+
+
+def test_a_file_of_version_1_keeps_its_imports_and_learns_marks(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "holders.db") as db:
+        db.executescript(VERSION_1)
+    db.close()
+    opened = Holders.open(tmp_path / "holders.db")
+    assert [(each.id, each.rows) for each in opened.imports()] == [(1, 1)]
+    assert opened.marks() == []
+    opened.bring(of(*parts()), ["x"], 0, marks=[("maison", opened.mark("1"))])
+    opened.close()
+    again = Holders.open(tmp_path / "holders.db")
+    assert again.marks() == [("maison", again.mark("1"))]
+    again.close()
 
 
 def test_files_of_two_meters_are_not_joined(desk: Desk) -> None:

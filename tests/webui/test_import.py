@@ -101,6 +101,29 @@ async def test_the_number_of_the_meter_is_shown_in_part_and_its_file_s_name_is_k
     assert b"01234567890123" not in (home.house.config.data / "holders.db").read_bytes()
 
 
+async def test_the_file_of_another_home_is_said_to_be_one_and_needs_a_choice(home: Home) -> None:
+    await act(home, await send(home, CURVE), "bring", {"point-0": "maison"})
+    path = await send(home, CURVE.replace("01234567890123", "01234567899999"))
+    text = read(await home.text(path)).text
+    assert "Ce fichier parle d’un autre compteur que ceux déjà importés ici." in text
+    assert "•••\u00a09999" in text
+    page = await act(home, path, "bring", {"point-0": "maison"}, 422)
+    assert "dites d’abord de quel compteur" in read(page).text
+    assert len(await home.house.holders.listed()) == 1
+    await act(home, path, "bring", {"point-0": "", "name-0": "Le voisin"})
+    # Each file is offered first for the meter that its number is known for.
+    path = await send(home, CURVE.replace("01234567890123", "01234567899999").replace(";400", ";410"))
+    page = await home.text(path)
+    assert '<option value="le-voisin" selected>' in page
+    assert "autre compteur que ceux" not in read(page).text
+    page = await act(home, path, "bring", {"point-0": "maison"}, 422)
+    assert '<option value="maison" selected>' in page
+    assert "autre compteur que ceux" in read(page).text
+    await act(home, path, "bring", {"point-0": "maison", "same-0": "on"})
+    assert {one.points for one in await home.house.holders.listed()} == {("maison",), ("le-voisin",)}
+    assert len(await home.house.holders.listed()) == 3
+
+
 async def test_a_meter_that_the_box_does_not_have_is_made_by_its_name(home: Home) -> None:
     path = await send(home, CURVE)
     page = await act(home, path, "bring", {"point-0": "", "name-0": "  "}, 422)
@@ -124,7 +147,7 @@ async def test_what_is_said_after_taking_back_is_true_of_the_meter_that_was_made
 async def test_a_water_meter_is_never_offered_for_electricity(home: Home) -> None:
     path = await send(home, CURVE)
     page = await home.text(path)
-    assert '<option value="maison">' in page
+    assert '<option value="maison" selected>' in page
     assert '<option value="eau-froide">' not in page
     await act(home, path, "bring", {"point-0": "eau-froide", "name-0": "Chalet"})
     assert (await home.house.holders.listed())[0].points == ("chalet",)

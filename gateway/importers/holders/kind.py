@@ -66,8 +66,11 @@ def label(document: Table, *names: str) -> str:
 
 
 def meter_number(found: Found, text: str) -> None:
-    """Remember whose file this is, so that two meters' files are not joined. It is shown in part, and kept nowhere."""
-    digits = "".join(text.split()).lstrip("'")
+    """Remember whose file this is, so that two meters' files are not joined. It is shown in part, and kept as a mark.
+
+    A spreadsheet that takes it for a number loses its leading zeros: they say nothing here.
+    """
+    digits = "".join(text.split()).strip("'").upper().lstrip("0")
     if digits:
         found.places.add(digits[:40])
 

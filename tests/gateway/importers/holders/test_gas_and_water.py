@@ -32,7 +32,7 @@ def test_a_gas_day_runs_from_six_to_six_and_its_index_is_whole_cubic_metres(tmp_
             ["07/01/2026", 12182, 12190, 8, 88, None, None, "Estimé"],
         ]),
     )  # fmt: skip
-    assert (taken.kinds, taken.refused, taken.found.places) == (["grdf_sheet"], [], {"09876543210987"})
+    assert (taken.kinds, taken.refused, taken.found.places) == (["grdf_sheet"], [], {"9876543210987"})
     assert taken.values("grdf_index") == [
         ("2026-01-04T06:00+01:00", Decimal(12_163_000)),
         ("2026-01-05T06:00+01:00", Decimal(12_175_000)),
