@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from drivers.model import Medium, Quantity
 from gateway.catalog import FIRST_NAMES, Catalog
 from gateway.holders import Compared, Holders, HoldersError
-from gateway.importers.holders import guess, table
+from gateway.importers.holders import guess, home_assistant, table
 from gateway.importers.holders.found import FileRefusedError, Found, Part, Why
 from gateway.importers.holders.kind import Kind
 from gateway.importers.holders.kinds import recognise
@@ -194,6 +194,7 @@ def _take(
             found = Found(kind.holder, kind.medium, until, number, [kind.id])
             kind.read(document, found)
         else:
+            document = home_assistant.as_table(document) or document
             choice = choices.get(number) or guess.guess(document)
             if choice is None or not isinstance(document, Table):
                 raise FileRefusedError(Why.UNKNOWN)

@@ -1,5 +1,6 @@
 """What holders said, kept beside what the meters say: brought in once, whole or not at all, and taken back."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -436,13 +437,22 @@ def test_a_table_whose_hour_stands_apart_is_refused_and_not_taken_for_days(desk:
     assert len(looked.groups[0].parts[0].rows) == 3
 
 
-def test_an_index_on_request_that_says_its_quantity_in_each_row_is_asked_about(desk: Desk) -> None:
+def test_an_index_on_request_that_says_its_quantity_in_each_row_is_named_and_refused(desk: Desk) -> None:
     head = "Identifiant PRM;Grandeur physique;Grandeur métier;Unité;Horodate;Type de relevé;Valeur\n"
     rows = "".join(f"0123;EA;CONS;Wh;2025-01-0{day}T00:00:00+01:00;AQ;{day}000\n" for day in range(1, 8))
     looked = desk.look(head + rows)
-    assert looked.faults == []
+    assert (looked.groups, looked.asked) == ([], [])
+    assert "ask Enedis for the R64 as JSON" in str(looked.faults[0].error)
+
+
+def test_home_assistant_s_json_is_asked_about_as_its_tables_are(desk: Desk) -> None:
+    rows = [{"start": at(f"2025-01-0{day}") * 1000, "end": at(f"2025-01-0{day + 1}") * 1000, "sum": day} for day in (1, 2)]
+    looked = desk.look(json.dumps({"sensor.linky": rows, "sensor.solar": rows}))
     (asked,) = looked.asked
-    assert asked.columns[asked.choice.value] == "Valeur"
+    assert (asked.columns, asked.entities) == (["statistic_id", "end", "sum", "unit"], ["sensor.linky", "sensor.solar"])
+    choices = {0: replace(asked.choice, unit="kWh")}
+    (group,) = look([("x", desk.folder / "0.bin")], UNTIL, PARIS, choices).groups
+    assert (group.kinds, len(group.parts[0].rows)) == (["home_assistant"], 2)
 
 
 def test_one_reading_alone_has_no_sum(desk: Desk) -> None:

@@ -41,7 +41,7 @@ def read(document: Document, found: Found) -> None:
             raise FileRefusedError(Why.UNITS, line, needed=units[out], met=cell["unite"])
         quantity, shape, exponent = unit(cell["unite"], line)
         try:
-            each = _Row(line, cells.wall(cell["horodate"]), _step_s(cell["pas"]), _number(found, cell, exponent))
+            each = _Row(line, cells.wall(cell["horodate"]), step_s(cell["pas"]), _number(found, cell, exponent))
         except RowRefusedError as refused:
             found.refuse(line, refused.why, **refused.values)
             continue
@@ -75,12 +75,13 @@ def _number(found: Found, cell: dict[str, str], exponent: int) -> tuple[int, int
     return None if number is None else cells.times(number, exponent)
 
 
-def _step_s(text: str) -> int:
+def step_s(text: str) -> int:
+    """`PT30M` in seconds."""
     step = _STEP.fullmatch(cells.fold(text))
-    step_s = int(step[1]) * (60 if step[2] == "m" else 3600) if step else 0
-    if step_s not in STEPS_S:
+    seconds = int(step[1]) * (60 if step[2] == "m" else 3600) if step else 0
+    if seconds not in STEPS_S:
         raise RowRefusedError(Why.STEP, needed="5, 10, 15, 30, 60")
-    return step_s
+    return seconds
 
 
 KIND = Kind("enedis_request", "Enedis", "Enedis: load curve on request (R63)", Medium.ELECTRICITY, fits, read)

@@ -45,6 +45,11 @@ class Why(StrEnum):
     HOUR_APART = "the date and the hour are needed in one column: the hour stands in one of its own"
     STEP_MISSING = "too few rows to know how far apart they are"
     PLACES = "the files of one meter are needed, and these are of several"
+    STAMP = "times at the end of their periods are needed: the first one is where the file's own period begins"
+    SUM_MISSING = "Home Assistant's statistics are needed with their sum: ask for them with the types sum and state"
+    R64_TABLE = (
+        "this is Enedis's R64 as a table, which the box does not know well enough: ask Enedis for the R64 as JSON"
+    )
     QUANTITY = "active energy is needed, not %(met)s"
     # a row
     LINE = "a line of at most %(n)s characters, with its quotes closed, is needed"
@@ -75,6 +80,7 @@ class Left(StrEnum):
     TWICE = "said twice"
     LATER = "not read yet by the company"
     OTHER = "of something else"
+    DOUBTED = "doubted by the company itself"
 
 
 class FileRefusedError(Exception):

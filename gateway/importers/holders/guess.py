@@ -40,10 +40,11 @@ _HOUR = re.compile(r"heure|hour|time")
 _BARE = (Dates.SHEET, Dates.EPOCH)
 _INDEX = re.compile(r"index|compteur|cumul|total|releve|reading")
 
-# Home Assistant: the columns of its three tables, where the time and the value stand, and what names the counter.
+# Home Assistant: the columns of its tables, where the time and the value stand, and what names the counter.
 # Its statistics are rows of an hour named by its start; the sum is the one at the hour's end.
 _HOME_ASSISTANT = (
     ({"entity_id", "state", "last_changed"}, "last_changed", ("state",), "entity_id", 0),
+    ({"statistic_id", "end", "sum"}, "end", ("sum",), "statistic_id", 0),
     ({"statistic_id", "start", "sum"}, "start", ("sum",), "statistic_id", 3600),
     ({"metadata_id", "start_ts", "sum"}, "start_ts", ("sum",), "metadata_id", 3600),
 )

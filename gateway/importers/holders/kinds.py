@@ -4,6 +4,7 @@ from gateway.importers.holders import (
     edf,
     enedis_curve,
     enedis_daily,
+    enedis_flow,
     enedis_history,
     enedis_index,
     enedis_request,
@@ -18,6 +19,7 @@ from gateway.importers.holders.opened import Document
 
 KINDS: tuple[Kind, ...] = (
     enedis_request.KIND,
+    *enedis_flow.KINDS,
     enedis_curve.KIND,
     enedis_index.KIND,
     enedis_history.KIND,

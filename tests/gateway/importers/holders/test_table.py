@@ -1,5 +1,6 @@
 """Any table: what is guessed of it is right for honest files, and shown; what is chosen is done."""
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drivers.model import Medium
-from gateway.importers.holders import guess, table
+from gateway.importers.holders import guess, home_assistant, table
 from gateway.importers.holders.found import FileRefusedError, Found, Left
-from gateway.importers.holders.opened import Table, documents
+from gateway.importers.holders.opened import Document, Table, documents
 from gateway.importers.holders.table import Choice, Clock, Dates, Each, Stamp
 from gateway.periods import Shape
 from tests.gateway.importers.holders.made import PARIS, UNTIL, Cell, Taken, at, half_hours, xlsx
@@ -166,3 +167,76 @@ def test_home_assistant_s_table_of_statistics_is_read_from_sql(tmp_path: Path) -
     assert (choice.only, choice.dates) == ((2, "7"), Dates.EPOCH)
     taken = read(document, replace(choice, unit="kWh"))
     assert taken.total("home_assistant_index", "2026-01-01 01:00", "2026-01-01 05:00") == 1000
+
+
+def hours(count: int, **more: object) -> list[dict[str, object]]:
+    """Rows of hours from midnight, UTC, as Home Assistant answers them."""
+    start = at("2026-01-01T00:00Z") * 1000
+    return [
+        {"start": start + n * 3_600_000, "end": start + (n + 1) * 3_600_000, "sum": n * 0.25, **more}
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {HOME: hours(5), "sensor.other": hours(2)},
+        {"id": 12, "type": "result", "success": True, "result": {HOME: hours(5), "sensor.other": hours(2)}},
+        {
+            "statistics": {
+                HOME: [{**row, "end": f"2026-01-01T{n + 1:02d}:00:00+00:00"} for n, row in enumerate(hours(5))]
+            }
+        },
+    ],
+)
+def test_home_assistant_s_statistics_as_json_are_asked_about_and_stand_at_the_end_of_their_period(
+    tmp_path: Path, value: object
+) -> None:
+    document = home_assistant.as_table(tree(tmp_path, value))
+    assert document is not None
+    choice = guessed(document)
+    assert (choice.unit, choice.only, choice.what, choice.register) == ("", (0, HOME), Shape.INDEX, "home_assistant")
+    taken = read(document, replace(choice, unit="kWh"))
+    assert [moment for moment, _ in taken.values("home_assistant_index")][:2] == [
+        "2026-01-01T02:00+01:00", "2026-01-01T03:00+01:00"
+    ]  # fmt: skip
+    assert taken.total("home_assistant_index") == 1000
+
+
+def test_days_of_home_assistant_end_where_it_says_so(tmp_path: Path) -> None:
+    rows = [
+        {"start": at(f"2026-03-{day}") * 1000, "end": at(f"2026-03-{day + 1}") * 1000, "sum": day, "change": 1}
+        for day in (28, 29, 30)
+    ]
+    document = home_assistant.as_table(tree(tmp_path, {HOME: rows}))
+    assert document is not None
+    taken = read(document, replace(guessed(document), unit="kWh"))
+    assert [moment[:16] for moment, _ in taken.values("home_assistant_index")] == [
+        "2026-03-29T00:00", "2026-03-30T00:00", "2026-03-31T00:00"
+    ]  # fmt: skip
+
+
+def test_what_home_assistant_imports_is_of_hours_and_says_its_unit(tmp_path: Path) -> None:
+    stats = [{"start": f"2026-01-01T{hour:02d}:00:00+00:00", "state": 5, "sum": hour} for hour in range(3)]
+    about = {"statistic_id": HOME, "unit_of_measurement": "kWh", "has_sum": True}
+    for value in ({**about, "stats": stats}, {"metadata": about, "stats": stats}):
+        document = home_assistant.as_table(tree(tmp_path, value))
+        assert document is not None
+        choice = guessed(document)
+        assert choice.unit == "kWh"
+        assert read(document, choice).values("home_assistant_index")[0][0] == "2026-01-01T02:00+01:00"
+
+
+def test_statistics_without_sums_are_refused_and_other_json_is_none_of_them(tmp_path: Path) -> None:
+    with pytest.raises(FileRefusedError, match="with their sum"):
+        home_assistant.as_table(tree(tmp_path, {HOME: [{"start": 1, "end": 2, "mean": 5}]}))
+    for value in ({}, [], {"a": 5}, {"a": [5]}, {"stats": [1]}, {"stats": []}, {"result": {}}, {"a": []}):
+        assert home_assistant.as_table(tree(tmp_path, value)) is None
+
+
+def tree(folder: Path, value: object) -> Document:
+    path = folder / "statistics.json"
+    path.write_text(json.dumps(value))
+    (document,) = documents(path)
+    return document
