@@ -135,19 +135,6 @@ def _in_one_sentence() -> Iterator[None]:
         raise Trouble(f"{error.filename}: {error.strerror}; choose another box.data or box.runtime") from None
 
 
-def import_stopped(config: Config, path: Path) -> dict[str, Any]:
-    """Bring a file's readings into the store of a gateway that does not run."""
-    from gateway.importers.csv import import_file
-
-    clock = Clock()
-    with _in_one_sentence(), contextlib.ExitStack() as opened:
-        catalog, store = _open_data(config, clock, opened)
-        try:
-            return import_file(path, store, catalog, clock.now).as_dict()
-        except ValueError as error:
-            raise Trouble(f"{path}: {error}") from None
-
-
 def keep_keys_stopped(config: Config, file: KeyFile) -> dict[str, Any]:
     """Keep the keys of a file for a gateway that does not run."""
     from gateway.importers.keeping import keep
@@ -162,14 +149,14 @@ def keep_keys_stopped(config: Config, file: KeyFile) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def holders_stopped(config: Config) -> Iterator["Desk"]:
-    """The files of holders, for the command line of a gateway that does not run."""
+    """What takes files in, for the command line of a gateway that does not run."""
     from gateway.bring import Desk
 
     clock = Clock()
     with _in_one_sentence(), contextlib.ExitStack() as opened:
-        catalog, _ = _open_data(config, clock, opened)
+        catalog, store = _open_data(config, clock, opened)
         holders = _open_holders(config, opened)
-        yield Desk(holders, catalog, ZoneInfo(config.dwelling.time_zone), clock.now, config.web.language)
+        yield Desk(holders, catalog, store, ZoneInfo(config.dwelling.time_zone), clock.now, config.web.language)
 
 
 async def _serve(

@@ -12,15 +12,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from drivers.model import Medium, Quantity
+from gateway import ours
 from gateway.catalog import FIRST_NAMES, Catalog
 from gateway.holders import Compared, Holders, HoldersError
+from gateway.importers import csv
 from gateway.importers.holders import guess, home_assistant, table
 from gateway.importers.holders.found import FileRefusedError, Found, Part, Why
 from gateway.importers.holders.kind import Kind
 from gateway.importers.holders.kinds import recognise
 from gateway.importers.holders.opened import Document, Table, documents
 from gateway.importers.holders.table import Choice, Each
+from gateway.importers.rows import NEEDED, is_ours
 from gateway.periods import Periods, Shape, best, of_rows
+from gateway.store import Store
 
 SHOWN_ROWS = 6
 NUMBER_SHOWN = 4
@@ -89,10 +93,20 @@ class Group:
         return max(part.rows[-1][1] for part in self.parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A file of our own format, and what an import of it would take."""
+
+    name: str
+    path: Path
+    report: csv.Report
+
+
 @dataclass(slots=True)
 class Looked:
     """All that was found in some files; `names` are the documents', so that a refusal can say in which one it is."""
 
+    own: list[Own] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -149,9 +163,17 @@ def look(
     groups: dict[Medium, Found] = {}
     for place, (name, path) in enumerate(files):
         try:
+            if is_ours(path):
+                looked.own.append(
+                    Own(name, path, csv.preview(path, lambda: until, partial(_tell, progress, place, len(files))))
+                )
+                continue
             found_here = documents(path, partial(_tell, progress, place, len(files)))
         except FileRefusedError as error:
             looked.faults.append(Fault(name, error))
+            continue
+        except csv.RefusedError:
+            looked.faults.append(Fault(name, FileRefusedError(Why.OURS, needed=", ".join(NEEDED))))
             continue
         except OSError as error:
             raise HoldersError(f"{name}: cannot be read: {error.strerror}") from None
@@ -298,9 +320,23 @@ class Desk:
     """What the command line asks of the files of holders, whether the gateway runs or not. Methods take their time."""
 
     def __init__(
-        self, holders: Holders, catalog: Catalog, zone: ZoneInfo, now: Callable[[], int], language: str
+        self, holders: Holders, catalog: Catalog, store: Store, zone: ZoneInfo, now: Callable[[], int], language: str
     ) -> None:
-        self.holders, self.catalog, self.zone, self.now, self.language = holders, catalog, zone, now, language
+        self.holders, self.catalog, self.store = holders, catalog, store
+        self.zone, self.now, self.language = zone, now, language
+
+    def take_ours(
+        self, paths: Sequence[Path], *, dry_run: bool, progress: Progress | None = None
+    ) -> list[dict[str, Any]]:
+        """Bring files of our own format in as one import, or only say what they hold; a report of each."""
+        if dry_run:
+            return [ours.said(path, None, csv.preview(path, self.now, progress)) for path in paths]
+        number, reports = ours.bring(paths, self.store, self.catalog, self.holders, self.now, progress)
+        return [ours.said(path, number, report) for path, report in zip(paths, reports, strict=True)]
+
+    def undo(self, number: int) -> list[str] | None:
+        """Take an import back; the metering points that went with it, None if there is no such import."""
+        return ours.take_back(number, self.store, self.catalog, self.holders)
 
     def take(
         self,
@@ -310,6 +346,7 @@ class Desk:
         *,
         dry_run: bool,
         same_home: bool = False,
+        progress: Progress | None = None,
     ) -> dict[str, Any]:
         """Read files and bring in what they hold, or only say what would come of it.
 
@@ -317,7 +354,7 @@ class Desk:
         another meter and nobody said that it is the `same_home`.
         """
         files = [(path.name, path) for path in paths]
-        looked = look(files, self.now(), self.zone)
+        looked = look(files, self.now(), self.zone, progress=progress)
         if not fields.get("unit"):
             for asked in looked.asked:
                 if fields or not dry_run or not asked.choice.unit:
@@ -327,7 +364,7 @@ class Desk:
                     )
         if looked.asked and fields:
             choices = {asked.number: guess.chosen(asked.choice, asked.columns, fields) for asked in looked.asked}
-            looked = look(files, self.now(), self.zone, choices)
+            looked = look(files, self.now(), self.zone, choices, progress)
         targets = [self._target(group, point, same_home) for group in looked.groups]
         usable = [target for target in targets if target.group.parts]
         if dry_run or not usable:

@@ -164,6 +164,12 @@ class Catalog:
             raise CatalogError(f"a name is needed for {point!r}")
         self._change("points", point, {"name": _name(name)})
 
+    def forget_point(self, point: str) -> None:
+        """A metering point that was made for files, and the name its meter had for them, are no longer there."""
+        with self._written():
+            self._db.table("points").remove(cond=lambda document: document.get("id") == point)
+            self._db.table("meters").remove(cond=lambda document: document.get("point") == point)
+
     def setting(self, name: str) -> object | None:
         """A JSON value that `set_setting` was given, or None."""
         return self._settings.get(name)

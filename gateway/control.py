@@ -15,8 +15,8 @@ from gateway.catalog import CatalogError
 from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers import keyfile
-from gateway.importers.csv import import_file
 from gateway.keys import KeysError
+from gateway.store import StoreError
 from gateway.trouble import Trouble
 from gateway.views import LineQuality, Listening
 
@@ -34,13 +34,25 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
     async def status(_: web.Request) -> web.Response:
         return web.json_response(_status(house, setup_code()))
 
+    shares = [0.0]  # how far the import is that somebody waits for
+
+    def told(share: float) -> None:
+        shares[0] = share
+
     async def bring_in(request: web.Request) -> web.Response:
-        path = Path((await request.json())["path"])
+        asked = await request.json()
+        paths = [Path(path) for path in asked["paths"]]
+        told(0)
         try:
-            report = await asyncio.to_thread(import_file, path, house.store, house.catalog, house.now)
-        except (OSError, ValueError, CatalogError) as error:
+            reports = await asyncio.to_thread(
+                _desk(house).take_ours, paths, dry_run=bool(asked["dry_run"]), progress=told
+            )
+        except (OSError, ValueError, CatalogError, HoldersError, StoreError) as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response(report.as_dict())
+        return web.json_response({"reports": reports})
+
+    async def progress(_: web.Request) -> web.Response:
+        return web.json_response({"share": shares[0]})
 
     async def bring_keys(request: web.Request) -> web.Response:
         asked = await request.json()
@@ -57,6 +69,7 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
         desk = _desk(house)
         asked = await request.json()
         paths = [Path(path) for path in asked["paths"]]
+        told(0)
         try:
             answer = await asyncio.to_thread(
                 desk.take,
@@ -65,6 +78,7 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
                 asked["fields"],
                 dry_run=bool(asked["dry_run"]),
                 same_home=bool(asked["same_home"]),
+                progress=told,
             )
         except (OSError, ValueError, BringError, CatalogError, HoldersError) as error:
             return web.json_response({"error": str(error)}, status=400)
@@ -75,11 +89,15 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
 
     async def undo(request: web.Request) -> web.Response:
         number = (await request.json())["id"]
-        return web.json_response({"done": await asyncio.to_thread(house.holders.undo, number)})
+        try:
+            return web.json_response({"points": await asyncio.to_thread(_desk(house).undo, number)})
+        except (OSError, CatalogError, HoldersError, StoreError) as error:
+            return web.json_response({"error": str(error)}, status=400)
 
     app = web.Application(client_max_size=BODY_BYTES_MAX)
     app.router.add_get("/status", status)
     app.router.add_post("/import", bring_in)
+    app.router.add_get("/progress", progress)
     app.router.add_post("/keys", bring_keys)
     app.router.add_post("/holders", holders_files)
     app.router.add_get("/imports", imports)
@@ -103,7 +121,7 @@ def quality_as(quality: LineQuality | None) -> dict[str, Any] | None:
 def _desk(house: House) -> "Desk":
     from gateway.bring import Desk
 
-    return Desk(house.holders, house.catalog, house.zone, house.now, house.language)
+    return Desk(house.holders, house.catalog, house.store, house.zone, house.now, house.language)
 
 
 def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

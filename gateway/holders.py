@@ -1,5 +1,7 @@
 """What files of Enedis, GRDF, EDF, water companies and the like said: `holders.db`, beside the meters' own series.
 
+A file of our own format goes into those series; here is kept what it added there, so that it can be taken back too.
+
 A small SQLite file of its own with FULL commits. An import is one transaction, and is taken back as one: its rows are its
 own, also those that another import holds too. Of overlapping rows the newest import's is shown.
 """
@@ -19,9 +21,11 @@ from typing import TypeVar
 
 from drivers.model import Quantity
 from gateway.importers.holders.found import Part
+from gateway.model import SeriesKey
 from gateway.periods import Amount, Periods, Shape, joined, of_rows
+from gateway.store import codec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # One a week for ten years; above it an older one must be taken back first.
 IMPORTS_MAX = 500
 # A meter's number has some 11 digits that cannot be guessed: only a slow hash keeps them from whoever holds the file. 4 MB.
@@ -49,7 +53,15 @@ CREATE TABLE mark (
     import INTEGER NOT NULL REFERENCES import, point TEXT NOT NULL, mark BLOB NOT NULL,
     PRIMARY KEY (import, point, mark)) STRICT, WITHOUT ROWID;
 """
-_STEPS = (_TABLES, _MARKS)  # what each version adds to the one before
+# Since version 3: what files of our own format added to the meters' series, and the swaps they told of.
+_OWN = """
+CREATE TABLE own (
+    id INTEGER PRIMARY KEY, import INTEGER NOT NULL REFERENCES import, point TEXT NOT NULL, register TEXT NOT NULL,
+    tariff INTEGER NOT NULL, n INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, points BLOB NOT NULL) STRICT;
+CREATE INDEX own_point ON own (point, import);
+CREATE TABLE own_swap (import INTEGER NOT NULL REFERENCES import, swap INTEGER NOT NULL) STRICT;
+"""
+_STEPS = (_TABLES, _MARKS, _OWN)  # what each version adds to the one before
 
 T = TypeVar("T")
 Rows = Sequence[tuple[int, int, int]]
@@ -72,6 +84,16 @@ class Import:
     end: int
     left_out: int
     refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Points that a file of our own format added to a series: values in 10**exponent."""
+
+    key: SeriesKey
+    exponent: int
+    ats: Sequence[int]
+    values: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +155,22 @@ class Holders:
     def marks(self) -> list[tuple[str, bytes]]:
         """Every mark that the files of a metering point left: (point, mark)."""
         return self._call(lambda db: db.execute("SELECT DISTINCT point, mark FROM mark").fetchall())
+
+    def add_own(self, number: int | None, kind: str, added: Added, now: int) -> int:
+        """Keep what is about to be added to a series, as an import (None: a new one); its number."""
+        return self._call(lambda db: _add_own(db, number, kind, added, now))
+
+    def add_own_swap(self, number: int, swap: int) -> None:
+        self._call(lambda db: db.execute("INSERT INTO own_swap VALUES (?,?)", (number, swap)))
+
+    def own(self, number: int) -> tuple[list[Added], list[int]]:
+        """What an import added to the series, but for what another one says that it added; and its swaps."""
+        return self._call(lambda db: _own(db, number))
+
+    def holds(self, point: str) -> bool:
+        """Whether any import is of this metering point."""
+        query = "SELECT EXISTS (SELECT 1 FROM part WHERE point=:p) OR EXISTS (SELECT 1 FROM own WHERE point=:p)"
+        return bool(self._call(lambda db: db.execute(query, {"p": point}).fetchone())[0])
 
     def imports(self) -> list[Import]:
         """Every import, the latest first."""
@@ -204,14 +242,7 @@ def _bring(
     marks: Iterable[tuple[str, bytes]],
 ) -> int:
     with _transaction(db):
-        (count,) = db.execute("SELECT count(*) FROM import").fetchone()
-        if count >= IMPORTS_MAX:
-            raise HoldersError(f"{IMPORTS_MAX} imports are kept at most: take one back first")
-        number = db.execute(
-            "INSERT INTO import (made_at, kinds, left_out, refused) VALUES (?,?,?,?)",
-            (now, json.dumps(list(kinds)), left_out, refused),
-        ).lastrowid
-        assert number is not None
+        number = _new(db, kinds, now, left_out, refused)
         for point, part in parts:
             what, rows = part.what, part.rows
             cursor = db.execute(
@@ -230,12 +261,66 @@ def _bring(
         return number
 
 
+def _new(db: sqlite3.Connection, kinds: Sequence[str], now: int, left_out: int, refused: int) -> int:
+    (count,) = db.execute("SELECT count(*) FROM import").fetchone()
+    if count >= IMPORTS_MAX:
+        raise HoldersError(f"{IMPORTS_MAX} imports are kept at most: take one back first")
+    number = db.execute(
+        "INSERT INTO import (made_at, kinds, left_out, refused) VALUES (?,?,?,?)",
+        (now, json.dumps(list(kinds)), left_out, refused),
+    ).lastrowid
+    assert number is not None
+    return number
+
+
+def _add_own(db: sqlite3.Connection, number: int | None, kind: str, added: Added, now: int) -> int:
+    with _transaction(db):
+        number = _new(db, [kind], now, 0, 0) if number is None else number
+        key, ats = added.key, added.ats
+        db.execute(
+            "INSERT INTO own (import, point, register, tariff, n, start, end, points) VALUES (?,?,?,?,?,?,?,?)",
+            (
+                number, key.point, key.register, key.tariff, len(ats), ats[0], ats[-1],
+                codec.encode(added.exponent, ats, added.values),
+            ),
+        )  # fmt: skip
+        return number
+
+
+def _own(db: sqlite3.Connection, number: int) -> tuple[list[Added], list[int]]:
+    found = []
+    for point, register, tariff, start, end, blob in db.execute(
+        "SELECT point, register, tariff, start, end, points FROM own WHERE import=? ORDER BY id", (number,)
+    ).fetchall():
+        others: set[int] = set()
+        for (other,) in db.execute(
+            "SELECT points FROM own WHERE import<>? AND point=? AND register=? AND tariff=? AND start<=? AND end>=?",
+            (number, point, register, tariff, end, start),
+        ):
+            others.update(_points(other)[1])
+        exponent, ats, values = _points(blob)
+        kept = [(at, value) for at, value in zip(ats, values, strict=True) if at not in others]
+        if kept:
+            ats, values = (list(column) for column in zip(*kept, strict=True))
+            found.append(Added(SeriesKey(point, register, tariff), exponent, ats, values))
+    swaps = [int(swap) for (swap,) in db.execute("SELECT swap FROM own_swap WHERE import=?", (number,))]
+    return found, swaps
+
+
+def _points(blob: bytes) -> tuple[int, list[int], list[int]]:
+    try:
+        return codec.decode(blob)
+    except codec.DamagedError:
+        raise HoldersError("holders.db: what this import added is damaged, and cannot be taken back") from None
+
+
 def _imports(db: sqlite3.Connection) -> list[Import]:
     return [
         Import(number, made_at, tuple(json.loads(points)), tuple(json.loads(kinds)), n, start, end, left_out, refused)
         for number, made_at, points, kinds, n, start, end, left_out, refused in db.execute(
             "SELECT i.id, i.made_at, json_group_array(DISTINCT p.point), i.kinds, sum(p.n), min(p.start), max(p.end), "
-            "i.left_out, i.refused FROM import i JOIN part p ON p.import = i.id GROUP BY i.id ORDER BY i.id DESC"
+            "i.left_out, i.refused FROM import i JOIN (SELECT import, point, n, start, end FROM part "
+            "UNION ALL SELECT import, point, n, start, end FROM own) p ON p.import = i.id GROUP BY i.id ORDER BY i.id DESC"
         )
     ]
 
@@ -244,7 +329,8 @@ def _undo(db: sqlite3.Connection, number: int) -> bool:
     with _transaction(db):
         db.execute("DELETE FROM row WHERE part IN (SELECT id FROM part WHERE import = ?)", (number,))
         db.execute("DELETE FROM part WHERE import = ?", (number,))
-        db.execute("DELETE FROM mark WHERE import = ?", (number,))
+        for table in ("mark", "own", "own_swap"):
+            db.execute(f"DELETE FROM {table} WHERE import = ?", (number,))  # noqa: S608 - one of three
         return db.execute("DELETE FROM import WHERE id = ?", (number,)).rowcount > 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--same-home", action="store_true", help="the meter of this home has another number than in earlier files"
     )
-    parser.add_argument("--list", action="store_true", help="what was brought in of companies' files")
-    parser.add_argument("--undo", type=int, metavar="ID", help="take an import of companies' files back, whole")
+    parser.add_argument("--list", action="store_true", help="what was brought in")
+    parser.add_argument("--undo", type=int, metavar="ID", help="take an import back, whole")
     parser.set_defaults(wrong_use=parser.error)
     table = parser.add_argument_group("of a table that nobody knows")
     for name, what in FIELDS.items():
@@ -64,34 +65,35 @@ def run(options: argparse.Namespace, config: "Config", say: Callable[[str], None
 
     ours = [path for path in options.files if is_ours(path)]
     others = [path for path in options.files if path not in ours]
-    if ours and options.dry_run:
-        raise Trouble(f"{ours[0]}: --dry-run is for companies' files")
-    refused = sum(_ours(path, options, config, say) for path in ours)
+    refused = _ours(ours, options, config, say) if ours else 0
     return 1 if refused + (_others(others, options, config, say) if others else 0) else 0
 
 
-def _ours(path: Path, options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
-    from gateway import control
+def _ours(paths: list[Path], options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
+    def stopped(progress: Callable[[float], None]) -> dict[str, Any]:
+        from gateway.app import holders_stopped
 
-    try:
-        report = control.ask(config.runtime, "POST", "/import", {"path": str(path.resolve())})
-    except ConnectionRefusedError:
-        from gateway.app import import_stopped
+        with holders_stopped(config) as desk:
+            return {"reports": desk.take_ours(paths, dry_run=options.dry_run, progress=progress)}
 
-        report = import_stopped(config, path)
-    except ConnectionError as error:
-        raise Trouble(str(error)) from None
+    body = {"paths": [str(path.resolve()) for path in paths], "dry_run": options.dry_run}
+    reports = _asked(config, "POST", "/import", body, stopped)["reports"]
     if options.json:
-        say(json.dumps(report))
-    else:
-        say(
-            f"{path}: {count(report['rows'], 'row')} of {report['series']} series: {report['added']} added, "
-            f"{report['duplicates']} known already, {report['kept']} kept as they were, "
-            f"{report['rows_refused']} refused"
-        )
+        say(json.dumps(reports))
+        return sum(int(report["rows_refused"]) for report in reports)
+    for path, report in zip(paths, reports, strict=True):
+        rows = f"{path}: {count(report['rows'], 'row')} of {report['series']} series"
+        if options.dry_run:
+            say(f"{rows}: {report['rows_refused']} refused")
+        else:
+            number = f" (import {report['import']})" if report["import"] is not None and report["added"] else ""
+            say(
+                f"{rows}: {report['added']} added, {report['duplicates']} known already, "
+                f"{report['kept']} kept as they were, {report['rows_refused']} refused{number}"
+            )
         for line in (*report["swaps"], *report["refused"]):
             say(f"{path}: {line}")
-    return len(report["refused"])
+    return sum(int(report["rows_refused"]) for report in reports)
 
 
 def _others(paths: list[Path], options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
@@ -104,7 +106,7 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
         "same_home": options.same_home,
     }
 
-    def stopped() -> dict[str, Any]:
+    def stopped(progress: Callable[[float], None]) -> dict[str, Any]:
         from gateway.app import holders_stopped
 
         with holders_stopped(config) as desk:
@@ -149,7 +151,7 @@ def _say_group(
 
 
 def _list(options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
-    def stopped() -> dict[str, Any]:
+    def stopped(progress: Callable[[float], None]) -> dict[str, Any]:
         from gateway.app import holders_stopped
 
         with holders_stopped(config) as desk:
@@ -167,36 +169,46 @@ def _list(options: argparse.Namespace, config: "Config", say: Callable[[str], No
 
 
 def _undo(options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
-    def stopped() -> dict[str, Any]:
+    def stopped(progress: Callable[[float], None]) -> dict[str, Any]:
         from gateway.app import holders_stopped
 
         with holders_stopped(config) as desk:
-            return {"done": desk.holders.undo(options.undo)}
+            return {"points": desk.undo(options.undo)}
 
-    if not _asked(config, "POST", "/undo", {"id": options.undo}, stopped)["done"]:
+    points = _asked(config, "POST", "/undo", {"id": options.undo}, stopped)["points"]
+    if points is None:
         raise Trouble(f"there is no import {options.undo}: releve import --list names them")
-    say(f"import {options.undo} is taken back")
+    say(f"import {options.undo} is taken back" + (f", and {', '.join(points)} with it" if points else ""))
     return 0
 
 
 def _asked(
-    config: "Config", method: str, path: str, body: dict[str, Any] | None, stopped: Callable[[], dict[str, Any]]
+    config: "Config",
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    stopped: Callable[[Callable[[float], None]], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Of the running gateway; where none runs, of its files."""
+    """Of the running gateway; where none runs, of its files. Who waits at a terminal sees how far it is."""
     from gateway import control
     from gateway.bring import BringError
     from gateway.catalog import CatalogError
+    from gateway.holders import HoldersError
+    from gateway.progress import Bar
+    from gateway.store import StoreError
 
-    try:
-        return control.ask(config.runtime, method, path, body)
-    except ConnectionRefusedError:
-        pass
-    except ConnectionError as error:
-        raise Trouble(str(error)) from None
-    try:
-        return stopped()
-    except (BringError, CatalogError, ValueError) as error:
-        raise Trouble(str(error)) from None
+    with Bar(sys.stderr) as bar:
+        try:
+            with bar.asking(lambda: float(control.ask(config.runtime, "GET", "/progress")["share"])):
+                return control.ask(config.runtime, method, path, body)
+        except ConnectionRefusedError:
+            pass
+        except ConnectionError as error:
+            raise Trouble(str(error)) from None
+        try:
+            return stopped(bar)
+        except (BringError, CatalogError, HoldersError, StoreError, ValueError) as error:
+            raise Trouble(str(error)) from None
 
 
 def _span(of: dict[str, Any], zone: ZoneInfo) -> str:

@@ -15,6 +15,7 @@ from gateway.holders import HoldersError, Import
 from gateway.house import House
 from gateway.model import MeteringPoint
 from gateway.periods import Shape
+from gateway.store import StoreError
 from webui import shown
 from webui.page import HOUSE, UPLOADS, read_files_form, read_form, render, see, words_of
 from webui.tries import clean_name
@@ -22,7 +23,7 @@ from webui.uploads import BYTES_MAX, FILES_MAX, TooMuchError, Upload
 from webui.words import NO_BREAK, Words, mark
 
 if TYPE_CHECKING:
-    from gateway.bring import Asked, Group, Looked
+    from gateway.bring import Asked, Group, Looked, Own
     from gateway.importers.holders.table import Choice
 
 REFUSALS_SHOWN_MAX = 20
@@ -34,7 +35,11 @@ TOO_MUCH = mark("These files are too long: %(mb)s MB at most at once.")
 NO_ROOM = mark("The box has no room for this file at the moment.")
 GONE = mark("This file was put away: the box keeps it for an hour. Choose it again.")
 NOT_KEPT = mark("The box could not keep these readings: %(reason)s. Nothing was changed.")
+NOT_TAKEN_BACK = mark("The box could not take it back: %(reason)s. Try again.")
+NO_SUCH_IMPORT = mark("This was taken back before: it is no longer in the list.")
 NAME_MISSING = mark("A name is needed: what you call this meter at home.")
+WRONG_COLUMN = mark("Line %(n)s: what stands in the column %(column)s cannot be.")
+WRONG_LINE = mark("Line %(n)s cannot be read.")
 OTHER_METER = mark("Nothing was kept: say first whose meter this file is.")
 
 WHATS = {
@@ -46,7 +51,11 @@ EACHES = {"step": mark("as long as the rows are apart"), "day": mark("a day"), "
 STAMPS = {"start": mark("the start of the period"), "end": mark("the end of the period")}
 CLOCKS = {"local": mark("the home's clock"), "utc": mark("UTC")}
 MEDIA = (Medium.ELECTRICITY, Medium.GAS, Medium.WATER, Medium.HOT_WATER, Medium.HEAT, Medium.COOLING)
-TABLE_TITLES = {"table": mark("A table of yours"), "home_assistant": mark("Home Assistant")}
+TABLE_TITLES = {
+    "table": mark("A table of yours"),
+    "home_assistant": mark("Home Assistant"),
+    "ours": mark("Readings in the box’s own format"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +157,8 @@ async def _look(
             (each.name, _refusal(words, each.error.why, each.error.line, each.error.values)) for each in looked.faults
         ],
         asked=[_asked(words, asked) for asked in looked.asked],
-        ready=any(group.rows for group in groups),
+        own=[_own(words, own) for own in looked.own],
+        ready=any(group.rows for group in groups) or any(own.report.series for own in looked.own),
     )
 
 
@@ -178,7 +188,7 @@ async def act(request: web.Request) -> web.Response:
         return await _look(request, upload, status=422, fault=words.say(NAME_MISSING), fields=fields)
     except OtherMeterError:
         return await _look(request, upload, status=422, fault=words.say(OTHER_METER), fields=fields)
-    except (HoldersError, CatalogError, OSError) as error:
+    except (HoldersError, CatalogError, StoreError, ValueError, OSError) as error:
         return await _look(request, upload, status=507, fault=words.say(NOT_KEPT, reason=str(error)))
     await uploads.drop(upload.id)
     raise see(f"/import?done={brought}" if brought else "/import?same=1")
@@ -189,14 +199,16 @@ async def undo(request: web.Request) -> web.Response:
     number = fields.get("import", "")
     if not (number.isdecimal() and number.isascii() and len(number) < 10):
         raise web.HTTPNotFound
+    from gateway import ours
+
     house, words = request.app[HOUSE], words_of(request)
     try:
-        done = await asyncio.to_thread(house.holders.undo, int(number))
-    except HoldersError as error:
-        return await _page(request, status=507, fault=words.say(NOT_KEPT, reason=str(error)))
-    if not done:
-        raise web.HTTPNotFound
-    raise see("/import?undone=1")
+        gone = await asyncio.to_thread(ours.take_back, int(number), house.store, house.catalog, house.holders)
+    except (HoldersError, CatalogError, StoreError, OSError) as error:
+        return await _page(request, status=507, fault=words.say(NOT_TAKEN_BACK, reason=str(error)))
+    if gone is None:
+        return await _page(request, status=404, fault=words.say(NO_SUCH_IMPORT))
+    raise see(f"/import?undone={len(gone) + 1}")
 
 
 def _upload(request: web.Request) -> Upload:
@@ -208,6 +220,7 @@ def _upload(request: web.Request) -> Upload:
 
 async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
     """Bring every group in at the point that was chosen for it; how many values are new. LookupError without a name."""
+    from gateway import ours
     from gateway.bring import Target, bring, suits
 
     points = {point.id: point for point in house.catalog.points()}
@@ -224,7 +237,12 @@ async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
             targets.append(Target(group, None, name, same_home))
         else:
             raise LookupError(number)
-    return (await asyncio.to_thread(bring, house.holders, house.catalog, targets, house.now())).new
+    new = (await asyncio.to_thread(bring, house.holders, house.catalog, targets, house.now())).new if targets else 0
+    if looked.own:
+        paths = [own.path for own in looked.own]
+        _, reports = await asyncio.to_thread(ours.bring, paths, house.store, house.catalog, house.holders, house.now)
+        new += sum(report.added for report in reports)
+    return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +338,38 @@ def _months(
         row = rows.setdefault(month.first, [None] * len(quantities))
         row[quantities.index(month.quantity)] = (scales[month.quantity].number(words, month.amount), month.complete)
     return [str(words.say(scales[quantity].unit)) for quantity in quantities], list(rows.items())
+
+
+@dataclass(frozen=True, slots=True)
+class OwnShown:
+    """A file of our own format; of a row that is refused its line is named, and the column that cannot be."""
+
+    name: str
+    points: Sequence[str]
+    values: int
+    span: tuple[int, int] | None
+    refused: int
+    refusals: Sequence[Markup]
+
+
+def _own(words: Words, own: "Own") -> OwnShown:
+    from gateway.importers.rows import NEEDED, OPTIONAL
+
+    report = own.report
+    tallies = report.series.values()
+    refusals = []
+    for refusal in report.refusals[:REFUSALS_SHOWN_MAX]:
+        column = refusal.reason.partition(":")[0]
+        said = WRONG_COLUMN if column in (*NEEDED, *OPTIONAL) else WRONG_LINE
+        refusals.append(words.say(said, n=words.number(refusal.line), column=column))
+    return OwnShown(
+        own.name,
+        sorted({key.point for key in report.series}),
+        sum(tally.points for tally in tallies),
+        (min(tally.first_at for tally in tallies), max(tally.last_at for tally in tallies)) if report.series else None,
+        report.refused,
+        refusals,
+    )
 
 
 def _refusal(words: Words, why: str, line: int, values: dict[str, str]) -> Markup:

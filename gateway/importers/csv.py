@@ -1,7 +1,8 @@
 """Our own CSV (docs/import.md) into the store: `releve import`, and the past of the furnished house."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from gateway.catalog import Catalog
 from gateway.importers.report import RefusedError, Report
@@ -9,7 +10,17 @@ from gateway.importers.rows import Batch, Progress, read
 from gateway.model import SeriesKey
 from gateway.store import Store, StoreError
 
-__all__ = ["RefusedError", "Report", "import_file", "preview"]
+__all__ = ["Record", "RefusedError", "Report", "import_file", "preview"]
+
+
+class Record(Protocol):
+    """Keeps what an import adds, so that it can be taken back."""
+
+    def adding(self, key: SeriesKey, exponent: int, ats: Sequence[int], values: Sequence[int]) -> None:
+        """These points are about to be added; they are not there yet."""
+
+    def swapped(self, event: int) -> None:
+        """Of another meter on a series."""
 
 
 def preview(path: Path, now: Callable[[], int], progress: Progress | None = None) -> Report:
@@ -21,11 +32,16 @@ def preview(path: Path, now: Callable[[], int], progress: Progress | None = None
 
 
 def import_file(
-    path: Path, store: Store, catalog: Catalog, now: Callable[[], int], progress: Progress | None = None
+    path: Path,
+    store: Store,
+    catalog: Catalog,
+    now: Callable[[], int],
+    progress: Progress | None = None,
+    record: Record | None = None,
 ) -> Report:
     """Bring a file in, the good rows of it; RefusedError if it is no such file or the store takes no more.
 
-    Doing it again is harmless. What was handed to the store before an error stays there.
+    Doing it again is harmless. What was handed to the store before an error stays there, and in the record.
     """
     report = Report()
     points: dict[str, str] = {}
@@ -39,6 +55,11 @@ def import_file(
                 report.refuse(batch.line, f"unit: the box has {key} in {measured[key].unit}", rows=len(batch.ats))
                 continue
             taken.add(key)
+            if record is not None:
+                absent = set(store.absent(key, batch.ats))
+                new = [(at, value) for at, value in zip(batch.ats, batch.values, strict=True) if at in absent]
+                if new:
+                    record.adding(key, batch.exponent, [at for at, _ in new], [value for _, value in new])
             result = store.bulk(key, quantity, batch.exponent, batch.source.main, batch.ats, batch.values)
             report.added += result.added
             report.duplicates += result.duplicates
@@ -47,7 +68,9 @@ def import_file(
             key = _in_box(swap.series, points)
             standing = {event.at for event in store.events(key) if event.undone_by is None}
             if key in taken and swap.at not in standing:
-                store.swap(key, swap.at, swap.old_final, swap.new_start, swap.exponent)
+                event = store.swap(key, swap.at, swap.old_final, swap.new_start, swap.exponent)
+                if record is not None:
+                    record.swapped(event.id)
     except StoreError as error:
         raise RefusedError(str(error)) from error
     return report

@@ -30,6 +30,8 @@ DIGITS_MAX = 15  # with the largest unit, and decimals of other rows, still belo
 DECIMALS_MAX = 6
 TARIFF_MAX = 99
 CACHE_MAX = 50_000
+# What bytes become that are no UTF-8.
+FOREIGN = ("\udc80", "\udcff")
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CLOCK = re.compile(r"[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -193,6 +195,8 @@ class _Reader:
         point, medium, meter, register, tariff, unit = head[: len(HEAD)]
         main = head[len(HEAD)] if len(head) > len(HEAD) else ""
         for name, text in (("point", point), ("register", register)):
+            if any(FOREIGN[0] <= letter <= FOREIGN[1] for letter in text):
+                raise RefusedError(f"{name}: letters in UTF-8 are needed: save the file as UTF-8")
             if not text.strip() or not text.isprintable() or len(text) > TEXT_CHARACTERS_MAX:
                 raise RefusedError(
                     f"{name}: a name of 1 to {TEXT_CHARACTERS_MAX} characters is needed, not {text!r:.40}"

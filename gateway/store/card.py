@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from drivers.model import Kind, Quantity
@@ -53,18 +53,23 @@ class Card:
             "SELECT id, point, register, tariff, quantity, exponent, main FROM series"
         ):
             series = Series(number, SeriesKey(point, register, tariff), Quantity[name], exponent, bool(main))
-            for order in ("ASC", "DESC"):
-                for (blob,) in self.db.execute(
-                    f"SELECT b FROM chunk WHERE series=? ORDER BY day {order}",  # noqa: S608 - one of two words
-                    (number,),
-                ):
-                    ats, values = self._restated(number, blob)
-                    if ats:
-                        series.seen(ats[0], ats[-1], values[-1])
-                        break
+            self.see_ends(series)
             series.swaps = self.swaps(series)
             out.append(series)
         return out
+
+    def see_ends(self, series: Series) -> None:
+        """Widen the series' ends to what its chunks hold."""
+        for order in ("ASC", "DESC"):
+            for (blob,) in self.db.execute(
+                f"SELECT b FROM chunk WHERE series=? ORDER BY day {order}",  # noqa: S608 - one of two words
+                (series.id,),
+            ):
+                ats, values = self._restated(series.id, blob)
+                if ats:
+                    factor = 10 ** (self.exponents[series.id] - series.exponent)
+                    series.seen(ats[0], ats[-1], values[-1] * factor)
+                    break
 
     def log(self) -> Iterator[tuple[int, tuple[array[int], array[int], array[int], array[int]]]]:
         for number, blob in self.db.execute("SELECT i, b FROM log ORDER BY i"):
@@ -178,6 +183,43 @@ class Card:
                 [(series, *row) for row in rows],
             )
         return same, other
+
+    def take_out(self, series: int, gone: Mapping[int, int]) -> None:
+        """Points (at: value) go where exactly that is said, from chunks, rollups and log, in one transaction."""
+        with self.transaction():
+            for day in sorted({at // DAY_S for at in gone}):
+                points = list(zip(*self.day(series, day), strict=True))
+                kept = [point for point in points if gone.get(point[0]) != point[1]]
+                if len(kept) == len(points):
+                    continue
+                start = day * DAY_S
+                self.db.execute("DELETE FROM chunk WHERE series=? AND day=?", (series, day))
+                for table in ROLLUPS:
+                    self.db.execute(
+                        f"DELETE FROM {table} WHERE series=? AND t>=? AND t<?",  # noqa: S608 - our own table names
+                        (series, start, start + DAY_S),
+                    )
+                if kept:
+                    ats, values = (list(column) for column in zip(*kept, strict=True))
+                    self._into_chunks(series, ats, values)
+            if max(gone, default=0) >= self.folded_to:
+                self._take_out_of_log(series, gone)
+
+    def _take_out_of_log(self, series: int, gone: Mapping[int, int]) -> None:
+        for number, columns in list(self.log()):
+            points = list(zip(*columns, strict=True))
+            kept = [
+                (id_, at, value, exponent)
+                for id_, at, value, exponent in points
+                if id_ != series or gone.get(at) != value * 10 ** (exponent - self.exponents[series])
+            ]
+            if len(kept) == len(points):
+                continue
+            if kept:
+                packed = pack(*(array("q", column) for column in zip(*kept, strict=True)))
+                self.db.execute("UPDATE log SET b=? WHERE i=?", (packed, number))
+            else:
+                self.db.execute("DELETE FROM log WHERE i=?", (number,))
 
     def day(self, series: int, day: int) -> tuple[list[int], list[int]]:
         """One chunk in the series' exponent on the card."""

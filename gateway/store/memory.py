@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drivers.model import Kind, Quantity
@@ -145,6 +145,14 @@ class Memory:
         ):  # fmt: skip
             column.extend(numbers)
         return same, other
+
+    def take_out(self, series: Series, gone: Mapping[int, int]) -> None:
+        """Points (at: value) go where exactly that is said; the series' ends are what is left here."""
+        kept = [(at, value) for at, value in zip(series.ats, series.values, strict=True) if gone.get(at) != value]
+        series.ats, series.values = array("q", (at for at, _ in kept)), array("q", (value for _, value in kept))
+        series.first_at = series.last_at = None
+        if kept:
+            series.seen(kept[0][0], *kept[-1])
 
     def restore(self, ids: array[int], ats: array[int], values: array[int], exponents: array[int]) -> None:
         """Points of a log row of the card: placed, and waiting for nothing."""

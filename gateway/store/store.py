@@ -241,6 +241,17 @@ class Store:
         """
         return self._call(self._bulk, key, quantity, exponent, main, ats, values)
 
+    def absent(self, key: SeriesKey, ats: Sequence[int]) -> list[int]:
+        """Those of some times at which a series has no point."""
+        return self._call(self._absent, key, ats)
+
+    def take_out(self, key: SeriesKey, exponent: int, ats: Sequence[int], values: Sequence[int]) -> None:
+        """Points of an import that is taken back: off the card when it returns.
+
+        A point that says something else by now is not the import's, and stays. Doing it again is harmless.
+        """
+        self._call(self._take_out, key, exponent, ats, values)
+
     def swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
         """From `at` on the series counts on from the old meter's last index; on the card when it returns.
 
@@ -375,6 +386,29 @@ class Store:
         if not self._commit():
             raise StoreError(self._trouble)
         return Imported(len(at_array) - same - other, twice + same, other)
+
+    def _absent(self, key: SeriesKey, ats: Sequence[int]) -> list[int]:
+        series = self._recent(key)[0]
+        if series is None:
+            return list(ats)
+        there = set(self._settled(series).ats)
+        for day in {at // DAY_S for at in ats if at < self._card.folded_to}:
+            there.update(self._card.day(series.id, day)[0])
+        return [at for at in ats if at not in there]
+
+    def _take_out(self, key: SeriesKey, exponent: int, ats: Sequence[int], values: Sequence[int]) -> None:
+        series = self._recent(key)[0]
+        if series is None or not ats:
+            return
+        # What is to go must be where it is looked for.
+        if not (self._fold(self._card.folded_to) if series.id in self._memory.late else self._commit()):
+            raise StoreError(self._trouble)
+        factor = 10 ** (exponent - self._card.exponents[series.id])
+        self._card.take_out(series.id, {at: value * factor for at, value in zip(ats, values, strict=True)})
+        with self._lock:
+            factor = 10 ** (exponent - series.exponent)
+            self._memory.take_out(series, {at: value * factor for at, value in zip(ats, values, strict=True)})
+            self._card.see_ends(series)
 
     def _swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
         with self._lock:

@@ -151,12 +151,19 @@ def test_an_import_names_each_line_it_refused_and_what_was_needed(tmp_path: Path
         "2026-03-29T01:30:00+01:00,Eau froide,water,08172635,volume,0,m3,612.483\n"
         "2026-03-29T04:00:00,Eau froide,water,08172635,volume,0,m3,612.486\n"
     )
-    for counted in ("1 added, 0 known already", "0 added, 1 known already"):
+    look = releve("import", "--config", config, "--dry-run", file)
+    assert look.stdout.startswith(f"{file}: 2 rows of 1 series: 1 refused\n{file}: line 3: time:")
+    for counted, number in (("1 added, 0 known already", " (import 1)"), ("0 added, 1 known already", "")):
         done = releve("import", "--config", config, file)
         assert (done.returncode, done.stderr) == (1, "")
         first, second = done.stdout.splitlines()
-        assert first == f"{file}: 2 rows of 1 series: {counted}, 0 kept as they were, 1 refused"
+        assert first == f"{file}: 2 rows of 1 series: {counted}, 0 kept as they were, 1 refused{number}"
         assert second.startswith(f"{file}: line 3: time:")
+    assert ", eau-froide, ours: 1 row, 2026-03-29" in releve("import", "--config", config, "--list").stdout
+    assert (
+        releve("import", "--config", config, "--undo", "1").stdout == "import 1 is taken back, and Eau froide with it\n"
+    )
+    assert "1 added, 0 known already" in releve("import", "--config", config, file).stdout
 
 
 def test_a_company_s_file_is_looked_at_brought_in_listed_and_taken_back(tmp_path: Path) -> None:
@@ -176,7 +183,10 @@ def test_a_company_s_file_is_looked_at_brought_in_listed_and_taken_back(tmp_path
         assert f"{new} new, {same} there already, 0 changed, 0 refused{number}\n" in done.stdout
     assert "Électricité" not in releve("import", "--config", config, "--list", "--json").stdout
     assert releve("import", "--config", config, "--list").stdout.startswith("1: ")
-    assert releve("import", "--config", config, "--undo", "1").stdout == "import 1 is taken back\n"
+    assert (
+        releve("import", "--config", config, "--undo", "1").stdout
+        == "import 1 is taken back, and Électricité with it\n"
+    )
     again = releve("import", "--config", config, "--undo", "1")
     assert (again.returncode, again.stderr) == (1, "releve: there is no import 1: releve import --list names them\n")
 

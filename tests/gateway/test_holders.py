@@ -446,7 +446,9 @@ def test_an_index_on_request_that_says_its_quantity_in_each_row_is_named_and_ref
 
 
 def test_home_assistant_s_json_is_asked_about_as_its_tables_are(desk: Desk) -> None:
-    rows = [{"start": at(f"2025-01-0{day}") * 1000, "end": at(f"2025-01-0{day + 1}") * 1000, "sum": day} for day in (1, 2)]
+    rows = [
+        {"start": at(f"2025-01-0{day}") * 1000, "end": at(f"2025-01-0{day + 1}") * 1000, "sum": day} for day in (1, 2)
+    ]
     looked = desk.look(json.dumps({"sensor.linky": rows, "sensor.solar": rows}))
     (asked,) = looked.asked
     assert (asked.columns, asked.entities) == (["statistic_id", "end", "sum", "unit"], ["sensor.linky", "sensor.solar"])

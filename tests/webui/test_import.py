@@ -70,6 +70,7 @@ async def test_a_file_is_looked_at_brought_in_listed_and_taken_back(home: Home) 
     assert await home.house.holders.listed() == []
     async with home.client.post("/import/undo", data={"token": token, "import": str(one.id)}) as answer:
         assert answer.status == 404
+        assert "C’était déjà retiré" in read(await answer.text()).text
 
 
 async def test_what_is_here_already_is_said_and_nothing_is_kept_twice(home: Home) -> None:
@@ -134,14 +135,55 @@ async def test_a_meter_that_the_box_does_not_have_is_made_by_its_name(home: Home
     assert (await home.house.holders.listed())[0].points == (point.id,)
 
 
-async def test_what_is_said_after_taking_back_is_true_of_the_meter_that_was_made_for_it(home: Home) -> None:
-    await act(home, await send(home, CURVE), "bring", {"point-0": "", "name-0": "Le chalet"})
-    (one,) = await home.house.holders.listed()
+async def undo(home: Home, number: int) -> str:
     token = read(await home.text("/import")).fields["token"]
-    await home.client.post("/import/undo", data={"token": token, "import": str(one.id)}, allow_redirects=False)
+    async with home.client.post(
+        "/import/undo", data={"token": token, "import": str(number)}, allow_redirects=False
+    ) as answer:
+        return answer.headers["Location"] if answer.status == 303 else await answer.text()
+
+
+async def test_a_meter_that_was_made_for_an_import_goes_with_it_and_a_meter_that_stands_there_stays(home: Home) -> None:
+    await act(home, await send(home, CURVE), "bring", {"point-0": "", "name-0": "Le chalet"})
+    await act(home, await send(home, CURVE.replace(";400", ";500")), "bring", {"point-0": "le-chalet"})
+    second, first = await home.house.holders.listed()
+    assert await undo(home, first.id) == "/import?undone=1"
     assert "Le chalet" in [point.name for point in home.house.catalog.points()]
-    assert "Un compteur ajouté pour lui y garde son nom" in read(await home.text("/import?undone=1")).text
-    assert "A meter that was added for it keeps its name" in read(await home.text("/import?undone=1&lang=en")).text
+    where = await undo(home, second.id)
+    assert "Le chalet" not in [point.name for point in home.house.catalog.points()]
+    assert "Un compteur ajouté pour lui, et qui n’a rien d’autre, est parti avec." in read(await home.text(where)).text
+    await act(home, await send(home, CURVE), "bring", {"point-0": "maison"})
+    (one,) = await home.house.holders.listed()
+    assert await undo(home, one.id) == "/import?undone=1"
+    assert "Maison" in [point.name for point in home.house.catalog.points()]
+    assert "déjà retiré" in read(await undo(home, one.id)).text
+
+
+OURS = """time,point,medium,meter,register,tariff,unit,value
+2026-03-29T01:30:00+01:00,Jardin,water,08172635,volume,0,m3,612.483
+2026-03-29T03:00:00+02:00,Jardin,water,08172635,volume,0,m3,612.485
+demain,Jardin,water,08172635,volume,0,m3,612.485
+"""
+
+
+async def test_a_file_of_our_own_format_is_dropped_looked_at_and_taken_back(home: Home) -> None:
+    path = await send(home, OURS)
+    text = read(await home.text(path)).text
+    assert "Relevés au format du boîtier" in text
+    assert "Du 29\u00a0mars 2026 au 29\u00a0mars 2026. 2\u00a0valeurs." in text
+    assert "Ligne 4\u00a0: ce qui est dans la colonne time est impossible." in text
+    before = {info.key for info in home.house.store.series()}
+    assert await act(home, path, "bring") == "/import?done=2"
+    assert "Relevés au format du boîtier" in read(await home.text("/import")).text
+    assert {info.key.point for info in home.house.store.series()} - {key.point for key in before} == {"jardin"}
+    assert await act(home, await send(home, OURS), "bring") == "/import?same=1"
+    (one,) = await home.house.holders.listed()
+    assert await undo(home, one.id) == "/import?undone=2"
+    assert {info.key for info in home.house.store.series()} == before
+    assert (
+        "nommer les colonnes du format du boîtier"
+        in read(await home.text(await send(home, OURS.replace("tariff,", "", 1)))).text
+    )
 
 
 async def test_a_water_meter_is_never_offered_for_electricity(home: Home) -> None:

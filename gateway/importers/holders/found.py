@@ -45,6 +45,7 @@ class Why(StrEnum):
     HOUR_APART = "the date and the hour are needed in one column: the hour stands in one of its own"
     STEP_MISSING = "too few rows to know how far apart they are"
     PLACES = "the files of one meter are needed, and these are of several"
+    OURS = "its first line should name the columns of the box's own format: %(needed)s"
     STAMP = "times at the end of their periods are needed: the first one is where the file's own period begins"
     SUM_MISSING = "Home Assistant's statistics are needed with their sum: ask for them with the types sum and state"
     R64_TABLE = (
@@ -87,7 +88,7 @@ class FileRefusedError(Exception):
     """Why nothing can be taken from a file; `line` where one is to blame."""
 
     def __init__(self, why: Why, line: int = 0, /, **values: object) -> None:
-        self.why, self.line, self.values = why, line, {name: str(value)[:60] for name, value in values.items()}
+        self.why, self.line, self.values = why, line, {name: str(value)[:80] for name, value in values.items()}
         super().__init__((f"line {line}: " if line else "") + why % self.values)
 
 

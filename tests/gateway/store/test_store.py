@@ -101,3 +101,43 @@ async def test_the_event_loop_asks_the_card_without_waiting_for_it(house: House)
     curve = await house.store.run(house.store.curve, LEVEL, old, old + DAY, 1000)
     assert curve is not None
     assert curve.low.tolist() == [5, 6]
+
+
+def test_what_an_import_added_is_taken_out_and_what_the_meter_said_stays(house: House) -> None:
+    start = NOW - 30 * DAY
+    mine = [index(at, at - start) for at in range(start + 450, NOW, 9000)]
+    house.store.add(mine)
+    before = everything(house.store)
+    ats = list(range(start, NOW, 900))
+    assert house.store.absent(INDEX, [point.at for point in mine]) == []
+    assert house.store.absent(INDEX, ats) == ats
+    house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, [at - start for at in ats])
+    assert house.store.absent(INDEX, ats) == []
+    house.store.take_out(INDEX, 0, ats, [at - start for at in ats])
+    assert everything(house.store) == before
+    assert everything(house.reopen()) == before
+    house.store.take_out(INDEX, 0, ats, [at - start for at in ats])
+    house.store.fold()
+    assert everything(house.reopen()) == before
+
+
+def test_a_point_that_says_something_else_by_now_is_not_taken_out(house: House) -> None:
+    old = NOW - 20 * DAY
+    for start in (old, NOW - 3600):
+        house.store.bulk(INDEX, Quantity.ENERGY, 0, True, [start, start + 60], [5, 6])
+        house.store.add([index(start + 60, 7)])
+        house.store.take_out(INDEX, 0, [start, start + 60], [5, 6])
+        points = house.store.points(INDEX, start, start + 100)
+        assert points is not None
+        assert (points.at.tolist(), points.value.tolist()) == ([start + 60], [7])
+    assert everything(house.reopen()) == everything(house.store)
+
+
+def test_a_series_of_which_all_is_taken_out_is_no_longer_there(house: House) -> None:
+    ats = range(NOW - 20 * DAY, NOW, 3600)
+    house.store.bulk(LEVEL, Quantity.APPARENT_POWER, -1, False, ats, [7] * len(ats))
+    house.store.bulk(LEVEL, Quantity.APPARENT_POWER, -2, False, [NOW - 5], [70])
+    house.store.take_out(LEVEL, -1, ats, [7] * len(ats))
+    house.store.take_out(LEVEL, -2, [NOW - 5], [70])
+    assert house.store.series() == ()
+    assert house.reopen().series() == ()

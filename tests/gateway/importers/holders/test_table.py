@@ -220,7 +220,8 @@ def test_days_of_home_assistant_end_where_it_says_so(tmp_path: Path) -> None:
 def test_what_home_assistant_imports_is_of_hours_and_says_its_unit(tmp_path: Path) -> None:
     stats = [{"start": f"2026-01-01T{hour:02d}:00:00+00:00", "state": 5, "sum": hour} for hour in range(3)]
     about = {"statistic_id": HOME, "unit_of_measurement": "kWh", "has_sum": True}
-    for value in ({**about, "stats": stats}, {"metadata": about, "stats": stats}):
+    values: list[object] = [{**about, "stats": stats}, {"metadata": about, "stats": stats}]
+    for value in values:
         document = home_assistant.as_table(tree(tmp_path, value))
         assert document is not None
         choice = guessed(document)
@@ -231,7 +232,8 @@ def test_what_home_assistant_imports_is_of_hours_and_says_its_unit(tmp_path: Pat
 def test_statistics_without_sums_are_refused_and_other_json_is_none_of_them(tmp_path: Path) -> None:
     with pytest.raises(FileRefusedError, match="with their sum"):
         home_assistant.as_table(tree(tmp_path, {HOME: [{"start": 1, "end": 2, "mean": 5}]}))
-    for value in ({}, [], {"a": 5}, {"a": [5]}, {"stats": [1]}, {"stats": []}, {"result": {}}, {"a": []}):
+    others: list[object] = [{}, [], {"a": 5}, {"a": [5]}, {"stats": [1]}, {"stats": []}, {"result": {}}, {"a": []}]
+    for value in others:
         assert home_assistant.as_table(tree(tmp_path, value)) is None
 
 
