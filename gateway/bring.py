@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from drivers.model import Medium, Quantity
 from gateway import ours
 from gateway.catalog import FIRST_NAMES, Catalog
-from gateway.holders import Compared, Holders, HoldersError
+from gateway.holders import Compared, Holders, HoldersError, Leap
 from gateway.importers import csv
 from gateway.importers.holders import guess, home_assistant, table
 from gateway.importers.holders.found import FileRefusedError, Found, Part, Why
@@ -49,6 +49,18 @@ class OtherMeterError(BringError):
             f"{name}: these files are of meter {number_shown(group)}, and earlier ones of this metering point were of another "
             "meter. Nothing was kept. Say --point NAME if it is another metering point, or --same-home if this home's meter "
             "has another number now"
+        )
+
+
+class LeapError(BringError):
+    """The index of a group is further from what is kept than a meter gets in the time."""
+
+    def __init__(self, name: str, leap: Leap) -> None:
+        self.name, self.leap = name, leap
+        first, last = (datetime.fromtimestamp(at, UTC).date() for at in (leap.start, leap.end))
+        super().__init__(
+            f"{name}: between {first} and {last} the index would rise by {leap.met}, from one file to another, and at most "
+            f"{leap.possible} is possible. Nothing was kept. Take the wrong one back first, or say --point NAME"
         )
 
 
@@ -261,6 +273,11 @@ def named(holders: Holders, group: Group) -> Named:
     )
 
 
+def leaps(holders: Holders, group: Group, point: str) -> Leap | None:
+    """Where a group's index and what is kept of a point cannot both be right."""
+    return next((leap for part in group.parts if (leap := holders.leaps(point, part)) is not None), None)
+
+
 def number_shown(group: Group) -> str:
     """The end of the number that a group's files name: enough to know one's own."""
     return ", ".join(f"•••{number[-NUMBER_SHOWN:]}" for number in sorted(group.found.places))
@@ -272,6 +289,8 @@ def bring(holders: Holders, catalog: Catalog, targets: Sequence[Target], now: in
         there = target.point or _there(catalog, target)
         if there is not None and not target.same_home and named(holders, target.group).is_other(there):
             raise OtherMeterError(target.group, target.name)
+        if there is not None and (leap := leaps(holders, target.group, there)) is not None:
+            raise LeapError(target.name, leap)
     points = [target.point or _point(catalog, target) for target in targets]
     counts = [_sum(compared(holders, each.group, point)) for each, point in zip(targets, points, strict=True)]
     new = [
@@ -409,6 +428,11 @@ class Desk:
         there = target.point or _there(self.catalog, target)
         return there is not None and not target.same_home and named(self.holders, target.group).is_other(there)
 
+    def _leap(self, target: Target) -> str:
+        there = target.point or _there(self.catalog, target)
+        leap = leaps(self.holders, target.group, there) if there is not None else None
+        return "" if leap is None else str(LeapError(target.name, leap))
+
     def _said(self, looked: Looked, target: Target, count: Compared) -> dict[str, Any]:
         group, found = target.group, target.group.found
         return {
@@ -416,6 +440,7 @@ class Desk:
             "kinds": group.kinds,
             "point": target.name,
             "other_meter": number_shown(group) if self._is_other(target) else "",
+            "leap": self._leap(target),
             "rows": found.rows,
             "new": count.new,
             "same": count.same,

@@ -16,11 +16,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from drivers.model import Quantity
-from gateway.importers.holders.found import Part
+from gateway.importers.holders.found import Part, leap
 from gateway.model import SeriesKey
 from gateway.periods import Amount, Periods, Shape, joined, of_rows
 from gateway.store import codec
@@ -97,6 +98,16 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class Leap:
+    """Two readings of an index, one kept and one new: how far apart they may be, and how far they are."""
+
+    start: int
+    end: int
+    possible: str
+    met: str
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """Rows of a part beside what is there: `changed` have another value there."""
 
@@ -132,6 +143,10 @@ class Holders:
     def compare(self, point: str, parts: Iterable[Part]) -> list[Compared]:
         """How many rows of each part are new at a metering point."""
         return self._call(lambda db: [_compared(db, point, part) for part in parts])
+
+    def leaps(self, point: str, part: Part) -> Leap | None:
+        """The first place where an index of a part and one that is kept of the same register cannot both be right."""
+        return self._call(lambda db: _leaps(db, point, part))
 
     def bring(
         self,
@@ -383,6 +398,25 @@ def _rows(db: sqlite3.Connection, part: _PartRow, start: int, end: int) -> Itera
 
 def _scaled(rows: Iterable[Amount], factor: int) -> list[Amount]:
     return [(start, end, value * factor) for start, end, value in rows]
+
+
+def _leaps(db: sqlite3.Connection, point: str, part: Part) -> Leap | None:
+    what, rows = part.what, part.rows
+    if what.shape is not Shape.INDEX:
+        return None
+    readings: dict[int, tuple[float, bool]] = {}
+    for number, exponent in db.execute(
+        "SELECT id, exponent FROM part WHERE point=? AND register=? AND tariff=? AND given=? AND quantity=? AND shape='index' "
+        "ORDER BY import, id",
+        (point, what.register, what.tariff, int(what.out), what.quantity.name),
+    ).fetchall():
+        kept = (number, "", "", "", Shape.INDEX, exponent, 0)
+        readings |= {at: (value * 10.0**exponent, True) for at, _, value in _rows(db, kept, rows[0][0], rows[-1][0])}
+    readings |= {at: (value * 10.0**part.exponent, False) for at, _, value in rows}
+    for (start, (low, kept_low)), (end, (high, kept_high)) in pairwise(sorted(readings.items())):
+        if kept_low is not kept_high and (found := leap(what, end - start, high - low)) is not None:
+            return Leap(start, end, *found)
+    return None
 
 
 def _compared(db: sqlite3.Connection, point: str, part: Part) -> Compared:

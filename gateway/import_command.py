@@ -110,7 +110,9 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
         from gateway.app import holders_stopped
 
         with holders_stopped(config) as desk:
-            return desk.take(paths, options.point, fields, dry_run=options.dry_run, same_home=options.same_home)
+            return desk.take(
+                paths, options.point, fields, dry_run=options.dry_run, same_home=options.same_home, progress=progress
+            )
 
     answer = _asked(config, "POST", "/holders", body, stopped)
     if options.json:
@@ -122,8 +124,8 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
             _say_group(group, answer["import"], ZoneInfo(config.dwelling.time_zone), options.dry_run, say)
         for fault in answer["faults"]:
             say(fault)
-    others = sum(bool(group["other_meter"]) for group in answer["groups"])
-    return len(answer["faults"]) + others + sum(int(group["rows_refused"]) for group in answer["groups"])
+    doubted = sum(bool(group["other_meter"] or group["leap"]) for group in answer["groups"])
+    return len(answer["faults"]) + doubted + sum(int(group["rows_refused"]) for group in answer["groups"])
 
 
 def _say_group(
@@ -141,6 +143,8 @@ def _say_group(
             f"{group['point']}: these files are of meter {group['other_meter']}, and earlier ones of this metering point were "
             "of another meter: say --point NAME for another metering point, or --same-home if the meter's number changed"
         )
+    if group["leap"]:
+        say(group["leap"])
     for what, rows in group["left_out"].items():
         say(f"{group['point']}: {count(rows, 'row')} left out: {what}")
     for line in group["refused"]:

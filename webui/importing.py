@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from drivers.model import Medium, Quantity
 from gateway.catalog import FIRST_NAMES, CatalogError
-from gateway.holders import HoldersError, Import
+from gateway.holders import HoldersError, Import, Leap
 from gateway.house import House
 from gateway.model import MeteringPoint
 from gateway.periods import Shape
@@ -38,6 +38,7 @@ NOT_KEPT = mark("The box could not keep these readings: %(reason)s. Nothing was 
 NOT_TAKEN_BACK = mark("The box could not take it back: %(reason)s. Try again.")
 NO_SUCH_IMPORT = mark("This was taken back before: it is no longer in the list.")
 NAME_MISSING = mark("A name is needed: what you call this meter at home.")
+LEAPS = mark("Nothing was kept: this file and an earlier one cannot both be right.")
 WRONG_COLUMN = mark("Line %(n)s: what stands in the column %(column)s cannot be.")
 WRONG_LINE = mark("Line %(n)s cannot be read.")
 OTHER_METER = mark("Nothing was kept: say first whose meter this file is.")
@@ -172,7 +173,7 @@ async def act(request: web.Request) -> web.Response:
         raise see("/import")
     if upload.reading is None or not upload.reading.done():
         raise see(f"/import/{upload.id}")
-    from gateway.bring import OtherMeterError
+    from gateway.bring import LeapError, OtherMeterError
 
     looked = upload.reading.result()
     if fields.get("do") == "look":
@@ -188,6 +189,8 @@ async def act(request: web.Request) -> web.Response:
         return await _look(request, upload, status=422, fault=words.say(NAME_MISSING), fields=fields)
     except OtherMeterError:
         return await _look(request, upload, status=422, fault=words.say(OTHER_METER), fields=fields)
+    except LeapError:
+        return await _look(request, upload, status=422, fault=words.say(LEAPS), fields=fields)
     except (HoldersError, CatalogError, StoreError, ValueError, OSError) as error:
         return await _look(request, upload, status=507, fault=words.say(NOT_KEPT, reason=str(error)))
     await uploads.drop(upload.id)
@@ -263,6 +266,7 @@ class GroupShown:
     point: str
     name: str
     other_meter: bool
+    leap: Leap | None
     new: int
     same: int
     changed: int
@@ -277,7 +281,7 @@ class GroupShown:
 async def _group(
     house: House, words: Words, looked: "Looked", group: "Group", number: int, fields: Mapping[str, str]
 ) -> GroupShown:
-    from gateway.bring import NUMBER_SHOWN, compared, named, suits
+    from gateway.bring import NUMBER_SHOWN, compared, leaps, named, suits
     from gateway.importers.holders.kinds import KINDS
 
     titles = {kind.id: kind.title for kind in KINDS} | TABLE_TITLES
@@ -303,6 +307,7 @@ async def _group(
         points=points,
         point=point,
         name=name,
+        leap=await asyncio.to_thread(leaps, house.holders, group, there) if there and group.parts else None,
         other_meter=there is not None and whose.is_other(there),
         new=sum(each.new for each in counts) if counts else rows,
         same=sum(each.same for each in counts),

@@ -153,6 +153,20 @@ async def test_an_index_of_two_files_counts_on_from_one_to_the_other(desk: Desk)
     ]  # fmt: skip
 
 
+def test_an_index_that_leaps_from_one_file_to_the_next_is_refused_and_nothing_is_kept(desk: Desk) -> None:
+    desk.point = desk.catalog.adopt("wmbus:RLV-1-01-07", "Eau", Medium.WATER, 0).point
+    desk.bring(index(("2025-12-30 00:00:00", 100), ("2025-12-31 00:00:00", 150)))
+    wrong = index(("2026-01-01 00:00:00", 9_000_210), ("2026-01-02 00:00:00", 9_000_300))
+    with pytest.raises(bring.LeapError, match="between 2025-12-30 and 2025-12-31 the index would rise by 9000060 L"):
+        desk.bring(wrong)
+    between = index(("2025-12-30 12:00:00", 8_000_000))
+    with pytest.raises(bring.LeapError):
+        desk.bring(between)
+    assert desk.rows() == 2
+    # A meter that was replaced begins lower: that is no leap.
+    assert desk.bring(index(("2026-01-01 00:00:00", 0), ("2026-01-02 00:00:00", 90))).new == 2
+
+
 async def test_days_that_an_index_skips_are_known_together_and_not_one_by_one(desk: Desk) -> None:
     desk.point = desk.catalog.adopt("wmbus:RLV-1-01-07", "Eau", Medium.WATER, 0).point
     desk.bring(index(("2026-01-01 00:00:00", 0), ("2026-01-02 00:00:00", 30), ("2026-01-05 00:00:00", 120)))

@@ -2,8 +2,14 @@
 
 import io
 import time
+from pathlib import Path
 
+import pytest
+
+from gateway.__main__ import main
 from gateway.progress import EACH_S, PATIENCE_S, WIDTH, Bar
+from tests.gateway.importers.holders.made import curve, half_hours
+from tests.gateway.test_command import configured
 
 
 class Terminal(io.StringIO):
@@ -61,3 +67,17 @@ def test_a_gateway_that_does_the_work_is_asked_how_far_it_is_until_it_is_done() 
         while len(asked) < 2 and time.monotonic() < end:
             time.sleep(0.05)
     assert " 25%" in terminal.getvalue()
+
+
+def test_an_import_draws_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, terminal = configured(tmp_path), Terminal()
+    (tmp_path / "curve.csv").write_text(curve((end, 400) for end in half_hours("2025-01-01", "2025-05-01")))
+    (tmp_path / "ours.csv").write_text(
+        "time,point,medium,meter,register,tariff,unit,value\n2026-01-01T00:00:00Z,Eau,water,,volume,0,m3,1\n"
+    )
+    monkeypatch.setattr("gateway.progress.PATIENCE_S", 0)
+    monkeypatch.setattr("gateway.progress.EACH_S", 0)
+    for name in ("curve.csv", "ours.csv"):
+        monkeypatch.setattr("sys.stderr", terminal := Terminal())
+        assert main(["import", "--config", str(config), str(tmp_path / name)]) == 0
+        assert "#" in terminal.getvalue()

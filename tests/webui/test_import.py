@@ -159,6 +159,16 @@ async def test_a_meter_that_was_made_for_an_import_goes_with_it_and_a_meter_that
     assert "déjà retiré" in read(await undo(home, one.id)).text
 
 
+async def test_an_index_that_cannot_follow_an_earlier_file_is_said_to_be_wrong(home: Home) -> None:
+    head = "Date de relevé;Index relevé (litres);Consommation du jour (litres);Index Mesuré/Estimé\n"
+    await act(home, await send(home, head + "2026-01-02 00:00:00;100;0;Mesuré\n"), "bring", {"point-0": "eau-froide"})
+    path = await send(home, head + "2026-01-03 00:00:00;9000100;0;Mesuré\n")
+    assert "l’index monterait de 9000000 L" in read(await home.text(path)).text
+    page = await act(home, path, "bring", {"point-0": "eau-froide"}, 422)
+    assert "ne peuvent pas être justes tous les deux" in read(page).text
+    assert len(await home.house.holders.listed()) == 1
+
+
 OURS = """time,point,medium,meter,register,tariff,unit,value
 2026-03-29T01:30:00+01:00,Jardin,water,08172635,volume,0,m3,612.483
 2026-03-29T03:00:00+02:00,Jardin,water,08172635,volume,0,m3,612.485

@@ -283,9 +283,12 @@ def _limit(what: What, seconds: int) -> float | None:
 
 
 def _leap(what: What, exponent: int, low: _Scaled, high: _Scaled) -> tuple[str, str] | None:
-    """How far an index may rise from one reading to the next, and how far it does; None where it does not leap."""
-    limit = _limit(what, high[0] - low[0])
-    rise = (high[2] - low[2]) * 10.0**exponent
+    return leap(what, high[0] - low[0], (high[2] - low[2]) * 10.0**exponent)
+
+
+def leap(what: What, seconds: int, rise: float) -> tuple[str, str] | None:
+    """How far an index may rise in a time, and how far it does; None where it does not leap."""
+    limit = _limit(what, seconds)
     if limit is None or rise <= limit:
         return None
     return f"{limit:.0f} {what.quantity.unit}", f"{rise:.0f} {what.quantity.unit}"
