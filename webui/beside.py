@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from drivers.model import Quantity
 from gateway.eras import LIQUID, MAIN_QUANTITIES, VOLUME_FIRST
 from gateway.house import House
 from gateway.periods import SHIFT_S_MAX, Periods, Slot, best
@@ -19,6 +20,8 @@ from webui.taken import Taken, amounts, taken
 
 # A slot longer than this is put together from days where neither the meter nor a file knows the whole of it.
 DAYS_OF_SLOT_S = 3 * 86400
+# A file and the meter are compared over so many days, and believed to be of one meter within this factor.
+AGAINST_DAYS_MAX, AGAINST_DAYS_MIN, FAR = 60, 3, 2
 
 
 async def with_quantity(house: House, view: PointView) -> PointView:
@@ -179,3 +182,46 @@ async def _ours(house: House, view: PointView, slots: Sequence[Slot]) -> list[De
     for number, value in zip(whole, found, strict=True):
         out[number] = value
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a file and the meter say of the same days, which both know whole."""
+
+    days: int
+    quantity: Quantity
+    theirs: Decimal
+    ours: Decimal
+
+    @property
+    def far(self) -> bool:
+        """Whether one is more than twice the other: another meter, or another unit."""
+        return max(self.theirs, self.ours) > FAR * min(self.theirs, self.ours)
+
+
+async def against(house: House, point: str, said: Sequence[tuple[Quantity, Periods]]) -> Against | None:
+    """A file that is not brought in yet beside the point's meter, over the last days of both; None where they share none."""
+    view, began = house.point(point), house.history_start(point)
+    if view is None or view.index is None or began is None:
+        return None
+    registers = [periods for quantity, periods in said if quantity is view.quantity and periods.rows]
+    if not registers:
+        return None
+    last = min(view.index.at, max(periods.rows[-1][1] for periods in registers))
+    first = max(began, min(periods.rows[0][0] for periods in registers), last - AGAINST_DAYS_MAX * 86400)
+    day, end = days.today(house.zone, first), days.today(house.zone, last)
+    bounds = [days.midnight(house.zone, day + timedelta(days=n)) for n in range((end - day).days + 1)]
+    if len(bounds) < 2:
+        return None
+    slots = best(registers, bounds)[0]
+    meters = await house.consumption(point, bounds)
+    both_ = [
+        (slot.amount, ours)
+        for slot, ours in zip(slots, meters, strict=True)
+        if slot is not None and slot.complete and ours is not None
+    ]
+    if len(both_) < AGAINST_DAYS_MIN or view.quantity is None:
+        return None
+    return Against(
+        len(both_), view.quantity, sum((each[0] for each in both_), Decimal(0)), sum((each[1] for each in both_), Decimal(0))
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from gateway.house import House
 from gateway.model import MeteringPoint
 from gateway.periods import Shape
 from gateway.store import StoreError
-from webui import shown
+from webui import beside, shown
 from webui.page import HOUSE, UPLOADS, read_files_form, read_form, render, see, words_of
 from webui.tries import clean_name
 from webui.uploads import BYTES_MAX, FILES_MAX, TooMuchError, Upload
@@ -224,7 +224,7 @@ def _upload(request: web.Request) -> Upload:
 async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
     """Bring every group in at the point that was chosen for it; how many values are new. LookupError without a name."""
     from gateway import ours
-    from gateway.bring import Target, bring, suits
+    from gateway.bring import OtherMeterError, Target, bring, suits, taken
 
     points = {point.id: point for point in house.catalog.points()}
     targets = []
@@ -234,6 +234,10 @@ async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
         chosen = points.get(fields.get(f"point-{number}", ""))
         name = clean_name(fields.get(f"name-{number}", ""))
         same_home = f"same-{number}" in fields
+        if chosen is not None and not same_home:
+            against = await beside.against(house, chosen.id, taken(group))
+            if against is not None and against.far:
+                raise OtherMeterError(group, chosen.name)
         if chosen is not None and suits(group.medium, chosen.medium):
             targets.append(Target(group, chosen.id, chosen.name, same_home))
         elif name is not None:
@@ -267,6 +271,8 @@ class GroupShown:
     name: str
     other_meter: bool
     leap: Leap | None
+    against: Markup | None
+    far: bool
     new: int
     same: int
     changed: int
@@ -281,7 +287,7 @@ class GroupShown:
 async def _group(
     house: House, words: Words, looked: "Looked", group: "Group", number: int, fields: Mapping[str, str]
 ) -> GroupShown:
-    from gateway.bring import NUMBER_SHOWN, compared, leaps, named, suits
+    from gateway.bring import NUMBER_SHOWN, compared, leaps, named, suits, taken
     from gateway.importers.holders.kinds import KINDS
 
     titles = {kind.id: kind.title for kind in KINDS} | TABLE_TITLES
@@ -296,6 +302,7 @@ async def _group(
     rows = sum(len(part.rows) for part in group.parts)
     found = group.found
     quantities, months = _months(house, words, group)
+    against = await beside.against(house, there, taken(group)) if there else None
     return GroupShown(
         number=number,
         medium=group.medium,
@@ -308,6 +315,8 @@ async def _group(
         point=point,
         name=name,
         leap=await asyncio.to_thread(leaps, house.holders, group, there) if there and group.parts else None,
+        against=_against(words, group.medium, against) if against else None,
+        far=against is not None and against.far,
         other_meter=there is not None and whose.is_other(there),
         new=sum(each.new for each in counts) if counts else rows,
         same=sum(each.same for each in counts),
@@ -321,6 +330,18 @@ async def _group(
         ],
         quantities=quantities,
         months=months,
+    )
+
+
+def _against(words: Words, medium: Medium, found: beside.Against) -> Markup:
+    scale = shown.scale_for(found.quantity, medium, [found.theirs, found.ours])
+    return words.say_n(
+        "Of one day that both know this file says %(theirs)s %(unit)s, and your meter %(ours)s.",
+        "Of %(n)s days that both know this file says %(theirs)s %(unit)s, and your meter %(ours)s.",
+        found.days,
+        theirs=scale.number(words, found.theirs),
+        ours=scale.number(words, found.ours),
+        unit=words.say(scale.unit),
     )
 
 

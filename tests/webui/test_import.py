@@ -169,6 +169,21 @@ async def test_an_index_that_cannot_follow_an_earlier_file_is_said_to_be_wrong(h
     assert len(await home.house.holders.listed()) == 1
 
 
+async def test_a_file_that_says_many_times_what_the_meter_counted_needs_a_choice(home: Home) -> None:
+    ends = half_hours("2026-03-01", "2026-03-11")
+    near = read(await home.text(await send(home, curve((end, 512) for end in ends)))).text
+    assert re.search(
+        r"Pour 10\sjours que les deux connaissent, ce fichier dit 123\skWh, et votre compteur [\d,]+\.", near
+    )
+    assert "le bon compteur" not in near
+    path = await send(home, curve((end, 20_000) for end in ends))
+    assert "est-ce le bon compteur, et la bonne unité" in read(await home.text(path)).text
+    page = await act(home, path, "bring", {"point-0": "maison"}, 422)
+    assert "dites d’abord de quel compteur" in read(page).text
+    assert await home.house.holders.listed() == []
+    assert await act(home, path, "bring", {"point-0": "maison", "same-0": "on"}) == "/import?done=480"
+
+
 OURS = """time,point,medium,meter,register,tariff,unit,value
 2026-03-29T01:30:00+01:00,Jardin,water,08172635,volume,0,m3,612.483
 2026-03-29T03:00:00+02:00,Jardin,water,08172635,volume,0,m3,612.485
