@@ -122,6 +122,7 @@ class Looked:
     groups: list[Group] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)  # what lay beside the data, and was not looked into
     names: list[str] = field(default_factory=list)
 
 
@@ -194,6 +195,7 @@ def look(
             own = f"{name}: {document.name}" if document.name and len(known) > 1 else name
             if kind is None and any(other for _, other in known):
                 looked.names.append(own)  # a page of explanations beside the data
+                looked.beside.append(own)
             else:
                 _take(looked, groups, own, document, kind, until, zone, choices or {})
     for medium, found in groups.items():
@@ -394,6 +396,7 @@ class Desk:
         return {
             "import": brought.number,
             "tables": [f"{asked.name}: read as {_said_of(asked)}" for asked in looked.asked],
+            "beside": looked.beside,
             "faults": [f"{fault.name}: {fault.error}" for fault in looked.faults],
             "groups": [self._said(looked, target, counts.get(id(target), Compared(0, 0, 0))) for target in targets],
         }

@@ -122,6 +122,8 @@ def _others(paths: list[Path], options: argparse.Namespace, config: "Config", sa
             say(table)
         for group in answer["groups"]:
             _say_group(group, answer["import"], ZoneInfo(config.dwelling.time_zone), options.dry_run, say)
+        for name in answer["beside"]:
+            say(f"{name}: not read: no table of values that is known, beside ones that are")
         for fault in answer["faults"]:
             say(fault)
     doubted = sum(bool(group["other_meter"] or group["leap"]) for group in answer["groups"])

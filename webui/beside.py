@@ -45,12 +45,13 @@ async def beside(house: House, view: PointView, bounds: Sequence[int], now: int)
     values = list(found.values)
     partly: list[Decimal | None] = [None] * len(values)
     holders: list[str | None] = [None] * len(values)
-    shift_s = 0
+    shifted_at: int | None = None
     for number in _open(house, view, found, now):
         slot = slots[number]
         if slot is not None and slot.complete:
             values[number], holders[number] = slot.amount, slot.holder
-            shift_s = slot.shift_s or shift_s
+            if slot.shift_s and shifted_at is None:
+                shifted_at = slot.start
         elif bounds[number + 1] - bounds[number] > DAYS_OF_SLOT_S:
             month = await _by_days(house, view, bounds[number : number + 2], now)
             if month.holder is not None:
@@ -58,7 +59,9 @@ async def beside(house: House, view: PointView, bounds: Sequence[int], now: int)
         elif slot is not None and values[number] is None:
             partly[number], holders[number] = slot.amount, slot.holder
     spans = [span for span in spans if all(value is None for value in values[span.first : span.last + 1])]
-    return _joined(replace(found, values=values, partly=partly, holders=holders, spans=spans, shift_s=shift_s), found)
+    return _joined(
+        replace(found, values=values, partly=partly, holders=holders, spans=spans, shifted_at=shifted_at), found
+    )
 
 
 def _open(house: House, view: PointView, found: Taken, now: int) -> list[int]:

@@ -266,9 +266,8 @@ def file_sentences(words: Words, view: PointView, found: Taken) -> list[Markup]:
         if own
         else words.say("Source: %(names)s. Your meter had not spoken yet.", names=names)
     ]
-    if found.shift_s:
-        first = next(number for number, holder in enumerate(found.holders) if holder is not None)
-        clock = words.clock(found.bounds[first] + found.shift_s)
+    if found.shifted_at is not None:
+        clock = words.clock(found.shifted_at)
         said.append(words.say("There a day runs from %(time)s to %(time)s.", time=clock))
     return said
 
@@ -456,7 +455,7 @@ def _row_label(
     start = words.local(bounds[slot]).date()
     match period.by:
         case By.DAY:
-            return Markup("{} – {}").format(words.clock(bounds[slot]), words.clock(bounds[slot + 1])), None
+            return Markup("{} – {}").format(*words.clocks(bounds[slot], bounds[slot + 1])), None
         case By.MONTH:
             return words.day(start), Period.of(By.DAY, start).link(view.point.id)
         case By.YEAR:

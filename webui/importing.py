@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from gateway.importers.holders.table import Choice
 
 REFUSALS_SHOWN_MAX = 20
+# So many are counted, to say that they are too many.
+FILES_SENT_MAX = 4 * FILES_MAX
 # One who waits sees how far the box is; a page without JavaScript asks again by itself.
 ASK_AGAIN_S = 1
 
 NO_FILE = mark("Choose a file first.")
 TOO_MUCH = mark("These files are too long: %(mb)s MB at most at once.")
+TOO_MANY = mark("These are too many files: %(n)s at most at once.")
 NO_ROOM = mark("The box has no room for this file at the moment.")
 GONE = mark("This file was put away: the box keeps it for an hour. Choose it again.")
 NOT_KEPT = mark("The box could not keep these readings: %(reason)s. Nothing was changed.")
@@ -72,9 +75,13 @@ SAID = ("done", "same", "undone")
 
 
 async def page(request: web.Request) -> web.Response:
-    said = {name: request.query[name] for name in SAID if name in request.query}
+    said = {name: text for name in SAID if (text := request.query.get(name, "")) and _is_count(text)}
     fault = words_of(request).say(GONE) if "gone" in request.query else None
     return await _page(request, fault=fault, said=said)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 10
 
 
 async def _page(
@@ -106,10 +113,12 @@ async def _page(
 async def send(request: web.Request) -> web.Response:
     """Take files in and begin to read them."""
     words = words_of(request)
-    _, files = await read_files_form(request, FILES_MAX)
-    files = [(name, content) for name, content in files if content]
+    _, files = await read_files_form(request, FILES_SENT_MAX)
+    files = [(name, content) for name, content in files if name or content]  # one who chose none sends one without name
     if not files:
         return await _page(request, status=422, fault=words.say(NO_FILE))
+    if len(files) > FILES_MAX:
+        return await _page(request, status=413, fault=words.say(TOO_MANY, n=words.number(FILES_MAX)))
     try:
         upload = await request.app[UPLOADS].add(files)
     except TooMuchError:
@@ -158,6 +167,7 @@ async def _look(
             (each.name, _refusal(words, each.error.why, each.error.line, each.error.values)) for each in looked.faults
         ],
         asked=[_asked(words, asked) for asked in looked.asked],
+        beside=looked.beside,
         own=[_own(words, own) for own in looked.own],
         ready=any(group.rows for group in groups) or any(own.report.series for own in looked.own),
     )
@@ -193,14 +203,15 @@ async def act(request: web.Request) -> web.Response:
         return await _look(request, upload, status=422, fault=words.say(LEAPS), fields=fields)
     except (HoldersError, CatalogError, StoreError, ValueError, OSError) as error:
         return await _look(request, upload, status=507, fault=words.say(NOT_KEPT, reason=str(error)))
-    await uploads.drop(upload.id)
-    raise see(f"/import?done={brought}" if brought else "/import?same=1")
+    where = f"/import?done={brought}" if brought else "/import?same=1"
+    await uploads.drop(upload.id, where)
+    raise see(where)
 
 
 async def undo(request: web.Request) -> web.Response:
     fields = await read_form(request)
     number = fields.get("import", "")
-    if not (number.isdecimal() and number.isascii() and len(number) < 10):
+    if not _is_count(number):
         raise web.HTTPNotFound
     from gateway import ours
 
@@ -217,7 +228,7 @@ async def undo(request: web.Request) -> web.Response:
 def _upload(request: web.Request) -> Upload:
     upload = request.app[UPLOADS].get(request.match_info["id"])
     if upload is None:
-        raise see("/import?gone")
+        raise see(request.app[UPLOADS].ended(request.match_info["id"]) or "/import?gone")
     return upload
 
 

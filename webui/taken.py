@@ -27,11 +27,11 @@ class Taken:
     running: int | None
     gaps: Sequence[Gap]
     # What files of companies add (beside.py): whose each slot is, None the meter's own; what is known of a slot in part;
-    # amounts that stand over several slots; how far their days are from ours. `at_least`: the total misses something.
+    # amounts that stand over several slots; when one of their days begins that is not ours. `at_least`: the total misses something.
     holders: Sequence[str | None] = ()
     partly: Sequence[Decimal | None] = ()
     spans: Sequence[Span] = ()
-    shift_s: int = 0
+    shifted_at: int | None = None
     at_least: bool = False
 
     @property

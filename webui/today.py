@@ -367,7 +367,7 @@ def hours_table(words: Words, found: Sequence[Today]) -> HoursTable | None:
         for today, scale in zip(with_hours, scales, strict=True):
             value = today.day.values[slot]
             cells.append(None if value is None else cell(words, today.day, slot, scale.number(words, value)))
-        span = f"{words.clock(bounds[slot])} – {words.clock(bounds[slot + 1])}"
+        span = " – ".join(words.clocks(bounds[slot], bounds[slot + 1]))
         rows.append((span, cells))
     names = [
         (today.view.point.name, str(words.say(scale.unit)) if scale.unit else "")

@@ -20,6 +20,7 @@ KEEP_S_MAX = 3600
 BYTES_MAX = 8_000_000
 KEPT_BYTES_MAX = 16_000_000
 FILES_MAX = 50
+ENDED_MAX = 20
 # A usual file is read in less; a longer one shows how far it is.
 PATIENCE_S = 1.0
 
@@ -48,6 +49,7 @@ class Uploads:
         self._house = house
         self._folder = house.config.runtime / "uploads"
         self._kept: dict[str, Upload] = {}
+        self._ended: dict[str, str] = {}
         shutil.rmtree(self._folder, ignore_errors=True)  # of a run before this one
 
     async def add(self, files: Sequence[tuple[str, bytes]]) -> Upload:
@@ -85,8 +87,16 @@ class Uploads:
         )
         await asyncio.wait({upload.reading}, timeout=PATIENCE_S)
 
-    async def drop(self, id_: str) -> None:
+    def ended(self, id_: str) -> str | None:
+        """Where one was led whose upload was brought in: a second click on its page leads there, too."""
+        return self._ended.get(id_)
+
+    async def drop(self, id_: str, ended: str | None = None) -> None:
         """Put an upload away, whatever became of it."""
+        if ended is not None:
+            self._ended[id_] = ended
+            while len(self._ended) > ENDED_MAX:
+                del self._ended[next(iter(self._ended))]
         upload = self._kept.pop(id_, None)
         if upload is not None:
             await asyncio.to_thread(_remove, upload)

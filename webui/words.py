@@ -88,6 +88,9 @@ class Amount:
         return str(self)
 
 
+SUMMER, WINTER = mark("summer time"), mark("winter time")
+
+
 class Words:
     """One language, one time zone. `say` and `say_n` give safe markup: what is put into a sentence is escaped."""
 
@@ -137,6 +140,20 @@ class Words:
     def clock(self, at: int) -> str:
         local = self.local(at)
         return self.time(local.hour * 60 + local.minute)
+
+    def clocks(self, start: int, end: int) -> tuple[str, str]:
+        """The ends of a short span; where one of them comes twice that night, both say which time it is."""
+        twice = any(
+            local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+            for local in (self.local(start), self.local(end))
+        )
+        return self._exact(start, twice=twice), self._exact(end, twice=twice)
+
+    def _exact(self, at: int, *, twice: bool) -> str:
+        if not twice:
+            return self.clock(at)
+        summer = bool(self.local(at).dst())
+        return f"{self.clock(at)} ({self.say(SUMMER if summer else WINTER)})"
 
     def clock_seconds(self, at: int) -> str:
         return f"{self.local(at):%H:%M:%S}"

@@ -272,15 +272,31 @@ async def test_rows_that_are_refused_are_shown_by_line_and_the_others_are_taken(
 
 async def test_every_answer_that_refuses_is_one_clear_sentence(home: Home) -> None:
     assert "Choisissez d’abord un fichier." in read(await send(home, status=422)).text
-    assert "Choisissez d’abord un fichier." in read(await send(home, b"", status=422)).text
+    assert "le fichier est vide" in read(await home.text(await send(home, b""))).text
     page = await send(home, b"a" * (BYTES_MAX + 1), status=413)
     assert "trop longs" in read(page).text
     page = await send(home, b"a" * (BYTES_MAX + uploads.BYTES_MAX), status=413)
     assert "trop longs" in read(page).text
     assert re.search(r"\b8\sMo\b", read(page).text)
-    await send(home, *[b"a"] * (FILES_MAX + 20), status=400)
+    assert "50\u00a0au plus" in read(await send(home, *[b"a"] * (FILES_MAX + 1), status=413)).text
+    await send(home, *[b"a"] * (5 * FILES_MAX), status=400)
     await send(home, CURVE, status=403, token="not ours")
-    assert kept(home) == []
+    for wrong in ("-3", "x", "3" * 30, "٣"):
+        assert "Les entreprises qui relèvent" in read(await home.text(f"/import?done={wrong}")).text
+
+
+async def test_a_second_click_says_what_the_first_one_did(home: Home) -> None:
+    path = await send(home, CURVE)
+    assert await act(home, path, "bring", {"point-0": "maison"}) == "/import?done=2831"
+    assert await act(home, path, "bring", {"point-0": "maison"}) == "/import?done=2831"
+    assert len(await home.house.holders.listed()) == 1
+
+
+async def test_a_file_beside_the_data_of_a_zip_is_named_as_not_read(home: Home) -> None:
+    path = await send(home, archive({"courbe.csv": CURVE, "lisez-moi.txt": "Bonjour"}))
+    text = read(await home.text(path)).text
+    assert "Un fichier à côté des données ne contient pas de valeurs que le boîtier connaît." in text
+    assert "lisez-moi.txt" in text
 
 
 async def test_a_file_lies_in_memory_for_its_owner_only_and_goes_with_the_hour(

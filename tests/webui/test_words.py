@@ -1,7 +1,7 @@
 """Sentences, typography, numbers and drawings by themselves."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from xml.etree import ElementTree as ET
@@ -304,3 +304,14 @@ def test_a_p1_line_that_is_not_understood_says_what_to_look_at_there(listening: 
 def test_the_speed_that_was_found_is_said_where_there_is_no_mode() -> None:
     assert line.spoken(FRENCH, Listening(Hears.GROUPS, (115_200,))) == "115200 bauds"
     assert line.spoken(FRENCH, Listening(Hears.GROUPS)) == ""
+
+
+def test_the_hour_that_comes_twice_says_which_one_it_is() -> None:
+    summer = int(datetime.fromisoformat("2026-10-25T02:30:00+02:00").timestamp())
+    assert FRENCH.clocks(summer, summer + 1800) == (
+        "2\u00a0h\u00a030 (heure d’été)", "2\u00a0h\u00a000 (heure d’hiver)"
+    )  # fmt: skip
+    assert ENGLISH.clocks(summer + 3600, summer + 5400) == ("02:30 (winter time)", "03:00 (winter time)")
+    assert FRENCH.clocks(summer + 5400, summer + 7200) == ("3\u00a0h\u00a000", "3\u00a0h\u00a030")
+    spring = int(datetime.fromisoformat("2026-03-29T01:30:00+01:00").timestamp())
+    assert FRENCH.clocks(spring, spring + 1800) == ("1\u00a0h\u00a030", "3\u00a0h\u00a000")

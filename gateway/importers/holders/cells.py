@@ -8,10 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from gateway.importers.holders.found import VALUE_MAX, RowRefusedError, Why
+from gateway.importers.holders.found import FRENCH, VALUE_MAX, RowRefusedError, Why
 
-# French holders say French local time where they say no offset, wherever the box stands.
-FRENCH = ZoneInfo("Europe/Paris")
 DAY_S = 86_400
 DECIMALS_MAX = 6
 

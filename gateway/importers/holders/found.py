@@ -3,16 +3,19 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from drivers.model import Medium, Quantity
 from gateway.importers.rise import longest_rise
 from gateway.periods import Shape
 from gateway.plausible import PACES
 
+# French holders say French local time where they say no offset, wherever the box stands.
+FRENCH = ZoneInfo("Europe/Paris")
 REFUSALS_NAMED_MAX = 100
 ROWS_MAX = 600_000  # ten years of ten-minute values
 VALUE_MAX = 10**15
@@ -158,7 +161,7 @@ class Found:
     def add(self, what: What, start: int, end: int, number: tuple[int, int], line: int) -> None:
         """One row; `number` is (digits, power of ten) in the quantity's unit."""
         if end > self.until:
-            self.refuse(line, Why.FUTURE, met=_day(end))
+            self.refuse(line, Why.FUTURE, met=_moment(end))
             return
         if start < 0 or not 0 <= end - start <= PERIOD_S_MAX or (what.shape is not Shape.INDEX and end == start):
             self.refuse(line, Why.PERIOD)
@@ -213,18 +216,18 @@ class Found:
     def _one_each(self, rows: list[Row]) -> list[Row]:
         """Each period once. Of two values for the same one neither is taken: nobody can say which is right."""
         kept: list[Row] = []
-        wrong: set[tuple[int, int]] = set()
+        wrong: dict[tuple[int, int], int] = {}  # the place of the row that says otherwise
         for row in rows:
             if not kept or kept[-1][:2] != row[:2]:
                 kept.append(row)
             elif _value(kept[-1]) == _value(row):
                 self._twice.add(row[4])
             else:
-                wrong.add(row[:2])
+                wrong.setdefault(row[:2], row[4])
                 self._refuse(row[4], Why.TWO_VALUES, other=kept[-1][4] % _PLACE)
         for row in kept:
             if row[:2] in wrong:
-                self._refuse(row[4], Why.TWO_VALUES, other="…")
+                self._refuse(row[4], Why.TWO_VALUES, other=wrong[row[:2]] % _PLACE)
         return [row for row in kept if row[:2] not in wrong]
 
     def _apart(self, rows: list[Row]) -> list[Row]:
@@ -301,5 +304,5 @@ def _value(row: Row) -> tuple[int, int]:
     return digits, exponent if digits else 0
 
 
-def _day(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at, FRENCH).strftime("%Y-%m-%d %H:%M")

@@ -413,3 +413,12 @@ def test_quantities_of_a_meter_follow_from_the_unit(box: Box) -> None:
         "e": Quantity.ENERGY_JOULE,
         "f": Quantity.FLOW,
     }
+
+
+def test_a_file_in_other_letters_says_what_is_needed(box: Box) -> None:
+    path = box.directory / "latin.csv"
+    path.write_bytes(f"{HEADER}\n2026-01-05T07:00:00Z,Été,water,,volume,0,m3,1\n".encode("latin-1"))
+    report = import_file(path, box.store, box.catalog, now)
+    assert [str(refusal) for refusal in report.refusals] == [
+        "line 2: point: letters in UTF-8 are needed: save the file as UTF-8"
+    ]

@@ -378,3 +378,15 @@ def test_a_total_that_is_not_the_sum_of_its_registers_is_refused_with_its_row(tm
     assert taken.refused == ["line 6: the columns of this row do not agree"]
     assert [value for _, value in taken.values("enedis_index")] == [30_000, 60_000, 119_000, 150_000]
     assert [value for _, value in taken.values("enedis_index", 1)] == [10_000, 20_000, 40_000, 50_000]
+
+
+def test_each_of_two_values_for_one_time_names_the_other_one_s_line(tmp_path: Path) -> None:
+    taken = take(tmp_path, request([("2025-01-05 01:00:00", 1), ("2025-01-05 01:00:00", 2)]))
+    assert sorted(taken.refused) == [
+        "line 2: line 3 says another value for the same time", "line 3: line 2 says another value for the same time"
+    ]  # fmt: skip
+
+
+def test_a_row_that_is_yet_to_come_is_named_by_its_own_clock(tmp_path: Path) -> None:
+    taken = take(tmp_path, curve((end, 1) for end in half_hours("2027-01-04 23:00", "2027-01-05 00:30")))
+    assert taken.refused[-1] == "line 6: a time that has passed is needed, not 2027-01-05 00:30"
