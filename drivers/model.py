@@ -197,6 +197,7 @@ class Telegram:
     `blank` names texts that the meter now leaves blank: what they said before is over.
     `encrypted` says that the content is encrypted, whether or not a key opened it. `message_counter` is the one that its
     key was derived from, which a meter never uses twice.
+    `place` is the metering point's own number (a Linky's PRM): personal, for comparing alone, and in no repr.
     """
 
     address: Address
@@ -210,6 +211,7 @@ class Telegram:
     encrypted: bool = False
     message_counter: int | None = None
     blank: tuple[str, ...] = ()
+    place: str | None = field(default=None, repr=False)
 
 
 class Framer(Protocol):

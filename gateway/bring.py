@@ -18,7 +18,7 @@ from gateway.holders import Compared, Holders, HoldersError, Leap
 from gateway.importers import csv
 from gateway.importers.holders import guess, home_assistant, table
 from gateway.importers.holders.found import FileRefusedError, Found, Part, Why
-from gateway.importers.holders.kind import Kind
+from gateway.importers.holders.kind import Kind, plain_number
 from gateway.importers.holders.kinds import recognise
 from gateway.importers.holders.opened import Document, Table, documents
 from gateway.importers.holders.table import Choice, Each
@@ -33,6 +33,9 @@ HOME_ASSISTANT = "home_assistant"
 HOLDERS = {TABLE: "", HOME_ASSISTANT: "Home Assistant"}
 # Which media may stand at one point: water's company does not say whether the water is hot.
 SAME = {Medium.WATER: (Medium.WATER, Medium.HOT_WATER), Medium.GAS: (Medium.GAS,)}
+
+# Of a gateway that does not run no meter has said where it stands.
+NOWHERE: Mapping[str, str] = {}
 
 Progress = Callable[[float], None]
 
@@ -263,16 +266,18 @@ def compared(holders: Holders, group: Group, point: str) -> list[Compared]:
     return holders.compare(point, group.parts)
 
 
-def named(holders: Holders, group: Group) -> Named:
-    """Whose a group is, by the number that its files name; nothing is known where they name none."""
-    if not group.found.places:
+def named(holders: Holders, group: Group, places: Mapping[str, str] = NOWHERE) -> Named:
+    """Whose a group is, by the number that its files name; nothing is known where they name none.
+
+    `places` are the numbers of metering points that their meters say themselves.
+    """
+    numbers = group.found.places
+    if not numbers:
         return Named()
-    mine = {holders.mark(number) for number in group.found.places}
-    marks = holders.marks()
-    return Named(
-        frozenset(point for point, mark in marks if mark in mine),
-        frozenset(point for point, mark in marks if mark not in mine),
-    )
+    mine = {holders.mark(number) for number in numbers}
+    said = [(point, mark in mine) for point, mark in holders.marks()]
+    said += [(point, plain in numbers) for point, number in places.items() if (plain := plain_number(number))]
+    return Named(frozenset(point for point, same in said if same), frozenset(point for point, same in said if not same))
 
 
 def leaps(holders: Holders, group: Group, point: str) -> Leap | None:
@@ -285,11 +290,13 @@ def number_shown(group: Group) -> str:
     return ", ".join(f"•••{number[-NUMBER_SHOWN:]}" for number in sorted(group.found.places))
 
 
-def bring(holders: Holders, catalog: Catalog, targets: Sequence[Target], now: int) -> Brought:
+def bring(
+    holders: Holders, catalog: Catalog, targets: Sequence[Target], now: int, places: Mapping[str, str] = NOWHERE
+) -> Brought:
     """Keep groups as one import: nothing is kept twice, and nothing in part. OtherMeterError before anything is."""
     for target in targets:
         there = target.point or _there(catalog, target)
-        if there is not None and not target.same_home and named(holders, target.group).is_other(there):
+        if there is not None and not target.same_home and named(holders, target.group, places).is_other(there):
             raise OtherMeterError(target.group, target.name)
         if there is not None and (leap := leaps(holders, target.group, there)) is not None:
             raise LeapError(target.name, leap)
@@ -341,10 +348,18 @@ class Desk:
     """What the command line asks of the files of holders, whether the gateway runs or not. Methods take their time."""
 
     def __init__(
-        self, holders: Holders, catalog: Catalog, store: Store, zone: ZoneInfo, now: Callable[[], int], language: str
+        self,
+        holders: Holders,
+        catalog: Catalog,
+        store: Store,
+        zone: ZoneInfo,
+        now: Callable[[], int],
+        language: str,
+        places: Mapping[str, str] = NOWHERE,
     ) -> None:
         self.holders, self.catalog, self.store = holders, catalog, store
         self.zone, self.now, self.language = zone, now, language
+        self.places = places
 
     def take_ours(
         self, paths: Sequence[Path], *, dry_run: bool, progress: Progress | None = None
@@ -391,7 +406,7 @@ class Desk:
         if dry_run or not usable:
             brought = Brought(None, [target.name for target in usable], [self._count(target) for target in usable])
         else:
-            brought = bring(self.holders, self.catalog, usable, self.now())
+            brought = bring(self.holders, self.catalog, usable, self.now(), self.places)
         counts = dict(zip(map(id, usable), brought.counts, strict=True))
         return {
             "import": brought.number,
@@ -413,7 +428,7 @@ class Desk:
         if wanted is not None:
             there = [point for point in suiting if wanted in (point.id, point.name)]
             return Target(group, there[0].id if there else None, there[0].name if there else wanted, same_home)
-        here = named(self.holders, group).here
+        here = named(self.holders, group, self.places).here
         suiting = [point for point in suiting if point.id in here] or suiting
         if len(suiting) > 1:
             names = ", ".join(point.name for point in suiting)
@@ -429,7 +444,11 @@ class Desk:
 
     def _is_other(self, target: Target) -> bool:
         there = target.point or _there(self.catalog, target)
-        return there is not None and not target.same_home and named(self.holders, target.group).is_other(there)
+        return (
+            there is not None
+            and not target.same_home
+            and named(self.holders, target.group, self.places).is_other(there)
+        )
 
     def _leap(self, target: Target) -> str:
         there = target.point or _there(self.catalog, target)

@@ -138,6 +138,9 @@ class MeterLog:
     said_at: dict[str, int] = field(default_factory=dict)
     registers: set[str] = field(default_factory=set)
     levels: dict[SeriesKey, Point] = field(default_factory=dict)
+    # The number of its metering point, once it was said twice in a row: a damaged digit may pass every check.
+    place: str | None = field(default=None, repr=False)
+    place_said: str | None = field(default=None, repr=False)
     in_clear: bool = False  # what it said last came in clear, though there is a key
 
 
@@ -538,6 +541,10 @@ class Collect:
                 self._formats_awaited.add(meter.address)
         if telegram.readings and entry.in_clear:
             self.ports[port].counts["in clear"] += 1  # some meters send both; somebody else could, too
+        if telegram.place is not None:
+            if telegram.place == entry.place_said:
+                entry.place = telegram.place
+            entry.place_said = telegram.place
         for register in telegram.blank:
             entry.texts.pop(register, None)
         shown: list[Point] = []

@@ -121,7 +121,7 @@ def quality_as(quality: LineQuality | None) -> dict[str, Any] | None:
 def _desk(house: House) -> "Desk":
     from gateway.bring import Desk
 
-    return Desk(house.holders, house.catalog, house.store, house.zone, house.now, house.language)
+    return Desk(house.holders, house.catalog, house.store, house.zone, house.now, house.language, house.places())
 
 
 def ask(runtime: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -294,6 +294,16 @@ class House:
             found.setdefault(quantity, []).append(periods)
         return found
 
+    def places(self) -> dict[str, str]:
+        """The number of each metering point (PRM) whose meter says it: to know whose a company's file is, and kept nowhere."""
+        found: dict[str, str] = {}
+        for point in self.catalog.points():
+            meter = self.catalog.meter_of(point.id)
+            log = self.collect.meters.get(meter.address) if meter else None
+            if log is not None and log.place:
+                found[point.id] = log.place
+        return found
+
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         """A level over time in at most `buckets` steps."""
         return await self.store.run(self._curve, series, start, end, buckets)

@@ -255,7 +255,11 @@ async def _bring(house: House, looked: "Looked", fields: dict[str, str]) -> int:
             targets.append(Target(group, None, name, same_home))
         else:
             raise LookupError(number)
-    new = (await asyncio.to_thread(bring, house.holders, house.catalog, targets, house.now())).new if targets else 0
+    new = (
+        (await asyncio.to_thread(bring, house.holders, house.catalog, targets, house.now(), house.places())).new
+        if targets
+        else 0
+    )
     if looked.own:
         paths = [own.path for own in looked.own]
         _, reports = await asyncio.to_thread(ours.bring, paths, house.store, house.catalog, house.holders, house.now)
@@ -303,7 +307,7 @@ async def _group(
 
     titles = {kind.id: kind.title for kind in KINDS} | TABLE_TITLES
     points = [point for point in house.catalog.points() if suits(group.medium, point.medium)]
-    whose = await asyncio.to_thread(named, house.holders, group)
+    whose = await asyncio.to_thread(named, house.holders, group, house.places())
     # Where files of this very meter went before it is offered first.
     points.sort(key=lambda point: point.id not in whose.here)
     name = fields.get(f"name-{number}") or FIRST_NAMES[words.language][group.medium]

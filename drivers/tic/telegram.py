@@ -45,6 +45,7 @@ def telegram(good: Sequence[Group], faults: Sequence[DecodeError], address: str)
         status(groups),
         tuple(faults),
         blank=tuple(blank),
+        place=groups["PRM"].data if "PRM" in groups else None,
     )
 
 

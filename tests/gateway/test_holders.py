@@ -331,6 +331,17 @@ def test_the_file_of_another_home_is_not_brought_in_unless_somebody_says_whose_i
     assert not bring.named(desk.holders, mine).is_other(desk.point)
 
 
+def test_a_meter_that_says_its_own_number_knows_whose_a_first_file_is(desk: Desk) -> None:
+    (mine,) = desk.look(day("2025-01-05", "2025-01-06")).groups
+    (other,) = desk.look(of_another_meter(day("2025-01-05", "2025-01-06"))).groups
+    places = {desk.point: "01234567890123"}
+    assert bring.named(desk.holders, mine, places) == Named(frozenset({desk.point}), frozenset())
+    assert bring.named(desk.holders, other, places).is_other(desk.point)
+    assert not bring.named(desk.holders, other, {desk.point: "00000000000000"}).is_other(desk.point)
+    with pytest.raises(bring.OtherMeterError):
+        bring.bring(desk.holders, desk.catalog, [Target(other, desk.point, "Maison")], UNTIL, places)
+
+
 def test_a_meter_with_a_new_number_is_the_same_home_s_once_somebody_said_so(desk: Desk) -> None:
     desk.bring(day("2025-01-05", "2025-01-06"))
     (group,) = desk.look(of_another_meter(day("2025-01-06", "2025-01-07"))).groups

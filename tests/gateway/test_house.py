@@ -295,3 +295,15 @@ async def test_a_wrong_key_gives_way_to_a_files_key_and_one_that_opens_does_not(
     assert [refusal.why for refusal in report.refusals] == [Why.OTHER_KEY]
     hear(home, 1010, key=KEY, number=2)
     assert home.points()[0].state is PointState.SPEAKING
+
+
+def test_the_number_of_a_metering_point_is_believed_when_it_is_said_twice_in_a_row(home: House) -> None:
+    point = electricity(home)
+    address = home.catalog.meters()[-1].address
+    meter = home.catalog.meter(address)
+    assert meter is not None
+    for number, known in (("1", {}), ("2", {}), ("2", {point: "2"}), ("3", {point: "2"}), ("3", {point: "3"})):
+        telegram = Telegram(Address("tic", "x"), State.DECODED, Medium.ELECTRICITY, place=number)
+        home.collect._accept("x", meter, telegram, None, home.now())
+        assert home.places() == known
+    assert "'3'" not in repr(home.collect.meters[address])

@@ -70,9 +70,12 @@ def meter_number(found: Found, text: str) -> None:
 
     A spreadsheet that takes it for a number loses its leading zeros: they say nothing here.
     """
-    digits = "".join(text.split()).strip("'").upper().lstrip("0")
-    if digits:
+    if digits := plain_number(text):
         found.places.add(digits[:40])
+
+
+def plain_number(text: str) -> str:
+    return "".join(text.split()).strip("'").upper().lstrip("0")
 
 
 CurveRow = tuple[int, int, tuple[int, int] | None]  # end of the period, line, number

@@ -125,6 +125,12 @@ def test_a_short_frame_states_its_own_values_and_no_others() -> None:
     assert telegram.status == ("over subscribed power: phase 1",)
 
 
+def test_a_frame_states_the_metering_point_s_number_apart_from_what_is_shown(linky: Linky) -> None:
+    telegram = only(standard_frame(replace(linky, prm="12345678901234")))
+    assert telegram.place == "12345678901234"
+    assert "12345678901234" not in repr(telegram)
+
+
 def test_a_degraded_clock_states_no_times_but_all_values(linky: Linky) -> None:
     telegram = only(standard_frame(replace(linky, clock_degraded=True)))
     assert telegram.status == ("clock degraded",)
