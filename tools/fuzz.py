@@ -24,6 +24,8 @@ from drivers.encode import p1 as dutch
 from drivers.encode import sml as german
 from drivers.encode import tic as customer
 from drivers.encode import wmbus as radio
+from drivers.mbus.exchange import Asked, Exchange, refusal
+from drivers.mbus.framing import parts
 from drivers.meters import Model
 from drivers.model import Address, DecodeError, Frame, Medium, Reading, State, Telegram
 from drivers.mqtt import generic
@@ -618,8 +620,14 @@ def run_wired(data: bytes) -> None:
     for key in (None, KEY):
         with contextlib.suppress(DecodeError):
             told(mbus.decode(frame, key))
-            covered(data, analyze.analyze([data], key).rows)  # of a whole frame: mbus.decode refuses others
+            if len(parts(data)) == 1:
+                covered(data, analyze.analyze([data], key).rows)  # of a whole frame: mbus.decode refuses others
     mbus.more_follows(frame)
+    mbus.heads(frame)
+    exchange = Exchange(wired.request(1))
+    for outcome in (*exchange.feed(data), exchange.end()):
+        if isinstance(outcome, Frame):
+            refusal(outcome, Asked(1, WATER))
 
 
 def run_customer(data: bytes) -> None:

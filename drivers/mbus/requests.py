@@ -59,6 +59,11 @@ def digits_mask(digits: str) -> bytes:
     return bytes.fromhex(digits)[::-1] + ANY_BYTES
 
 
+def open_maker(mask: bytes) -> bytes:
+    """The same selection for any manufacturer."""
+    return mask[:4] + b"\xff\xff" + mask[6:]
+
+
 def maker_bytes(manufacturer: str) -> bytes:
     """Three letters of five bits, or the four hex digits that stand where they are no letters."""
     if len(manufacturer) == 4:

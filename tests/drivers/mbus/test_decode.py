@@ -178,3 +178,51 @@ def test_any_content_gives_a_telegram_or_a_decode_error(ci: int, data: bytes) ->
 def test_any_bytes_give_a_telegram_or_a_decode_error(data: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(Frame(data + b"\x00"))
+
+
+def several(*parts: bytes, identity: bytes = IDENTITY) -> bytes:
+    """The frames of one telegram, one behind the other, as a master hands them on."""
+    told = [part + b"\x1f" for part in parts[:-1]] + [parts[-1]]
+    return b"".join(encode.answer(identity, part, number) for number, part in enumerate(told, 1))
+
+
+def test_what_a_meter_says_in_several_frames_is_one_telegram() -> None:
+    telegram = decode(Frame(several(records.energy(12), records.energy(34, storage=1), records.energy(56))))
+    assert (telegram.state, telegram.access_number) == (State.DECODED, 3)
+    assert [(r.register, r.storage, r.value, r.main) for r in telegram.readings] == [
+        ("energy", 0, Decimal(12_000), True),
+        ("energy", 1, Decimal(34_000), False),
+        ("energy_2", 0, Decimal(56_000), False),
+    ]
+
+
+def test_a_makers_own_bytes_end_a_part_and_not_the_telegram() -> None:
+    first = encode.answer(IDENTITY, records.energy(12) + b"\x1f\x01\x02\x03")
+    telegram = decode(Frame(first + encode.answer(IDENTITY, records.volume(34) + b"\x0f\x09")))
+    assert [r.register for r in telegram.readings] == ["energy", "volume"]
+
+
+def test_a_torn_part_gives_no_value_at_all() -> None:
+    torn = encode.answer(IDENTITY, records.energy(12) + b"\x04\x13\x01")
+    telegram = decode(Frame(torn + encode.answer(IDENTITY, records.volume(34))))
+    assert (telegram.state, telegram.readings) == (State.INVALID, ())
+
+
+def test_parts_of_two_meters_are_refused() -> None:
+    other = encode.identity("12345679", "REL", 0x1B, 0x04)
+    with pytest.raises(DecodeError, match="part 2 is of mbus:REL-12345679-1b-04, the first one of"):
+        decode(Frame(encode.answer(IDENTITY, RECORDS) + encode.answer(other, RECORDS)))
+    with pytest.raises(DecodeError, match="part 2: CI 51"):
+        decode(Frame(encode.answer(IDENTITY, RECORDS) + encode.long(0x08, 1, 0x51, RECORDS)))
+
+
+def test_an_encrypted_answer_does_not_say_that_more_follows() -> None:
+    assert not more_follows(secured(0x0510, b"\x1f" * 16))
+
+
+def test_a_display_that_shows_an_error_in_place_of_digits_gives_no_number() -> None:
+    # 8 digits BCD of DIF 3C, "value during error state": D is shown as -, so this reads "----Err-" (EN 13757-3, type A)
+    shown = bytes.fromhex("3C 2B BD EB DD DD")
+    telegram = decode(Frame(encode.answer(IDENTITY, records.energy(12) + shown)))
+    assert [r.register for r in telegram.readings] == ["energy"]
+    assert "ddddebbd has a nibble that is no digit" in str(telegram.faults[0])
