@@ -51,7 +51,11 @@ class Wire(asyncio.Protocol):
         self._changed.clear()
         return data
 
-    async def wait(self, deadline: float) -> bool:
+    def wake(self) -> None:
+        """End a wait, though nothing came."""
+        self._changed.set()
+
+    async def wait(self, deadline: float | None) -> bool:
         """Whether there is something to take before the deadline (of the loop's clock)."""
         try:
             async with asyncio.timeout_at(deadline):
