@@ -407,7 +407,7 @@ class Collect:
         if address in self._paused:
             self._wait(address, Sealed(state.heard_at, port, frame))
             return None
-        if telegram is None:
+        if telegram is None or (telegram.encrypted and telegram.state in SEALED):
             telegram = driver.decode(frame, self._meters.key(address), state.heard_at)
         for fault in telegram.faults:
             state.counts["bad parts"] += 1

@@ -18,6 +18,7 @@ from gateway.remembered import Remembered
 
 if TYPE_CHECKING:
     from gateway.dial import Dials
+    from gateway.ports.mbus import Polled
     from gateway.ports.mqtt import Broker
     from gateway.ports.pulse import Input
 
@@ -30,6 +31,7 @@ TIC_PATIENCE = Patience(dwell_s=2.5, lost_s=10, check_s=3)
 P1_BAUDS = (115_200, 9600)
 P1_PATIENCE = Patience(dwell_s=12, lost_s=30, check_s=12)
 SML_BAUD = 9600
+MBUS_BAUD = 2400  # EN 13757-2
 
 
 def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -> dict[str, Driver]:
@@ -52,7 +54,7 @@ def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -
             case "mbus":
                 from drivers import mbus
 
-                found[port.name] = Driver(lambda frame, key, at: mbus.decode(frame))
+                found[port.name] = Driver(lambda frame, key, at: mbus.decode(frame, key))
             case "wmbus":
                 from drivers import wmbus
 
@@ -92,9 +94,7 @@ def open_port(
         from drivers import sml
 
         return StreamPort(port.name, _line(port, SML_BAUD), sml.Framer, sink)
-    from drivers import mbus
-
-    return StreamPort(port.name, _line(port, 2400), mbus.Framer, sink)
+    return _mbus(port, meters, sink)
 
 
 def _tic_driver() -> Driver:
@@ -215,6 +215,28 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
         assert port.tcp is not None
         line = bus.TcpLine(*port.tcp, rtu=port.framing == "rtu")
     return bus.ModbusPort(port.name, line, units, sink)
+
+
+def _mbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
+    from drivers import mbus
+    from gateway.ports import mbus as bus
+
+    line = _line(port, MBUS_BAUD)
+    if port.listen:
+        return StreamPort(port.name, line, mbus.Framer, sink)
+    pace = bus.pace_of(line, port.baud or MBUS_BAUD)
+    return bus.MbusPort(port.name, line, pace, wired(port.name, meters), sink)
+
+
+def wired(port: str, meters: Sequence[Meter]) -> "list[Polled]":
+    """Whom an M-Bus port asks."""
+    from gateway.ports.mbus import Polled, parse_address
+
+    return [
+        Polled(parse_address(meter.address), float(meter.every_s), meter.primary)
+        for meter in meters
+        if meter.port == port and meter.address.startswith("mbus:")
+    ]
 
 
 def _pulse(port: PortConfig, meters: Sequence[Meter], sink: Sink, dials: "Dials") -> Port:

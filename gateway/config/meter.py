@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from drivers.mbus.requests import PRIMARY_MAX
 from drivers.model import Medium, Quantity
 from drivers.pulse import PER_KWH_MAX, Weight, parse_weight, per_kwh
 from gateway.config.port import topic_filter
@@ -13,7 +14,10 @@ from gateway.config.words import Meter, Port
 if TYPE_CHECKING:
     from drivers.mqtt.generic import Value
 
+EVERY_S = 10
 EVERY_S_MAX = 86_400
+# A wired meter that lives on a battery has only so many answers in it.
+MBUS_EVERY_S, MBUS_EVERY_S_MIN = 3600, 60
 KEY_DIGITS = 32
 KEY_SHOWN_MAX = 7  # a longer text may be a key but for one digit, and a key is shown to nobody
 
@@ -21,6 +25,7 @@ ADDRESS = re.compile(
     r"tic:[0-9A-Z]{12}|p1:[0-9A-Za-z-]{1,40}|sml:[0-9A-Z]{2,32}"
     r"|w?mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}"
     r"|thing:[a-z0-9_]{1,20}/[^\x00-\x20#+]([^\x00-\x1f#+]{0,198}[^\x00-\x20#+])?"
+    r"|mbus:([0-9a-f]{8}|[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|250)"  # a meter that says no more of itself
 )
 ADDRESS_WANTED = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
 
@@ -42,14 +47,22 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
     # Modbus over serial line V1.02, section 2.2: 1 to 247; gateways that speak Modbus TCP also answer to 0 and 255.
     unit = table.integer("unit", None, range(256) if port is not None and port.framing == "tcp" else range(1, 248))
     model = table.checked("model", "", line)
-    every_s = table.integer("every_s", 10, range(1, EVERY_S_MAX + 1))
+    masters = [each.name for each in ports if each.protocol == "mbus" and not each.listen]
+    asked = address.startswith("mbus:") and ("port" in table.met or bool(masters))
+    least_s, usual_s = (MBUS_EVERY_S_MIN, MBUS_EVERY_S) if asked else (1, EVERY_S)
+    every_s = table.integer("every_s", usual_s, range(least_s, EVERY_S_MAX + 1))
+    primary = table.integer("primary", None, range(PRIMARY_MAX + 1))
     medium = table.word("medium", None, tuple(Medium))
     weight = _weight(table)
     polled = {"port", "unit", "model"} & table.met
     topic = table.checked("topic", None, _mapped_topic)
     values = tuple(_value(each) for each in table.tables("values"))
-    if "address" in table.met:
-        for other in ("port", "unit", "model", "every_s", "topic", "values", *WEIGHTS):
+    if asked:
+        named = _mbus_port(table, named, masters)
+        for other in ("unit", "model", "topic", "values", *WEIGHTS):
+            table.refuse(other, "an mbus meter has none")
+    elif "address" in table.met:
+        for other in ("port", "unit", "model", "every_s", "primary", "topic", "values", *WEIGHTS):
             table.refuse(other, "a meter with an address speaks by itself")
         if address and not address.startswith(("wmbus:", "mbus:")):
             table.refuse("key", "only wmbus and mbus meters have a key")
@@ -73,6 +86,8 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
             table.fault("port", f"a modbus port is needed, not {named!r}, which is {port.protocol}")
         if named and unit is not None:
             address = f"modbus:{named}/{unit}"
+    if not asked and "address" not in table.met:
+        table.refuse("primary", "only an mbus meter has one beside its address")
     table.end()
     return Meter(
         name,
@@ -86,7 +101,20 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
         weight,
         topic,
         tuple(value for value in values if value is not None),
+        primary,
     )
+
+
+def _mbus_port(table: Table, named: str, masters: Sequence[str]) -> str:
+    """On which bus the meter is asked: the one that is named, or the only one there is."""
+    if "port" in table.met:
+        if named and named not in masters:
+            wanted = f"one of {join(masters)} is needed" if masters else "an mbus port that does not listen is needed"
+            table.fault("port", f"{wanted}, not {shown(named)}")
+        return named
+    if len(masters) > 1:
+        table.fault("port", f"is needed: on which bus is it, {join(masters)}?")
+    return masters[0]
 
 
 def _mapped_meter(table: Table, port: Port | None, named: str) -> None:
@@ -176,7 +204,7 @@ def _key(text: str) -> bytes:
 def _address(text: str) -> str:
     if not ADDRESS.fullmatch(text):
         raise ValueError(f"{ADDRESS_WANTED} is needed, not {shown(text)}")
-    if not text.startswith(("wmbus:", "mbus:")):
+    if not text.startswith(("wmbus:", "mbus:")) or "-" not in text:
         return text
     maker, dash, number = text.partition("-")
     return maker + dash + number.lower()

@@ -84,8 +84,9 @@ def port_table(table: Table) -> Port:
     parity = table.word("parity", parity, ("N", "E", "O"))
     stopbits: Literal[1, 2] = 2 if table.integer("stopbits", 1, (1, 2)) == 2 else 1
     if device is None and tcp is not None:
-        baud = None
-        table.refuse("baud", "the far end of tcp sets the line")
+        if protocol != "mbus":  # there it says how long to wait
+            baud = None
+            table.refuse("baud", "the far end of tcp sets the line")
         table.refuse("stopbits", "the far end of tcp sets the line")
     framing: Framing | None = table.word("framing", "tcp", get_args(Framing))
     if protocol != "modbus" or tcp is None:
@@ -94,8 +95,13 @@ def port_table(table: Table) -> Port:
     if "mqtt" in table.met:
         for other in ("baud", "parity", "stopbits"):
             table.refuse(other, "MQTT has no line to set")
+    listen = table.boolean("listen", False)
+    if protocol != "mbus":
+        table.refuse("listen", "only an mbus port asks its meters unless it is told to listen")
     table.end()
-    return Port(name, protocol, device, tcp, mqtt, receiver, mode, baud, parity, stopbits, framing=framing)
+    return Port(
+        name, protocol, device, tcp, mqtt, receiver, mode, baud, parity, stopbits, framing=framing, listen=listen
+    )
 
 
 def _pulse_port(table: Table, name: str) -> Port:

@@ -70,6 +70,7 @@ class Port:
     `baud` None is the receiver's own rate; on a TIC or P1 line it is found by listening, as is a TIC's mode. TIC over tcp with
     parity E: the far end reads 7E1 and has checked it; with parity N it reads 8N1, and the parity bit is still in the
     bytes; None: the bytes tell. `framing` is that of Modbus over tcp: Modbus TCP, or RTU as on the serial line behind it.
+    An M-Bus port that is to `listen` asks nobody: somebody else is the master.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Port:
     password_file: Path | None = None
     password: str | None = field(default=None, repr=False)  # one that a page took
     framing: Framing | None = None
+    listen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class Meter:
     """A meter the file adopts.
 
     A Modbus meter is named by `port`, `unit` and `model`, one whose pulses are counted by `port` and `weight`, a mapped one
-    by `port` and `topic`: its address follows from them.
+    by `port` and `topic`: its address follows from them. An M-Bus meter is asked on `port`, by its `primary` address where
+    it has one here.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Meter:
     weight: Weight | None = None
     topic: str | None = None
     values: "tuple[Value, ...]" = ()
+    primary: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -496,3 +496,56 @@ def test_a_bridge_may_pass_a_serial_line_on_and_a_line_may_wait_for_its_meters()
     assert (port.tcp, port.framing) == (("192.0.2.7", 4001), "rtu")
     assert parse(BRIDGE, "a test").ports[0].framing == "tcp"
     assert parse(BUS, "a test").ports[0].framing is None
+
+
+MBUS = '[[port]]\nname = "bus"\nprotocol = "mbus"\ndevice = "/dev/x"\n'
+HEAT = '[[meter]]\nname = "Heat"\naddress = "mbus:KAM-12345678-1b-04"\n'
+
+
+def test_a_wired_meter_is_asked_on_the_only_bus_once_an_hour_by_its_secondary_address() -> None:
+    (meter,) = parse(MBUS + HEAT, "t").meters
+    assert (meter.port, meter.every_s, meter.primary) == ("bus", 3600, None)
+
+
+def test_a_wired_meter_may_have_its_own_pace_a_primary_address_and_a_key() -> None:
+    more = f'port = "bus"\nevery_s = 60\nprimary = 0\nkey = "{"0" * 32}"\n'
+    (meter,) = parse(MBUS + HEAT + more, "t").meters
+    assert (meter.port, meter.every_s, meter.primary, meter.key) == ("bus", 60, 0, bytes(16))
+
+
+@pytest.mark.parametrize("address", ["mbus:12345678", "mbus:0", "mbus:250"])
+def test_a_wired_meter_that_says_less_of_itself_has_an_address_all_the_same(address: str) -> None:
+    assert parse(MBUS + HEAT.replace("mbus:KAM-12345678-1b-04", address), "t").meters[0].address == address
+
+
+def test_an_mbus_port_needs_no_meter_and_over_tcp_may_say_its_speed() -> None:
+    (port,) = parse(MBUS.replace('device = "/dev/x"', 'tcp = "box:10001"\nbaud = 300'), "t").ports
+    assert (port.baud, port.listen) == (300, False)
+
+
+def test_where_somebody_else_is_the_master_a_wired_meter_speaks_by_itself() -> None:
+    config = parse(MBUS + "listen = true\n" + HEAT, "t")
+    assert config.ports[0].listen
+    assert config.meters[0].port is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (MBUS + HEAT + "every_s = 10\n", "meter[1].every_s: 60 to 86400 is needed, not 10"),
+        (MBUS + HEAT + "primary = 251\n", "meter[1].primary: 0 to 250 is needed, not 251"),
+        (MBUS + HEAT + "unit = 1\n", "meter[1].unit: has no place here: an mbus meter has none"),
+        (MBUS + HEAT + 'port = "other"\n', "meter[1].port: one of bus is needed, not 'other'"),
+        (HEAT + 'port = "bus"\n', "meter[1].port: an mbus port that does not listen is needed, not 'bus'"),
+        (HEAT + "primary = 1\n", "meter[1].primary: has no place here: a meter with an address speaks by itself"),
+        (
+            MBUS + MBUS.replace('"bus"', '"two"').replace("/dev/x", "/dev/y") + HEAT,
+            "meter[1].port: is needed: on which bus is it, bus, two?",
+        ),
+        (BUS + "listen = true\n", "port[1].listen: has no place here: only an mbus port asks its meters unless"),
+    ],
+)
+def test_a_fault_of_a_wired_meter_is_named_by_its_path(text: str, fault: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(text, "t")
+    assert any(each.startswith(fault) for each in raised.value.faults), raised.value.faults

@@ -219,6 +219,16 @@ def test_a_second_meter_on_a_wire_is_not_taken_unasked_when_the_first_was_config
         assert [heard.address for heard in home.heard()] == ["mbus:REL-10000002-01-07"]
 
 
+def test_an_encrypted_wired_meter_is_read_with_its_key(tmp_path: Path) -> None:
+    meter = Address("mbus", "10000001", "REL", 1, 7)
+    toml = WIRED + f'[[meter]]\nname = "Eau"\naddress = "{meter}"\nport = "bus"\nkey = "{KEY.hex()}"\n'
+    with house(tmp_path, toml) as home:
+        radio = wmbus.telegram(meter, records.volume(1234), 7, key=KEY, radio=meter)
+        home.collect.frame("bus", Frame(mbus.long(mbus.RSP_UD, 1, 0x72, radio[11:])))
+        entry = home.collect.meters[str(meter)]
+        assert (entry.state, entry.in_clear) == (State.DECODED, False)
+
+
 def test_a_full_card_does_not_turn_the_first_meter_of_a_wire_into_a_bug(tmp_path: Path) -> None:
     with house(tmp_path, WIRED) as home:
         (tmp_path / "catalog.json.new").mkdir()
