@@ -15,6 +15,8 @@ from drivers.encode.records import energy, power, volume
 from drivers.mbus import decode
 from drivers.model import Address, DecodeError, Frame, State, Telegram
 from drivers.talk import Identity
+from gateway import lines
+from gateway.config import parse
 from gateway.ports.mbus import Found, Looking, MbusPort, Pace, Polled, TcpLine
 from gateway.ports.stream import SerialLine
 from gateway.views import Listening
@@ -578,3 +580,27 @@ async def test_two_answers_that_look_like_one_are_told_apart(
     assert [each.address for each in found if isinstance(each, Found)] == [address(number) for number in numbers]
     values = [each.telegram.readings[0].value for each in found if isinstance(each, Found)]
     assert values == [1000 * value for value in kwh]
+
+
+async def test_the_configuration_says_whom_to_ask_and_whether_to_listen(sink: Sink) -> None:
+    with wires(heat_meter(1, 12), heat_meter(2, 34, primary=5)) as bus:
+        text = f'[[port]]\nname = "bus"\nprotocol = "mbus"\ndevice = "{bus.line.device}"\nbaud = 9600\nparity = "N"\n'
+        asked = '[[meter]]\nname = "a"\naddress = "mbus:REL-00000001-1b-04"\n'
+        asked += '[[meter]]\nname = "b"\naddress = "mbus:REL-00000002-1b-04"\nprimary = 5\n'
+        config = parse(text + asked, "t")
+        port = lines.open_port(config.ports[0], config.meters, sink)
+        task = asyncio.create_task(port.run())
+        await sink.until(lambda: len(sink.telegrams) >= 2)
+        task.cancel()
+        await asyncio.wait([task])
+        assert encode.reset(5) in bus.requests
+        bus.requests.clear()
+        listening = lines.open_port(parse(text + "listen = true\n", "t").ports[0], (), sink)
+        task = asyncio.create_task(listening.run())
+        await sink.until(lambda: sink.opens == 2)
+        bus.say(encode.answer(encode.identity("00000009", "REL", 27, 4), energy(7)))
+        await sink.until(lambda: len(sink.telegrams) >= 3)
+        task.cancel()
+        await asyncio.wait([task])
+    assert sink.said(9) == [[Decimal(7000)]]
+    assert bus.requests == []
