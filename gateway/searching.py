@@ -6,6 +6,21 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, field
 
 FOUND_MAX = 300  # a bus has 250 primary addresses
+DOUBTS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search is, of a hundred."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Somebody is there who is not found, and why, in one sentence."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -14,6 +29,8 @@ class Search:
 
     began_at: int
     found: list[object] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    percent: int = 0
     running: bool = True
     fault: str | None = None
 
@@ -33,7 +50,10 @@ class Searches:
         return None if found is None else found[0]
 
     async def start(self, port: str, finding: AsyncGenerator[object, None]) -> Search:
-        """Begin, in the place of the search before; OSError where the gateway does not run."""
+        """Begin, in the place of the search before; OSError where the gateway does not run.
+
+        `finding` gives what is found, and between a Progress or a Doubt.
+        """
         await self.stop(port)
         search = Search(self._now())
         self._of[port] = search, self._spawn(_run(search, finding), f"search on {port}")
@@ -52,7 +72,13 @@ async def _run(search: Search, finding: AsyncGenerator[object, None]) -> None:
     try:
         async with contextlib.aclosing(finding):
             async for one in finding:
-                search.found.append(one)
+                match one:
+                    case Progress(percent):
+                        search.percent = percent
+                    case Doubt(text):
+                        search.doubts = [*search.doubts, text][-DOUBTS_MAX:]
+                    case _:
+                        search.found.append(one)
                 if len(search.found) >= FOUND_MAX:
                     search.fault = f"ended after {FOUND_MAX} were found"
                     break

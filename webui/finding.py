@@ -63,6 +63,7 @@ async def page(request: web.Request) -> web.Response:
 
 def _page(request: web.Request, *, typed: str = "", fault: Markup | None = None, at: str = "") -> web.Response:
     house = request.app[HOUSE]
+    asking = {port.name for port in house.config.ports if not port.listen}
     return render(
         request,
         "find.html",
@@ -71,7 +72,9 @@ def _page(request: web.Request, *, typed: str = "", fault: Markup | None = None,
         looking=house.finder.since is not None,
         protocol_words=PROTOCOL_WORDS,
         find_trouble=house.finder.trouble,
-        lines=[(port, PAGES[port.protocol]) for port in house.ports() if port.protocol in PAGES],
+        lines=[
+            (port, PAGES[port.protocol]) for port in house.ports() if port.protocol in PAGES and port.name in asking
+        ],
         typed=typed,
         fault=fault,
         fault_at=at,

@@ -16,6 +16,7 @@ from drivers.model import DecodeError, Medium, Telegram
 from gateway.catalog import FIRST_NAMES
 from gateway.config import ConfigError
 from gateway.house import House
+from gateway.searching import Progress
 from gateway.views import PortView
 from webui import readings
 from webui.page import HOUSE, read_form, render, see, words_of
@@ -207,9 +208,10 @@ async def search(request: web.Request) -> web.Response:
     raise see(f"/meters/wire?port={port.name}#search")
 
 
-async def _searched(line: "ModbusPort") -> AsyncGenerator[FoundUnit, None]:
+async def _searched(line: "ModbusPort") -> AsyncGenerator[object, None]:
     async for found in line.scan(UNITS):
         yield FoundUnit(found.unit, await proposed(line, found.unit) or ())
+        yield Progress(100 * found.unit // UNITS[-1])
 
 
 async def stop(request: web.Request) -> web.Response:
