@@ -47,6 +47,7 @@ DRIVERS: dict[str, ModuleType] = {
     "modbus": modbus,
     "pulse": pulse,
     "mqtt": mqtt,
+    "shelly": shelly2,
 }
 # The kind in an address, and who reads it.
 THINGS: tuple[tuple[str, ModuleType], ...] = (

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from drivers.mbus.requests import PRIMARY_MAX
 from drivers.model import Medium, Quantity
 from drivers.pulse import PER_KWH_MAX, Weight, parse_weight, per_kwh
 from gateway.config.port import topic_filter
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 EVERY_S = 10
 EVERY_S_MAX = 86_400
+MBUS_PRIMARY_MAX = 250  # EN 13757-2, address field: what may be given to a meter
 # A wired meter that lives on a battery has only so many answers in it.
 MBUS_EVERY_S, MBUS_EVERY_S_MIN = 3600, 60
 KEY_DIGITS = 32
@@ -51,7 +51,7 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
     asked = address.startswith("mbus:") and ("port" in table.met or bool(masters))
     least_s, usual_s = (MBUS_EVERY_S_MIN, MBUS_EVERY_S) if asked else (1, EVERY_S)
     every_s = table.integer("every_s", usual_s, range(least_s, EVERY_S_MAX + 1))
-    primary = table.integer("primary", None, range(PRIMARY_MAX + 1))
+    primary = table.integer("primary", None, range(MBUS_PRIMARY_MAX + 1))
     medium = table.word("medium", None, tuple(Medium))
     weight = _weight(table)
     polled = {"port", "unit", "model"} & table.met

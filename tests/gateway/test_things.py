@@ -118,7 +118,7 @@ async def test_a_thing_that_is_away_is_said_and_is_no_sign_of_life(tmp_path: Pat
 async def test_a_thing_that_went_away_while_the_box_did_not_run_is_said_to_be_away(tmp_path: Path) -> None:
     with house(tmp_path, BROKER) as home:
         Spoken(home).say("shellyplus1pm-1/status/switch:0", {"id": 0, "apower": 5})
-        await home.adopt("mqtt:shelly/shellyplus1pm-1/switch:0", "Prise", None)
+        await home.adopt("thing:shelly/shellyplus1pm-1/switch:0", "Prise", None)
     with house(tmp_path, BROKER) as home:
         spoken = Spoken(home)
         spoken.say("shellyplus1pm-1/online", b"false", retained=True)
