@@ -74,6 +74,7 @@ EXPORTS = (
     (("export_energy", 0),),
     tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)),
 )
+PRODUCED = "export_energy"  # the main index of an inverter, which takes nothing
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
 
@@ -472,7 +473,9 @@ class House:
         for port in self.config.ports:
             if port.name in names:
                 self.collect.add_port(port.name, port.protocol, drivers.get(port.name))
-                await self.running.restart(port)
+                opened = self.running.port(port.name)
+                if opened is None or not lines.asks_now(opened, port, self.config.meters):
+                    await self.running.restart(port)
 
     def _open_port(self, port: PortConfig) -> Port:
         port = replace(port, password=self.catalog.password(port.name))
@@ -653,6 +656,7 @@ class House:
         found = self._eras(point.id, mains)
         keys = found[-1].keys if found else ()
         index = self._index(keys)
+        produces = any(key.register == PRODUCED for key in keys)
         present = meter.series_point if meter else point.id
         heard_at = log.heard_at if log else (index.at if index else None)
         never = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
@@ -672,7 +676,7 @@ class House:
             texts=self._texts(meter.address, log) if log and meter else {},
             meaning=self._meaning(meter.address, log) if log and meter else None,
             mean=self._mean(present),
-            injected=self._injected(present),
+            injected=None if produces else self._injected(present),
             exchange=self._last_exchange(point.id),
             status=log.status if log else (AWAY,) if meter and self.collect.is_away(meter.address) else (),
             reading=log.state if log else None,
@@ -680,6 +684,7 @@ class House:
             in_clear=log.in_clear if log else False,
             waits=self._waiting.waits(meter.address) if meter else None,
             held=self._held.of(present, self.now() - HELD_S_MAX),
+            produces=produces,
         )
 
     def _injected(self, stand: str) -> Value | None:

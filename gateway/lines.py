@@ -19,6 +19,7 @@ from gateway.remembered import Remembered
 if TYPE_CHECKING:
     from gateway.dial import Dials
     from gateway.ports.mbus import Polled
+    from gateway.ports.modbus import Unit
     from gateway.ports.mqtt import Broker
     from gateway.ports.pulse import Input
 
@@ -95,6 +96,23 @@ def open_port(
 
         return StreamPort(port.name, _line(port, SML_BAUD), sml.Framer, sink)
     return _mbus(port, meters, sink)
+
+
+def asks_now(opened: Port, port: PortConfig, meters: Sequence[Meter]) -> bool:
+    """Have an open port ask these meters from now on; False where it must be opened anew for it."""
+    if port.protocol == "modbus":
+        from gateway.ports.modbus import ModbusPort
+
+        if isinstance(opened, ModbusPort):
+            opened.set_units(_units(port, meters))
+            return True
+    if port.protocol == "mbus":
+        from gateway.ports.mbus import MbusPort
+
+        if isinstance(opened, MbusPort):
+            opened.set_meters(wired(port.name, meters))
+            return True
+    return False
 
 
 def _tic_driver() -> Driver:
@@ -200,21 +218,27 @@ def _shelly(port: PortConfig, sink: Sink) -> Port:
 
 
 def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
-    from drivers import modbus
     from gateway.ports import modbus as bus
 
-    units = [
-        bus.Unit(meter.unit, modbus.load(meter.model), float(meter.every_s))
-        for meter in meters
-        if meter.port == port.name and meter.unit is not None and meter.model is not None
-    ]
     line: bus.SerialLine | bus.TcpLine
     if port.device is not None:
         line = bus.SerialLine(port.device, port.baud or 9600, port.parity or "N", port.stopbits)
     else:
         assert port.tcp is not None
         line = bus.TcpLine(*port.tcp, rtu=port.framing == "rtu")
-    return bus.ModbusPort(port.name, line, units, sink)
+    return bus.ModbusPort(port.name, line, _units(port, meters), sink)
+
+
+def _units(port: PortConfig, meters: Sequence[Meter]) -> "list[Unit]":
+    """Whom a Modbus port asks."""
+    from drivers import modbus
+    from gateway.ports.modbus import Unit
+
+    return [
+        Unit(meter.unit, modbus.load(meter.model), float(meter.every_s))
+        for meter in meters
+        if meter.port == port.name and meter.unit is not None and meter.model is not None
+    ]
 
 
 def _mbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:

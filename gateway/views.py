@@ -78,7 +78,8 @@ class PointView:
     when the meter does not say one. `texts` are the meter's own words (tariff in force, calendar), label -> text;
     `meaning` is what a Linky's mean, as far as it was said in its last seconds. `mean` is the mean power of a period that
     is over, dated by the meter at its end: a Linky's only true watts; `injected` all that a producer gave to the network.
-    `exchange` is the last one that was found on the wire, for a while.
+    `exchange` is the last one that was found on the wire, for a while. `produces`: its main index counts what it gives, as an
+    inverter's does.
     `reading` is what became of its last telegram, `error` why it was not read; `in_clear` that it came in clear though
     the meter has a key.
     """
@@ -105,6 +106,7 @@ class PointView:
     mean: Value | None = None
     injected: Value | None = None
     exchange: Exchange | None = None
+    produces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

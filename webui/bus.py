@@ -197,11 +197,12 @@ async def _asked(line: "MbusPort", typed: str) -> Met | DecodeError | None:
     """What the meter of this number, or at this primary address, says now; None when it is neither."""
     from gateway.ports.mbus import parse_address
 
+    if NUMBER.fullmatch(typed):
+        found = await line.numbered(typed)
+        return found if isinstance(found, DecodeError) else Met(str(found.address), None, found.telegram)
     whom: Address | int
     if FULL.fullmatch(typed):
         whom = parse_address(typed)
-    elif NUMBER.fullmatch(typed):
-        whom = Address("mbus", typed)
     elif PRIMARY.fullmatch(typed) and int(typed) <= PRIMARY_MAX:
         whom = int(typed)
     else:

@@ -139,7 +139,7 @@ async def usual_hours(house: House, point: str, past: Sequence[date], slots: int
 
 
 def sentences(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
-    """Three at most: electricity, water, then what is left. What is not known is not said here."""
+    """Electricity, what is produced, water, then what is left. What is not known is not said here."""
     said = []
     if (power := house_electricity(found)) is not None and power.day.total is not None:
         amount = _bold(_amount(words, power, power.day.total))
@@ -162,6 +162,10 @@ def sentences(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
             )
         else:
             said.append(words.say("Today the home has taken %(amount)s of electricity.", amount=amount))
+    for today in found:
+        if today.view.produces and today.day.total is not None:
+            given = _bold(_amount(words, today, today.day.total))
+            said.append(words.say("%(name)s has given %(amount)s.", name=today.view.point.name, amount=given))
     water = [today for today in found if today.medium in shown.WATER_MEDIA and today.day.total is not None]
     if water and all(today.day.total == 0 for today in water):
         said.append(words.say("Not a drop of water has run today."))
@@ -179,7 +183,7 @@ def sentences(words: Words, found: Sequence[Today], now: int) -> list[Markup]:
 
 def house_electricity(found: Sequence[Today]) -> Today | None:
     """The meter that counts the whole home: the network's own, on a customer port, else the first. Others may stand behind."""
-    electricity = [today for today in found if today.medium is Medium.ELECTRICITY]
+    electricity = [today for today in found if today.medium is Medium.ELECTRICITY and not today.view.produces]
     network = [today for today in electricity if (today.view.address or "").startswith(CUSTOMER_PORTS)]
     return next(iter([*network, *electricity]), None)
 

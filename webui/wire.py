@@ -96,7 +96,7 @@ def _page(
         added=house.added("meter"),
         line_added=port.name in house.added("port"),
         makers=makers(),
-        titles=_titles(),
+        titles=titles(),
         typed=typed,
         called=typed.name or FIRST_NAMES[words.language][telegram.medium if telegram else Medium.ELECTRICITY],
         fault=fault,
@@ -121,7 +121,7 @@ async def read(request: web.Request) -> web.Response:
         return _page(request, port, typed=typed, fault=words.say(NO_UNIT, first=units[0], last=units[-1]), at="unit")
     if not typed.model:
         return await _ask_which(request, port, line, typed, unit)
-    if typed.model not in _titles():
+    if typed.model not in titles():
         return _page(request, port, typed=typed, fault=words.say(NO_MODEL), at="model")
     said = await _once(line, unit, typed.model)
     if isinstance(said, DecodeError):
@@ -170,7 +170,7 @@ async def keep(request: web.Request) -> web.Response:
     port, line = _line(house, fields.get("port", ""))
     typed = Typed(fields.get("unit", "").strip(), fields.get("model", ""), fields.get("name", ""))
     unit, name = _unit(port, house, typed.unit), clean_name(typed.name)
-    if unit is None or typed.model not in _titles():
+    if unit is None or typed.model not in titles():
         return _page(request, port, typed=typed, fault=words.say(NO_MODEL), at="model")
     if name is None:
         said = await _once(line, unit, typed.model)
@@ -227,15 +227,23 @@ def makers() -> Sequence[Maker]:
 
     found: dict[str, list[tuple[str, str]]] = {}
     for id_ in modbus.models():
-        found.setdefault(modbus.load(id_).vendor, []).append((id_, _titles()[id_]))
-    return [Maker(vendor, sorted(models, key=lambda model: model[1])) for vendor, models in sorted(found.items())]
+        found.setdefault(modbus.load(id_).vendor, []).append((id_, titles()[id_]))
+    listed = [Maker(vendor, sorted(models, key=lambda model: model[1])) for vendor, models in sorted(found.items())]
+    others = [(id_, titles()[id_]) for id_ in modbus.known() if id_ not in modbus.models()]
+    return [*listed, *(Maker(title, [(id_, title)]) for id_, title in others)]
 
 
 @functools.cache
-def _titles() -> Mapping[str, str]:
+def titles() -> Mapping[str, str]:
+    """What a configuration calls a meter, and what stands on it."""
     from drivers import modbus
 
-    return {id_: f"{(known := modbus.load(id_)).vendor} {', '.join(known.models)}" for id_ in modbus.models()}
+    return {
+        id_: f"{(known := modbus.load(id_)).vendor} {', '.join(known.models)}"
+        if id_ in modbus.models()
+        else modbus.load(id_).vendor
+        for id_ in modbus.known()
+    }
 
 
 def _line(house: House, name: str) -> "tuple[PortView, ModbusPort]":

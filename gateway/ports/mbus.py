@@ -150,6 +150,16 @@ class MbusPort:
             return DecodeError(str(error))
         return outcome if isinstance(outcome, DecodeError) else decode(outcome)
 
+    async def numbered(self, number: str) -> Found | DecodeError:
+        """The one meter of these eight digits, whoever made it; a DecodeError says why there is none, or not one."""
+        try:
+            outcome = await self._wish(partial(_heard, number, probe=False))
+            if isinstance(outcome, Frame):
+                return await self._alone(outcome, Asked())
+        except OSError as error:
+            return DecodeError(str(error))
+        return outcome or DecodeError(f"{number}: nobody answers to this number")
+
     async def search(self) -> AsyncIterator[Found | Looking | DecodeError]:
         """Who is there, by secondary address. What cannot be told apart, and why it ended early, is a DecodeError.
 
@@ -158,7 +168,7 @@ class MbusPort:
         search, met = Search(), set[Address]()
         pattern: str | None = search.first()
         while pattern is not None:
-            outcome = await self._wish(partial(_heard, pattern, search.probe))
+            outcome = await self._wish(partial(_heard, pattern, probe=search.probe))
             number = ""
             heard = Heard.NOBODY if outcome is None else Heard.SEVERAL
             if isinstance(outcome, Frame) and not search.probe:
@@ -258,7 +268,7 @@ async def _read(asked: Asked, bus: Bus) -> list[Frame] | DecodeError:
     return await bus.read(asked)
 
 
-async def _heard(pattern: str, probe: bool, bus: Bus) -> Frame | DecodeError | None:
+async def _heard(pattern: str, bus: Bus, *, probe: bool) -> Frame | DecodeError | None:
     return await bus.acknowledged(pattern) if probe else await bus.heard(pattern)
 
 
