@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from drivers.model import Medium, Quantity
 from drivers.pulse import PER_KWH_MAX, Weight, parse_weight, per_kwh
 from gateway.config.port import topic_filter
 from gateway.config.table import Table, join, line, port_name, shown
-from gateway.config.words import Meter, Port
+from gateway.config.words import Meter, Port, Protocol
 
 if TYPE_CHECKING:
     from drivers.mqtt.generic import Value
@@ -37,6 +38,26 @@ PULSE_MEDIA = {
 }
 
 
+class How(Enum):
+    """How a meter is read: it speaks by itself; it is asked by M-Bus, or by Modbus; a topic speaks of it; it is counted."""
+
+    SPEAKING = auto()
+    WIRED = auto()
+    ASKED = auto()
+    MAPPED = auto()
+    COUNTED = auto()
+
+
+# Which words such a meter has beside `name` and `medium`, and why it has no other.
+WORDS = {
+    How.SPEAKING: ({"address", "key"}, "a meter with an address speaks by itself"),
+    How.WIRED: ({"address", "key", "port", "primary", "every_s"}, "an mbus meter has none"),
+    How.MAPPED: ({"port", "topic", "values"}, "a meter that a topic speaks of has none"),
+    How.COUNTED: ({"port", *WEIGHTS}, "a meter whose pulses are counted has none"),
+    How.ASKED: ({"port", "unit", "model", "every_s"}, "a modbus meter has none"),
+}
+
+
 def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
     """Read one [[meter]]; `ports` are those that it may name."""
     name = table.checked("name", "", line, needed=True)
@@ -44,65 +65,80 @@ def meter_table(table: Table, ports: Sequence[Port]) -> Meter:
     key = table.checked("key", None, _key)
     named = table.checked("port", "", port_name)
     port = next((port for port in ports if port.name == named), None)
+    masters = [each.name for each in ports if each.protocol == "mbus" and not each.listen]
+    how = _how(table, address, port, masters)
     # Modbus over serial line V1.02, section 2.2: 1 to 247; gateways that speak Modbus TCP also answer to 0 and 255.
     unit = table.integer("unit", None, range(256) if port is not None and port.framing == "tcp" else range(1, 248))
     model = table.checked("model", "", line)
-    masters = [each.name for each in ports if each.protocol == "mbus" and not each.listen]
-    asked = address.startswith("mbus:") and ("port" in table.met or bool(masters))
-    least_s, usual_s = (MBUS_EVERY_S_MIN, MBUS_EVERY_S) if asked else (1, EVERY_S)
+    least_s, usual_s = (MBUS_EVERY_S_MIN, MBUS_EVERY_S) if how is How.WIRED else (1, EVERY_S)
     every_s = table.integer("every_s", usual_s, range(least_s, EVERY_S_MAX + 1))
     primary = table.integer("primary", None, range(MBUS_PRIMARY_MAX + 1))
-    medium = table.word("medium", None, tuple(Medium))
+    stated = table.word("medium", None, tuple(Medium))
+    medium = Medium(stated) if stated else None
     weight = _weight(table)
-    polled = {"port", "unit", "model"} & table.met
     topic = table.checked("topic", None, _mapped_topic)
-    values = tuple(_value(each) for each in table.tables("values"))
-    if asked:
-        named = _mbus_port(table, named, masters)
-        for other in ("unit", "model", "topic", "values", *WEIGHTS):
-            table.refuse(other, "an mbus meter has none")
-    elif "address" in table.met:
-        for other in ("port", "unit", "model", "every_s", "primary", "topic", "values", *WEIGHTS):
-            table.refuse(other, "a meter with an address speaks by itself")
-        if address and not address.startswith(("wmbus:", "mbus:")):
-            table.refuse("key", "only wmbus and mbus meters have a key")
-        if address.startswith("p1:") and medium is None:
-            table.fault("medium", "is needed: a p1 line has meters of several kinds")
-    elif {"topic", "values"} & table.met or (port is not None and port.protocol == "mqtt"):
-        _mapped_meter(table, port, named)
-        address = f"thing:generic/{topic}" if topic else ""
-    elif set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
-        address = f"pulse:{named}" if named else ""
-        medium = _pulse_meter(table, port, named, weight, Medium(medium) if medium else None)
-    elif not polled:
-        table.fault("", "an address is needed, or port, unit and model, or port and weight")
-    else:
-        for needed in sorted({"port", "unit", "model"} - polled):
-            table.fault(needed, "is needed beside " + " and ".join(sorted(polled)))
-        table.refuse("key", "a modbus meter has no key")
-        if port is None and "port" in polled:
-            table.fault("port", f"no [[port]] has the name {shown(named)}")
-        if port is not None and port.protocol != "modbus":
-            table.fault("port", f"a modbus port is needed, not {named!r}, which is {port.protocol}")
-        if named and unit is not None:
-            address = f"modbus:{named}/{unit}"
-    if not asked and "address" not in table.met:
-        table.refuse("primary", "only an mbus meter has one beside its address")
+    values = tuple(value for each in table.tables("values") if (value := _value(each)) is not None)
+    if how is not None:
+        words, reason = WORDS[how]
+        for other in sorted(set.union(*(known for known, _ in WORDS.values())) - words):
+            table.refuse(other, reason)
+    match how:
+        case None:
+            table.fault("", "an address is needed, or port, unit and model, or port and weight")
+        case How.SPEAKING:
+            _check_speaking(table, address, medium)
+        case How.WIRED:
+            named = _mbus_port(table, named, masters)
+        case How.MAPPED:
+            address = f"thing:generic/{topic}" if topic else ""
+            _check_needed(table, {"port", "topic", "values", "medium"}, "is needed for a meter that a topic speaks of")
+            _check_port(table, named, port, "mqtt")
+        case How.COUNTED:
+            address = f"pulse:{named}" if named else ""
+            medium = _pulse_medium(table, weight, medium)
+            _check_port(table, named, port, "pulse")
+        case How.ASKED:
+            address = f"modbus:{named}/{unit}" if named and unit is not None else ""
+            asked = {"port", "unit", "model"} & table.met
+            _check_needed(table, {"port", "unit", "model"}, "is needed beside " + " and ".join(sorted(asked)))
+            _check_port(table, named, port, "modbus")
     table.end()
     return Meter(
-        name,
-        address,
-        key,
-        named or None,
-        unit,
-        model or None,
-        every_s,
-        Medium(medium) if medium else None,
-        weight,
-        topic,
-        tuple(value for value in values if value is not None),
-        primary,
+        name, address, key, named or None, unit, model or None, every_s, medium, weight, topic, values, primary
     )
+
+
+def _how(table: Table, address: str, port: Port | None, masters: Sequence[str]) -> How | None:
+    """How the meter is read; None where its words do not say."""
+    if address.startswith("mbus:") and ("port" in table.met or masters):
+        return How.WIRED
+    if "address" in table.met:
+        return How.SPEAKING
+    if {"topic", "values"} & table.met or (port is not None and port.protocol == "mqtt"):
+        return How.MAPPED
+    if set(WEIGHTS) & table.met or (port is not None and port.protocol == "pulse"):
+        return How.COUNTED
+    return How.ASKED if {"port", "unit", "model"} & table.met else None
+
+
+def _check_speaking(table: Table, address: str, medium: Medium | None) -> None:
+    if address and not address.startswith(("wmbus:", "mbus:")):
+        table.refuse("key", "only wmbus and mbus meters have a key")
+    if address.startswith("p1:") and medium is None:
+        table.fault("medium", "is needed: a p1 line has meters of several kinds")
+
+
+def _check_needed(table: Table, words: set[str], why: str) -> None:
+    for word in sorted(words - table.met):
+        table.fault(word, why)
+
+
+def _check_port(table: Table, named: str, port: Port | None, protocol: Protocol) -> None:
+    if port is None and named:
+        table.fault("port", f"no [[port]] has the name {shown(named)}")
+    elif port is not None and port.protocol != protocol:
+        article = "an" if protocol == "mqtt" else "a"
+        table.fault("port", f"{article} {protocol} port is needed, not {named!r}, which is {port.protocol}")
 
 
 def _mbus_port(table: Table, named: str, masters: Sequence[str]) -> str:
@@ -115,18 +151,6 @@ def _mbus_port(table: Table, named: str, masters: Sequence[str]) -> str:
     if len(masters) > 1:
         table.fault("port", f"is needed: on which bus is it, {join(masters)}?")
     return masters[0]
-
-
-def _mapped_meter(table: Table, port: Port | None, named: str) -> None:
-    for other in ("unit", "model", "every_s", "key", *WEIGHTS):
-        table.refuse(other, "a meter that a topic speaks of has none")
-    for needed in ("port", "topic", "values", "medium"):
-        if needed not in table.met:
-            table.fault(needed, "is needed for a meter that a topic speaks of")
-    if port is None and named:
-        table.fault("port", f"no [[port]] has the name {shown(named)}")
-    elif port is not None and port.protocol != "mqtt":
-        table.fault("port", f"an mqtt port is needed, not {named!r}, which is {port.protocol}")
 
 
 def _value(table: Table) -> "Value | None":
@@ -165,18 +189,10 @@ def _weight(table: Table) -> Weight | None:
     return weight if pulses is None else per_kwh(pulses)
 
 
-def _pulse_meter(
-    table: Table, port: Port | None, named: str, weight: Weight | None, medium: Medium | None
-) -> Medium | None:
+def _pulse_medium(table: Table, weight: Weight | None, medium: Medium | None) -> Medium | None:
     """What is measured; without a word, electricity where pulses are energy."""
-    for other in ("unit", "model", "every_s", "key"):
-        table.refuse(other, "a meter whose pulses are counted has none")
     if "port" not in table.met:
         table.fault("port", "is needed beside what a pulse is worth")
-    elif port is None and named:
-        table.fault("port", f"no [[port]] has the name {shown(named)}")
-    elif port is not None and port.protocol != "pulse":
-        table.fault("port", f"a pulse port is needed, not {named!r}, which is {port.protocol}")
     if not set(WEIGHTS) & table.met:
         table.fault("weight", 'is needed, such as "10 L", or pulses_per_kwh')
     if weight is None:
