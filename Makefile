@@ -17,7 +17,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 # the second for Playwright's driver
-	$(BIN)/python -m pytest -n auto tests --ignore=tests/e2e --ignore=tests/integration $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration $(ARGS)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 lint:  ## form, types, and who may import whom
