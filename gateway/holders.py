@@ -197,9 +197,12 @@ class Holders:
 
     # From the event loop
 
-    async def said(self, point: str, start: int, end: int) -> list[tuple[Quantity, Periods]]:
-        """What holders said was taken at a point between two times, a register each; periods that reach over the ends too."""
-        return await asyncio.wrap_future(self._executor.submit(_said, self._db, point, start, end))
+    async def said(self, point: str, start: int, end: int, *, given: bool = False) -> list[tuple[Quantity, Periods]]:
+        """What holders said was taken at a point between two times, or `given` there to the network, a register each.
+
+        Periods that reach over the ends too.
+        """
+        return await asyncio.wrap_future(self._executor.submit(_said, self._db, point, start, end, given))
 
     async def since(self, point: str) -> int | None:
         """When the first row of a point begins, of what was taken."""
@@ -352,19 +355,19 @@ def _undo(db: sqlite3.Connection, number: int) -> bool:
 _PartRow = tuple[int, str, str, str, str, int, int]  # id, holder, register, quantity, shape, exponent, longest
 
 
-def _parts(db: sqlite3.Connection, point: str, start: int, end: int) -> list[_PartRow]:
-    """The parts with the totals that were taken, the oldest first. An index needs its readings on both sides."""
+def _parts(db: sqlite3.Connection, point: str, start: int, end: int, given: bool) -> list[_PartRow]:
+    """The parts with the totals that were taken, or given, the oldest first. An index needs its readings on both sides."""
     return db.execute(
         "SELECT p.id, p.holder, p.register, p.quantity, p.shape, p.exponent, p.longest FROM part p "
-        "WHERE p.point = ? AND NOT p.given AND p.tariff = 0 "
+        "WHERE p.point = ? AND p.given = ? AND p.tariff = 0 "
         "AND (p.shape = 'index' OR (p.start < ? AND p.end > ?)) ORDER BY p.import, p.id",
-        (point, end, start),
+        (point, int(given), end, start),
     ).fetchall()
 
 
-def _said(db: sqlite3.Connection, point: str, start: int, end: int) -> list[tuple[Quantity, Periods]]:
+def _said(db: sqlite3.Connection, point: str, start: int, end: int, given: bool) -> list[tuple[Quantity, Periods]]:
     registers: dict[tuple[str, str, str, str], list[_PartRow]] = {}
-    for part in _parts(db, point, start, end):
+    for part in _parts(db, point, start, end, given):
         registers.setdefault(part[1:5], []).append(part)
     said = []
     for (holder, register, quantity, name), parts in registers.items():

@@ -288,10 +288,13 @@ class House:
         log = self.collect.meters.get(meter.address) if meter else None
         return max(GAP_S, int(SILENT_INTERVALS * (log.interval_s or 0)) if log else 0)
 
-    async def said(self, point_id: str, start: int, end: int) -> dict[Quantity, list[Periods]]:
-        """What files of holders say was taken between two times, a register each. It is beside what the meter said."""
+    async def said(self, point_id: str, start: int, end: int, *, given: bool = False) -> dict[Quantity, list[Periods]]:
+        """What files of holders say was taken between two times, a register each. It is beside what the meter said.
+
+        With `given`, what was given to the network.
+        """
         found: dict[Quantity, list[Periods]] = {}
-        for quantity, periods in await self.holders.said(point_id, start, end):
+        for quantity, periods in await self.holders.said(point_id, start, end, given=given):
             found.setdefault(quantity, []).append(periods)
         return found
 

@@ -84,6 +84,33 @@ async def consumption(request: web.Request) -> web.Response:
     return answer(request, {"point": view.point.id, "unit": unit, "step": step, "consumption": slots})
 
 
+async def files(request: web.Request) -> web.Response:
+    """What companies' files say of a point, as they cut it: beside what the meter says, never in its place."""
+    house = request.app[HOUSE]
+    view = _view(house, request.match_info["id"])
+    start, end = _span(request, house)
+    rows = 0
+    found = []
+    for given in (False, True):
+        for quantity, registers in (await house.said(view.point.id, start, end, given=given)).items():
+            for one in registers:
+                rows += len(one.rows)
+                amounts = [{"from": low, "to": high, "value": number(one.decimal(n))} for low, high, n in one.rows]
+                found.append(
+                    {
+                        "holder": one.holder,
+                        "register": one.register,
+                        "quantity": quantity.word,
+                        "unit": quantity.unit,
+                        "given": given,
+                        "amounts": amounts,
+                    }
+                )
+    if rows > SLOTS_MAX:
+        raise Problem(400, f"from, to: {rows} amounts are in this span, at most {SLOTS_MAX} an answer")
+    return answer(request, {"point": view.point.id, "files": found})
+
+
 async def curve(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     try:

@@ -16,6 +16,7 @@ from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointView
 from webui import charts, days, shown
+from webui.also import Also, also
 from webui.beside import Both, amount, beside, both, with_quantity
 from webui.page import HOUSE, joined, render, see, words_of
 from webui.shown import Scale
@@ -116,6 +117,7 @@ class TableRow:
     before: str | None
     theirs: str | None
     link: str | None
+    also: Sequence[str | None] = ()
 
 
 async def first(request: web.Request) -> web.Response:
@@ -138,6 +140,7 @@ async def page(request: web.Request) -> web.Response:
     view = await with_quantity(house, view)
     found, before = await _taken(house, view, period, now)
     said = await both(house, view, found) if period.by is By.MONTH else []
+    beside_it = await also(house, words, view, found.bounds)
     scale = shown.scale_for(view.quantity or Quantity.NUMBER, view.point.medium, [*found.values, *before.values])
     curve = await _power(house, words, view, period, now) if period.by is By.DAY else None
     return render(
@@ -152,13 +155,14 @@ async def page(request: web.Request) -> web.Response:
         later=period.moved(1) if period.moved(1).start <= today else None,
         sentence=await sentence(house, words, view, period, found, now),
         files=file_sentences(words, view, found) + await _both_sentences(house, words, view, period, said),
+        also=beside_it,
         unit=words.say(scale.unit),
         slot=_slot_word(words, period, found),
         drawing=drawing(words, view, period, found, before, scale),
         gaps=found.gaps,
         filled=any(holder is not None for holder in found.holders),
         own=not found.holders or None in found.holders,
-        rows=table(words, view, period, found, before, scale, said),
+        rows=table(words, view, period, found, before, scale, said, beside_it),
         holder=holder_name(words, said[0].holder) if said else None,
         before=any(value is not None for value in before.values) and period.before().name(words),
         running=found.running is not None,
@@ -421,13 +425,20 @@ def table(
     before: Taken,
     scale: Scale,
     said: Sequence[Both] = (),
+    beside_it: Sequence[Also] = (),
 ) -> list[TableRow]:
     rows = []
     theirs = {each.number: scale.number(words, each.theirs) for each in said}
     for slot, (value, earlier) in enumerate(zip(found.values, before.values, strict=True)):
         holder = found.holders[slot] if found.holders else None
         part = found.partly[slot] if found.partly else None
-        if value is None and earlier is None and not any(gap.first <= slot <= gap.last for gap in found.gaps):
+        more = [column.values[slot] for column in beside_it]
+        if (
+            value is None
+            and earlier is None
+            and not any(more)
+            and not any(gap.first <= slot <= gap.last for gap in found.gaps)
+        ):
             continue
         label, link = _row_label(words, view, period, found.bounds, slot)
         text = None
@@ -444,6 +455,7 @@ def table(
                 None if earlier is None else scale.number(words, earlier),
                 theirs.get(slot),
                 link if text is not None else None,
+                more,
             )
         )
     return rows

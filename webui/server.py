@@ -142,6 +142,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/settings/sessions", Role.OCCUPANT, settings.end_session),
         Route("GET", "/api/v1/points", Role.OCCUPANT, api.points),
         Route("GET", "/api/v1/points/{id}/consumption", Role.OCCUPANT, api.consumption),
+        Route("GET", "/api/v1/points/{id}/files", Role.OCCUPANT, api.files),
         Route("GET", "/api/v1/series/{key}/curve", Role.OCCUPANT, api.curve),
         Route("GET", "/api/v1/heard", Role.OCCUPANT, api.heard),
         Route("GET", "/api/v1/ports", Role.OCCUPANT, api.ports),

@@ -169,6 +169,37 @@ async def test_what_was_given_to_the_grid_is_in_no_consumption(home: Home, tmp_p
     assert await totals(home, month_bounds(PARIS, date(2025, 3, 1))) == [None] * 31
 
 
+async def test_what_was_given_to_the_grid_stands_beside_what_was_taken_on_the_page_and_in_the_api(
+    home: Home, tmp_path: Path
+) -> None:
+    ends = half_hours("2025-03-01", "2025-03-05")
+    await bring_in(
+        home, tmp_path, day("2025-03-01", "2025-03-05"), curve(((end, 1000) for end in ends), sense="Injection")
+    )
+    page = await home.text("/history/maison?by=month&at=2025-03-01")
+    text = read(page).text
+    assert "Donné au réseau\u00a0: au moins 96,0\u00a0kWh." in text  # four days of March
+    assert "injecté, kWh" in text
+    assert page.count("<td>24,0</td>") == 4
+    start, end = at(2025, 3, 1), at(2025, 3, 2)
+    taken, given = (await home.json(f"/api/v1/points/maison/files?from={start}&to={end}"))["files"]
+    assert (taken["holder"], taken["given"], given["given"], given["unit"]) == ("Enedis", False, True, "Wh")
+    assert given["amounts"][0] == {"from": start, "to": start + 1800, "value": "500"}
+    assert len(given["amounts"]) == 48
+
+
+async def test_gas_stands_in_the_unit_that_is_billed_beside_what_was_measured(home: Home, tmp_path: Path) -> None:
+    rows: list[list[Cell]] = [
+        ["N° PCE :", "1"],
+        ["Période", "Volume consommé (m3)", "Energie consommée (kWh)"],
+        ["Septembre 2026", 30, 330],
+    ]
+    await bring_in(home, tmp_path, xlsx({"x": rows}), point=None)
+    text = read(await home.text("/history/gaz?by=year&at=2026-01-01")).text
+    assert "Selon l’entreprise\u00a0: au moins 330\u00a0kWh." in text.replace("330,00", "330").replace("330,0", "330")
+    assert "kWh, selon l’entreprise" in text
+
+
 async def test_taking_an_import_back_takes_it_out_of_the_history(home: Home, tmp_path: Path) -> None:
     await bring_in(home, tmp_path, day("2025-01-01", "2025-06-01"))
     (one,) = await home.house.holders.listed()
