@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from drivers.model import Kind, Medium, Quantity, State, Telegram
+from drivers.model import Kind, Medium, Quantity, State
 from gateway import eras, installed, lines
 from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
@@ -37,6 +37,7 @@ from gateway.searching import Searches
 from gateway.store import SeriesInfo, Store
 from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Preview, Value
 from gateway.waiting import Waiting
+from gateway.wires import CUSTOMER_PORTS, Wires
 
 if TYPE_CHECKING:
     from drivers.tic.meaning import Meaning
@@ -64,7 +65,6 @@ FALLEN = "counters that begin anew"  # another: of things, by address and regist
 
 # A customer port says all it has to say every few seconds: a word that it said no longer is over.
 TIC = "tic:"
-CUSTOMER_PORTS = (TIC, "p1:", "sml:")
 TIC_SAID_S_MAX = 30
 TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
 # Register and tariff: a Linky's, by OBIS, and as register maps and things call it.
@@ -78,9 +78,6 @@ PRODUCED = "export_energy"  # the main index of an inverter, which takes nothing
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
 
-# On a customer port an address nobody knows is a meter that took the place of the one before, once that one has not been
-# heard for so long and three frames in a row agree: an electrician takes longer. Both heard are two meters.
-EXCHANGE_S_MIN = 60
 # So long the page shows it, with the way to take it back.
 EXCHANGE_SHOWN_S = 60 * 86_400
 
@@ -132,13 +129,14 @@ class House:
             latest=store.latest,
             keep=self._keep,
             live=self._tell,
-            adopt=self._adopt_wired,
+            adopt=lambda telegram, port: self._wires.adopt(telegram, port),
             wait=self._waiting.keep,
             forget_counter=self._remembered.forget,
             counter_at_least=self._remembered.at_least,
             set_aside=self._held.add,
             now=now,
         )
+        self._wires = Wires(catalog, self.collect, self.meter, FIRST_NAMES[config.web.language], now)
         self._fallen = _pairs(catalog.setting(FALLEN))
         self.running = Running(self._open_port, self.collect, self.watch_states)
         self.searches = Searches(self.running.spawn, now)
@@ -510,68 +508,13 @@ class House:
     # -- inside -------------------------------------------------------------------------------------------------------
     def _adopt_configured(self, meter: ConfigMeter) -> None:
         if self.catalog.meter(meter.address) is None:  # later the page may have renamed it
-            self.catalog.adopt(meter.address, meter.name, meter.medium or _medium(meter.address), self.now())
+            self.catalog.adopt(meter.address, meter.name, lines.medium_of(meter), self.now())
         if meter.key is not None:
             self._keys[meter.address] = meter.key
 
-    def _adopt_wired(self, telegram: Telegram, port: str) -> bool:
-        """The first meter on a wire of ours is ours; on a P1 wire the first of each medium, as a gas meter beside it.
-
-        On a customer port a later one may have taken its place. A second one beside the first is not taken unasked.
-        """
-        if telegram.state is not State.DECODED:
-            return False
-        address, medium = str(telegram.address), telegram.medium
-        wire = _wire(port, telegram.address.protocol, medium)
-        try:
-            if (exchanged := self.catalog.meter(address)) is not None:
-                self.take_apart(exchanged.point)  # it speaks again: they are two
-                return True
-            ours = self._ours(wire)
-            if ours and ours != [address]:
-                return len(ours) == 1 and self._exchange(address, ours[0], port, medium, wire)
-            self.catalog.set_setting(wire, address)
-            self.catalog.adopt(address, FIRST_NAMES[self.language][medium], medium, self.now())
-        except OSError as error:  # the next frame asks again
-            log.warning("%s: not taken, the card refuses it: %s", address, error)
-            return False
-        return True
-
-    def _ours(self, wire: str) -> list[str]:
-        """The addresses of our meters on this wire: those heard since the start, else the one before it."""
-        heard = [address for address, log in self._heard_ours() if _wire_of(address, log) == wire]
-        kept = self.catalog.setting(wire)
-        return heard or ([kept] if isinstance(kept, str) else [])
-
-    def _heard_ours(self) -> list[tuple[str, MeterLog]]:
-        return [(address, log) for address, log in self.collect.meters.items() if self.meter(address)]
-
-    def _exchange(self, address: str, before: str, port: str, medium: Medium, wire: str) -> bool:
-        """A new meter at the same metering point, if the one before is no longer heard and this one is steady."""
-        old = self.meter(before)
-        heard = self.collect.meters.get(before)
-        quiet_s = self.now() - (heard.heard_at if heard else self.started_at)
-        steady = self.collect.ports[port].in_a_row[medium][1] >= ADOPT_AFTER
-        if not address.startswith(CUSTOMER_PORTS) or old is None or quiet_s < EXCHANGE_S_MIN or not steady:
-            return False
-        self.catalog.exchange(address, self.now(), old.point)
-        self.catalog.set_setting(wire, address)
-        log.info("port %s: %s has taken the place of %s", port, address, before)
-        return True
-
     def take_apart(self, point_id: str) -> None:
         """It was no exchange: the newest meter of the point stands at a point of its own, with all it has said."""
-        point, meter = self._metering_point(point_id), self.catalog.meter_of(point_id)
-        if point is not None and meter is not None and meter.stand is not None:
-            self.catalog.take_apart(meter.address, f"{point.name} 2")
-
-    def _note_wires(self) -> None:
-        """Which meter is on which customer port is known after a restart, too, whoever adopted it."""
-        for address, heard in self._heard_ours():
-            wire = _wire_of(address, heard)
-            if address.startswith(CUSTOMER_PORTS) and self.catalog.setting(wire) is None:
-                with suppress(OSError):  # a card that refuses: asked again in a moment
-                    self.catalog.set_setting(wire, address)
+        self._wires.take_apart(point_id)
 
     def _keep(self, points: Sequence[Point]) -> None:
         self.store.add(points)
@@ -587,7 +530,7 @@ class House:
     def watch_states(self) -> None:
         """Say which points fell silent; called now and then, since silence sends no telegram."""
         self.collect.forget_strangers()
-        self._note_wires()
+        self._wires.note()
         for address, log in self.collect.meters.items():
             if (meter := self.meter(address)) is not None:
                 self._tell(meter.point, log, ())
@@ -735,15 +678,6 @@ class House:
         return Adoption(meter.point, log.state if log else None, values)
 
 
-def _wire(port: str, protocol: str, medium: Medium) -> str:
-    """The setting that names the meter of a wire; a P1 wire has one of each medium."""
-    return f"port {port} {medium}" if protocol == "p1" else f"port {port}"
-
-
-def _wire_of(address: str, heard: MeterLog) -> str:
-    return _wire(heard.port, address.partition(":")[0], heard.medium)
-
-
 def _pairs(kept: object) -> set[tuple[str, str]]:
     """Pairs of texts out of JSON."""
     rows = kept if isinstance(kept, list) else []
@@ -777,15 +711,3 @@ def _heard_view(heard: Heard) -> HeardMeter:
             if isinstance(reading.value, (Decimal, str))
         ),
     )
-
-
-def _medium(address: str) -> Medium:
-    """What a configured meter measures when the file does not say: its address tells, or it is an electricity meter."""
-    protocol, _, rest = address.partition(":")
-    if protocol == "thing":
-        return Medium.OTHER
-    if protocol not in ("wmbus", "mbus"):
-        return Medium.ELECTRICITY
-    from drivers.wmbus.records import medium  # late: a house without M-Bus does not load it
-
-    return medium(int(rest.rpartition("-")[2], 16))

@@ -298,3 +298,21 @@ def faults(ports: Sequence[PortConfig], meters: Sequence[Meter]) -> list[str]:
         if meter.model is not None and meter.model not in modbus.known():
             found.append(f"meter[{number}].model: one of {', '.join(modbus.known())} is needed, not {meter.model!r}")
     return found
+
+
+def medium_of(meter: Meter) -> Medium:
+    """What a configured meter measures: as it is told, else by its model or its address; or it is an electricity meter."""
+    if meter.medium is not None:
+        return meter.medium
+    if meter.model is not None:
+        from drivers import modbus
+
+        return modbus.load(meter.model).medium if meter.model in modbus.known() else Medium.ELECTRICITY
+    protocol, _, rest = meter.address.partition(":")
+    if protocol == "thing":
+        return Medium.OTHER
+    if protocol not in ("wmbus", "mbus"):
+        return Medium.ELECTRICITY
+    from drivers.wmbus.records import medium  # late: a house without M-Bus does not load it
+
+    return medium(int(rest.rpartition("-")[2], 16)) if "-" in rest else Medium.OTHER

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from markupsafe import Markup
 
-from drivers.model import Address, DecodeError, Telegram
+from drivers.model import Address, DecodeError, Medium, Telegram
 from gateway.catalog import FIRST_NAMES
 from gateway.config import ConfigError
 from gateway.house import House
@@ -141,6 +141,8 @@ async def keep(request: web.Request) -> web.Response:
     table: dict[str, object] = {"name": name, "port": port.name, "address": address}
     if PRIMARY.fullmatch(primary):
         table["primary"] = int(primary)
+    if not FULL.fullmatch(address):  # its address does not say what it measures
+        table["medium"] = fields.get("medium", Medium.OTHER)
     try:
         await house.install(meters=[table])
     except ConfigError as error:

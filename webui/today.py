@@ -10,8 +10,9 @@ from aiohttp import web
 from markupsafe import Markup
 
 from drivers.model import Medium, Quantity
-from gateway.house import CUSTOMER_PORTS, House
+from gateway.house import House
 from gateway.views import PointState, PointView
+from gateway.wires import CUSTOMER_PORTS
 from webui import charts, days, linky, shown
 from webui.page import HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken

@@ -12,8 +12,9 @@ from drivers.encode.tic import Contract, Linky, historique_frame, standard_frame
 from drivers.model import Frame
 from drivers.tic import Framer
 from gateway.collect import INDEX_PACE_S
-from gateway.house import EXCHANGE_S_MIN, House
+from gateway.house import House
 from gateway.model import SeriesKey
+from gateway.wires import EXCHANGE_S_MIN
 from tests.flips import LINKY
 from tests.house import Clock, house
 

@@ -157,3 +157,9 @@ async def test_a_trial_does_not_wait_for_ever_and_hides_no_bug() -> None:
     with pytest.raises(KeyError):
         async with tried(opening(broken), Trial()):
             await asyncio.sleep(0.01)
+
+
+async def test_a_heat_meter_that_is_asked_by_modbus_is_no_electricity_meter(tmp_path: Path) -> None:
+    heat = BUS + '[[meter]]\nname = "Chauffage"\nport = "bus"\nunit = 7\nmodel = "kamstrup_multical_403"\n'
+    with house(tmp_path, heat) as home:
+        assert [point.medium for point in home.catalog.points()] == [Medium.ELECTRICITY, Medium.HEAT]

@@ -12,8 +12,9 @@ from drivers import p1, sml
 from drivers.encode import sml as encode_sml
 from drivers.encode.p1 import Household, SubMeter, belgian, v2, v5
 from drivers.model import Frame, Medium
-from gateway.house import EXCHANGE_S_MIN, House
+from gateway.house import House
 from gateway.views import PointState, PointView
+from gateway.wires import EXCHANGE_S_MIN
 from tests.house import Clock, house
 
 WIRES = """
