@@ -123,16 +123,17 @@ class Bus:
 async def peer(
     talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[TcpLine]:
-    """A TCP server for one connection."""
-    gone = asyncio.Event()
+    """A TCP server, until its last connection is gone."""
+    gone: list[asyncio.Event] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        gone.append(left := asyncio.Event())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await talk(reader, writer)
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-        gone.set()
+        left.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
@@ -140,7 +141,8 @@ async def peer(
     finally:
         server.close()
         async with asyncio.timeout(2):
-            await gone.wait()
+            for left in gone:
+                await left.wait()
 
 
 @contextlib.asynccontextmanager

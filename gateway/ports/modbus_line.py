@@ -115,7 +115,7 @@ class _TcpMaster:
         outcome: Outcome | None = None
         for reply in self._replies.feed(self._wire.take()):
             if isinstance(reply, DecodeError):
-                told = 'Modbus TCP is expected; a bridge that passes a serial line on needs framing = "rtu"'
+                told = 'a bridge that passes a serial line on as it is needs framing = "rtu"'
                 raise OSError(f"{self._wire.name}: {reply}; {told}")
             if asked is not None and outcome is None and reply.number == asked.number:
                 outcome = asked.outcome(reply)

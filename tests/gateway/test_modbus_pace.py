@@ -58,8 +58,9 @@ def test_ten_meters_at_9600_baud_are_all_read_in_the_time_their_bytes_take() -> 
     master = meters(10)
     sink = run(master, [Unit(unit, SDM120, 0.1) for unit in range(1, 11)], 60)
     requests = len(plan(SDM120))
-    wire_s = sum((8 + 5 + 2 * block.count) * 10 / 9600 + 0.03 + SDM120.gap_ms / 1000 for block in plan(SDM120))
-    assert all(period(sink, unit) == pytest.approx(10 * wire_s, rel=0.02) for unit in range(1, 11))
+    spoken_s = sum((8 + 5 + 2 * block.count) * 10 / 9600 + 0.03 for block in plan(SDM120))
+    silent_s = (SDM120.unit_switch_ms + (requests - 1) * SDM120.gap_ms) / 1000
+    assert all(period(sink, unit) == pytest.approx(10 * (spoken_s + silent_s), rel=0.02) for unit in range(1, 11))
     turns = [unit for _, unit, *_ in master.asked[::requests]]
     assert turns[:20] == [*range(1, 11)] * 2, "who waited longest is asked next"
 
@@ -68,8 +69,11 @@ def test_ten_meters_at_9600_baud_are_all_read_in_the_time_their_bytes_take() -> 
 def test_the_living_keep_their_period_within_a_tenth_beside_dead_meters(dead: int) -> None:
     master = meters(10)
     master.dead = set(range(11 - dead, 11))
-    sink = run(master, [Unit(unit, SDM120, 2.0) for unit in range(1, 11)], 900)
-    assert all(period(sink, unit, since=60) < 1.1 * 2.0 for unit in range(1, 11 - dead))
+    sink = run(master, [Unit(unit, SDM120, 4.0) for unit in range(1, 11)], 900)  # all ten take 3.2 s
+    assert all(period(sink, unit, since=60) < 1.1 * 4.0 for unit in range(1, 11 - dead))
+    for unit in range(1, 11 - dead):
+        waits = [later - earlier for earlier, later in pairwise(times(sink, unit, since=60))]
+        assert max(waits) < 4.0 + dead * 2.2, "a try of a dead one: its timeout, and as long a silence"
     asked = Counter(unit for _, unit, *_ in master.asked)
     assert all(6 <= asked[unit] <= 9 for unit in master.dead), "and are asked still"
 

@@ -127,7 +127,7 @@ async def test_a_serial_bridge_that_is_asked_as_modbus_tcp_says_which_word_is_mi
     reply = bytes([1, 4, 4, 0, 0, 0, 1])
     server = Server(lambda n, number, unit, pdu: [(0, reply + crc(reply))])
     async with peer(server.talk) as line:
-        with pytest.raises(OSError, match=r'not Modbus TCP.*framing = "rtu" is needed'):
+        with pytest.raises(OSError, match=r'not Modbus TCP; .* needs framing = "rtu"'):
             await ModbusPort("bus", line, [Unit(1, ladder(1), 1)], sink, timeout_s=TIMEOUT_S).run()
 
 
