@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 READY_S_MAX = 10.0
 END_S_MAX = 5.0
+NPM_S_MAX = 120.0
 POLL_S = 0.02
 
 Start = Callable[..., None]
@@ -75,6 +76,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
             stack.enter_context(running(log, ready, command))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of `npm/`, pinned by their hashes. No script of theirs is run."""
+    folder = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path(__file__).with_name("npm") / name, folder)
+    got = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    done = subprocess.run(got, cwd=folder, capture_output=True, text=True, check=False, timeout=NPM_S_MAX)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "node_modules"
 
 
 @pytest.fixture

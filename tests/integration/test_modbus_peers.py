@@ -1,4 +1,4 @@
-"""Modbus against libmodbus, which is none of ours: it reads our slave, and our port reads its slave."""
+"""Modbus against programs of others: mbpoll reads our slave, our port reads libmodbus, modbus-serial and what ser2net brings."""
 
 import asyncio
 import contextlib
@@ -26,6 +26,14 @@ from gateway.views import Listening
 
 MODEL = "eastron_sdm630"
 REGISTERS = encode(load(MODEL), {"power": Decimal("-1250.5"), "import_energy": Decimal(12_345_670)})
+MODBUS_SERIAL = Path(__file__).with_name("modbus_server.js")
+SER2NET = """
+connection: &bus
+  accepter: tcp,127.0.0.1,{port}
+  connector: serialdev,{device},9600n81,local
+  options:
+    kickolduser: true
+"""
 LIBMODBUS = (sys.executable, str(Path(__file__).with_name("libmodbus_slave.py")))
 
 
@@ -145,11 +153,46 @@ async def test_our_port_reads_libmodbus_over_tcp(start: Callable[..., None], por
     assert faults == []
 
 
-def is_open(device: Path) -> bool:
+async def test_our_port_reads_libmodbus_behind_ser2net(
+    start: Callable[..., None],
+    listens: Callable[[int], bool],
+    line: tuple[Path, Path],
+    port: int,
+    held: str,
+    tmp_path: Path,
+) -> None:
+    near, far = line
+    start(*LIBMODBUS, "rtu", str(far.resolve()), held, ready=lambda: is_open(far))
+    config = tmp_path / "ser2net.yaml"
+    config.write_text(SER2NET.format(port=port, device=near.resolve()))
+    start("ser2net", "-n", "-c", str(config), ready=lambda: listens(port))
+    telegram, faults = await read_first(f'tcp = "127.0.0.1:{port}"\nframing = "rtu"')
+    assert_read(telegram)
+    assert faults == []
+
+
+@pytest.mark.timeout(150)  # it may have to be fetched
+async def test_our_port_and_mbpoll_read_the_same_of_a_modbus_serial_server(
+    start: Callable[..., None], listens: Callable[[int], bool], port: int, held: str, node_modules: Path
+) -> None:
+    start("node", str(MODBUS_SERIAL), str(node_modules), str(port), held, ready=lambda: listens(port))
+    telegram, faults = await read_first(f'tcp = "127.0.0.1:{port}"')
+    assert_read(telegram)
+    assert faults == []
+    for address, value in ((52, "-1250.5"), (72, "12345.7")):
+        line = ("-m", "tcp", "-p", str(port), "-a", "1", "127.0.0.1")
+        what = ("-t", "3:float", "-B", "-0", "-r", str(address), "-c", "1", "-1")
+        polled = await asyncio.to_thread(
+            subprocess.run, ["mbpoll", *what, *line], capture_output=True, text=True, check=False
+        )
+        assert re.search(rf"^\[{address}\]:\s+{re.escape(value)}$", polled.stdout, re.MULTILINE), polled.stdout
+
+
+def is_open(device: Path, rate: int = termios.B9600) -> bool:
     """Whether a process other than socat has the line open: it set the rate, which socat leaves at 38400."""
     descriptor = os.open(device, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
-        return bool(termios.tcgetattr(descriptor)[4] == termios.B9600)
+        return bool(termios.tcgetattr(descriptor)[4] == rate)
     finally:
         os.close(descriptor)
 
