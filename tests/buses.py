@@ -66,8 +66,8 @@ class Sink:
         self.faults.append(error)
         self._news.set()
 
-    async def until(self, ready: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+    async def until(self, ready: Callable[[], bool], timeout_s: float = 5) -> None:
+        async with asyncio.timeout(timeout_s):
             while not ready():
                 self._news.clear()
                 await self._news.wait()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import cached_property
 from importlib import resources
 from typing import Any
 
@@ -41,11 +42,11 @@ class WireType(StrEnum):
     FLOAT32 = "float32"
     FLOAT64 = "float64"
 
-    @property
+    @cached_property  # asked for each value of each telegram
     def registers(self) -> int:
         return int(self.value[-2:]) // 16
 
-    @property
+    @cached_property
     def floating(self) -> bool:
         return self.value.startswith("float")
 

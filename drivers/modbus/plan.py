@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 from drivers.modbus.maps import MeterMap, Register
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """One request: `count` registers from `address` on, holding these values, the holes between them and their factors."""
 
@@ -18,13 +19,18 @@ class Block:
         """None: the map's own."""
         return self.registers[0].function_code
 
-    @property
+    @cached_property
     def address(self) -> int:
         return min(register.span[0] for register in self.registers)
 
-    @property
+    @cached_property
     def count(self) -> int:
         return max(register.span[1] for register in self.registers) - self.address
+
+    @cached_property
+    def wholes(self) -> tuple[int, ...]:
+        """Shorter counts, from the same address on, that end where a value ends."""
+        return tuple(sorted(register.end - self.address for register in self.registers[:-1]))
 
     def halves(self) -> "tuple[Block, ...]":
         """What to ask instead of a block the meter refuses; nothing when none of its values may be read without another."""

@@ -46,7 +46,6 @@ class Request:
 
 def request(unit: int, model: MeterMap, block: Block) -> Request:
     """The read of a planned block."""
-    ends = tuple(register.end - block.address for register in block.registers[:-1])
     return Request(
         unit,
         block.function_code or model.function_code,
@@ -54,7 +53,7 @@ def request(unit: int, model: MeterMap, block: Block) -> Request:
         block.count,
         model.gap_ms,
         model.unit_switch_ms,
-        tuple(sorted(ends)),
+        block.wholes,
     )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import termios
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,10 @@ async def plugged(folder: Path, power: int) -> AsyncIterator[Path]:
         await asyncio.to_thread(stack.close)
 
 
+def has_told(sink: Sink, telegrams: int) -> bool:
+    return len(sink.telegrams) >= telegrams
+
+
 @pytest.mark.timeout(90)
 async def test_a_pulled_cable_is_a_gap_and_the_meter_is_back_within_ten_seconds(tmp_path: Path) -> None:
     sink = Sink()
@@ -168,16 +173,14 @@ async def test_a_pulled_cable_is_a_gap_and_the_meter_is_back_within_ten_seconds(
     port = ModbusPort("bus", SerialLine(str(tmp_path / "near"), 9600), [Unit(1, meter("uint16"), 0.2)], sink)
     async with plugged(tmp_path, 1000):
         supervised = asyncio.create_task(keep_running(port.run, lost.append))
-        await sink.until(lambda: len(sink.telegrams) >= 3)
+        await sink.until(partial(has_told, sink, 3))
     for power in (2000, 3000, 4000):
         told = len(sink.telegrams)
         await asyncio.sleep(1.0)
         assert len(sink.telegrams) == told, "told while the cable was out"
         async with plugged(tmp_path, power):
-            async with asyncio.timeout(BACK_S_MAX):
-                while len(sink.telegrams) == told:
-                    await asyncio.sleep(0.05)
-            await sink.until(lambda told=told: len(sink.telegrams) >= told + 3)
+            await sink.until(partial(has_told, sink, told + 1), BACK_S_MAX)
+            await sink.until(partial(has_told, sink, told + 4))
         assert [len(t.readings) for t in sink.telegrams[told:]] == [1] * (len(sink.telegrams) - told)
         assert {r.value for t in sink.telegrams[told:] for r in t.readings} == {Decimal(power)}
     supervised.cancel()
