@@ -76,9 +76,9 @@ class Finder:
         """What is found so far; the listening goes on for a while."""
         self._until = asyncio.get_running_loop().time() + self._look_s
         self._wanted.set()
-        once: dict[tuple[Thing, str], Announced] = {}
-        for found in self._found.values():  # a Shelly announces itself twice
-            once.setdefault((found.thing, found.host), found)
+        once: dict[tuple[Thing, str, int], Announced] = {}
+        for _, found in sorted(self._found.items(), key=lambda each: each[0][0] == HTTP):
+            once.setdefault((found.thing, found.host, found.port), found)  # a Shelly also announces its web page
         return tuple(sorted(once.values(), key=lambda found: (found.thing, found.name)))
 
     async def run(self) -> None:
@@ -136,10 +136,15 @@ class Finder:
 
     async def _ask(self, mdns: "AsyncZeroconf", service_type: str, name: str) -> None:
         """Where the service is; what is no thing of ours, or does not answer, is left out."""
+        from zeroconf import Error
         from zeroconf.asyncio import AsyncServiceInfo
 
-        info = AsyncServiceInfo(service_type, name)
-        if not await info.async_request(mdns.zeroconf, ANSWER_MS_MAX):
+        try:
+            info = AsyncServiceInfo(service_type, name)
+            answered = await info.async_request(mdns.zeroconf, ANSWER_MS_MAX)
+        except Error:  # a name that is none: anybody on the LAN may announce it
+            return
+        if not answered:
             return
         addresses = [address for address in info.parsed_addresses() if is_at_home(address)]
         label = name.removesuffix("." + service_type)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,7 @@ class Shelly:
             "wifi": {"sta_ip": "127.0.0.1", "status": "got ip", "ssid": "maison", "rssi": -61},
         }  # fmt: skip
         self.answers = 200
+        self.instead: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}  # by path
         self.asked: list[str] = []
         self.refused = 0
         self._nonces: set[str] = set()
@@ -60,12 +61,16 @@ class Shelly:
         finally:
             await runner.cleanup()
 
-    async def _about(self, request: web.Request) -> web.Response:
+    async def _about(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
+        if request.path in self.instead:
+            return await self.instead[request.path](request)
         return web.json_response(self.info)
 
-    async def _say(self, request: web.Request) -> web.Response:
+    async def _say(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
+        if request.path in self.instead:
+            return await self.instead[request.path](request)
         if self.password is not None and not self._knows(request):
             self.refused += 1
             nonce = secrets.token_hex(8)

@@ -20,7 +20,7 @@ from gateway.ports.lan import at_home
 from gateway.trial import Trial, tried
 from gateway.views import PortView
 from webui import readings, shown
-from webui.finding import host_and_port, port_name
+from webui.finding import host_and_port, port_name, why
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.tries import clean_name
 from webui.words import Words, mark
@@ -37,7 +37,9 @@ USER_CHARACTERS_MAX = 80
 NO_ADDRESS = mark("An address such as 192.168.1.20 is needed; behind a colon, the port, if it is not 1883.")
 NO_USER = mark("A password needs a user beside it.")
 TOO_LONG = mark("A user of at most %(user)s characters and a password of at most %(password)s are taken.")
-NOT_THERE = mark("The box cannot listen there: %(reason)s.")
+NOT_THERE = mark("No MQTT broker that the box can hear answers at this address. For whoever repairs: %(reason)s.")
+WANTS_LOGIN = mark("This broker asks for a user and a password: type them below its address.")
+WRONG_LOGIN = mark("This broker does not take this user with this password.")
 NOT_KEPT = mark("The box did not keep it: %(reason)s.")
 CARD_REFUSES = mark("the card refuses it")
 NOTHING_CHOSEN = mark("Say of one number at least what it is.")
@@ -117,6 +119,9 @@ async def add(request: web.Request) -> web.Response:
         return _new(request, typed, words.say(NO_USER), "user")
     if len(typed.user) > USER_CHARACTERS_MAX or len(password.encode()) > PASSWORD_BYTES_MAX:
         return _new(request, typed, words.say(TOO_LONG, user=USER_CHARACTERS_MAX, password=PASSWORD_BYTES_MAX), "user")
+    for known in house.config.ports:
+        if known.protocol == "mqtt" and known.mqtt is not None and known.mqtt.broker == where:
+            raise see(f"/meters/broker?port={known.name}")
     name = port_name(house, "mqtt", where[0])
     mqtt = Mqtt(where, (), typed.user or None, tls=typed.tls)
     try:
@@ -124,8 +129,10 @@ async def add(request: web.Request) -> web.Response:
         port = PortConfig(name, "mqtt", mqtt=mqtt, password=password or None)
         async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
             pass
+    except PermissionError:
+        return _new(request, typed, words.say(WRONG_LOGIN if typed.user else WANTS_LOGIN), "user")
     except OSError as error:
-        return _new(request, typed, words.say(NOT_THERE, reason=error.strerror or str(error)), "at")
+        return _new(request, typed, why(words, error, NOT_THERE), "at")
     table = {"name": name, "protocol": "mqtt", "mqtt": f"{where[0]}:{where[1]}", "tls": typed.tls}
     try:
         await house.install(ports=[table | ({"user": typed.user} if typed.user else {})], passwords={name: password})

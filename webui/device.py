@@ -8,9 +8,10 @@ from markupsafe import Markup
 from gateway import lines
 from gateway.config import ConfigError
 from gateway.config import Port as PortConfig
+from gateway.find import Thing
 from gateway.keys import PASSWORD_BYTES_MAX, KeysError
 from gateway.trial import Trial, tried
-from webui.finding import host_and_port, port_name
+from webui.finding import ADVICE, host_and_port, port_name, why
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.words import mark
 
@@ -18,7 +19,9 @@ HTTP_PORT = 80
 
 NO_ADDRESS = mark("An address such as 192.168.1.20 is needed.")
 TOO_LONG = mark("A password of at most %(n)s characters is taken.")
-NOT_THERE = mark("The box cannot read it: %(reason)s.")
+NOT_THERE = mark("No Shelly that the box can read answers at this address. For whoever repairs: %(reason)s.")
+WANTS_PASSWORD = mark("This Shelly has a password: type it below its address.")
+WRONG_PASSWORD = mark("This is not the password of this Shelly.")
 NOT_KEPT = mark("The box did not keep it: %(reason)s.")
 CARD_REFUSES = mark("the card refuses it")
 
@@ -52,6 +55,8 @@ def _new(request: web.Request, typed: Typed, fault: Markup | None = None, at: st
 
 async def add(request: web.Request) -> web.Response:
     """Ask this device from now on, if it answers."""
+    from gateway.ports.shelly import FirstGenerationError  # late: a house without one does not load it
+
     house, words = request.app[HOUSE], words_of(request)
     fields = await read_form(request)
     typed, password = Typed(fields.get("at", "").strip()), fields.get("password", "")
@@ -68,8 +73,12 @@ async def add(request: web.Request) -> web.Response:
     try:
         async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
             pass
+    except PermissionError:
+        return _new(request, typed, words.say(WRONG_PASSWORD if password else WANTS_PASSWORD), "password")
+    except FirstGenerationError:
+        return _new(request, typed, words.say(ADVICE[Thing.SHELLY]))
     except OSError as error:
-        return _new(request, typed, words.say(NOT_THERE, reason=error.strerror or str(error)))
+        return _new(request, typed, why(words, error, NOT_THERE))
     table = {"name": name, "protocol": "shelly", "tcp": f"{where[0]}:{where[1]}"}
     try:
         await house.install(ports=[table], passwords={name: password})

@@ -11,11 +11,11 @@ from gateway.config import ConfigError
 from gateway.config import Port as PortConfig
 from gateway.find import Announced, Thing
 from gateway.house import House
-from gateway.ports.lan import at_home
+from gateway.ports.lan import AwayError, at_home
 from gateway.trial import Trial, tried
 from webui.box import PROTOCOL_WORDS
 from webui.page import HOUSE, read_form, render, see, words_of
-from webui.words import mark
+from webui.words import Words, mark
 
 # Pages with which a line is set up, by its protocol.
 PAGES = {"modbus": "/meters/wire", "mbus": "/meters/bus", "mqtt": "/meters/broker", "shelly": "/meters/device"}
@@ -24,7 +24,8 @@ PORT_NAME_CHARACTERS_MAX = 32
 HOST = re.compile(r"(?P<host>[0-9A-Za-z._-]{1,253})(:(?P<port>[0-9]{1,5}))?")
 
 NO_ADDRESS = mark("An address such as 192.168.1.20 is needed; behind a colon, the port, if it is not 502.")
-NOT_THERE = mark("Nothing answers there as Modbus: %(reason)s.")
+NOT_THERE = mark("No Modbus device answers at this address. For whoever repairs: %(reason)s.")
+AWAY = mark("This address is not in your home, and the box asks nobody elsewhere.")
 NOT_KEPT = mark("The box did not keep this line: %(reason)s.")
 
 WHATS = {
@@ -117,9 +118,15 @@ async def modbus(request: web.Request) -> web.Response:
     except ConfigError as error:
         return _page(request, typed=typed, fault=words.say(NOT_KEPT, reason=str(error)), at="modbus")
     except OSError as error:
-        reason = error.strerror or str(error)
-        return _page(request, typed=typed, fault=words.say(NOT_THERE, reason=reason), at="modbus")
+        return _page(request, typed=typed, fault=why(words, error, NOT_THERE), at="modbus")
     raise see(f"/meters/wire?port={name}")
+
+
+def why(words: Words, error: OSError, otherwise: str) -> Markup:
+    """Why an address cannot be used; `otherwise` has a place for the reason."""
+    if isinstance(error, AwayError):
+        return words.say(AWAY)
+    return words.say(otherwise, reason=error.strerror or str(error))
 
 
 def host_and_port(text: str, port: int) -> tuple[str, int] | None:

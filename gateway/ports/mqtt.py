@@ -249,7 +249,7 @@ class _Session:
             self._lost = _OlderBrokerError()
         elif why.value in REFUSED_LOGIN:
             wrong = "refuses the user or the password" if self._broker.user else "wants a user and a password"
-            self._lose(f"the broker {wrong} ({why})")
+            self._lost = self._lost or PermissionError(f"{self._broker}: the broker {wrong} ({why})")
         elif why.is_failure:
             self._lose(f"the broker refuses the connection ({why})")
         else:
