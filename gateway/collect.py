@@ -237,9 +237,11 @@ class Collect:
             self.ports[port] = PortLog(protocol, self._now())
 
     def drop_port(self, port: str) -> None:
-        """The line is no longer the house's; its meters stay, and fall silent."""
+        """The line is no longer the house's; its meters stay, and fall silent. What nobody adopted is forgotten."""
         self._drivers.pop(port, None)
         self.ports.pop(port, None)
+        for address in [heard.address for heard in self.heard.values() if heard.port == port]:
+            self._forget(address)
 
     # -- Sink ---------------------------------------------------------------------------------------------------------
     def opened(self, port: str) -> None:

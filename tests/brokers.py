@@ -49,6 +49,8 @@ class There:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 kind, size = await reader.readexactly(2)
+                if size > 127:  # MQTT 5.0, section 1.5.5; nobody asks for more than two bytes of length here
+                    size += ((await reader.readexactly(1))[0] - 1) * 128
                 body = await reader.readexactly(size)
                 self.asked.append(bytes((kind,)) + body)
                 writer.write(self._answer(kind >> 4, body))

@@ -4,7 +4,8 @@ MQTT is imported where it is used: a house without a broker does not load it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -266,9 +267,12 @@ def _preview(recent: "Recent", values: "tuple[Value, ...]") -> Telegram | None:
         said = generic.preview(recent.payload, values)
     except DecodeError:
         return None
-    return Telegram(
-        address(generic.KIND, recent.topic), State.DECODED, readings=tuple(said.readings), faults=tuple(said.faults)
+    # In kWh as the thing wrote it: a factor of 1000 adds no digits that it did not say.
+    rows = tuple(
+        replace(each, value=each.value.normalize()) if isinstance(each.value, Decimal) else each
+        for each in said.readings
     )
+    return Telegram(address(generic.KIND, recent.topic), State.DECODED, readings=rows, faults=tuple(said.faults))
 
 
 def _numbers(recent: "Recent", fields: Mapping[str, str]) -> Iterator[Number]:
@@ -285,13 +289,17 @@ def _numbers(recent: "Recent", fields: Mapping[str, str]) -> Iterator[Number]:
 
 
 def _choices(words: Words) -> Iterator[tuple[str, str]]:
-    """What a number may be: `energy kWh`, and how it is said."""
+    """What a number may be: `energy kWh`, and how it is said. Of the spellings of one unit (m³, m3) the first."""
     from drivers.mqtt import generic
 
     for quantity, name in QUANTITY_NAMES.items():
+        said = str(words.say(name))
+        spelt: set[str] = set()
         for unit in generic.units(quantity) or ("",):
-            said = str(words.say(name))
-            yield f"{quantity} {unit}".strip(), f"{said}, {unit}" if unit else said
+            letters = unit.casefold().replace("³", "3").removeprefix("°")
+            if letters not in spelt:
+                spelt.add(letters)
+                yield f"{quantity} {unit}".strip(), f"{said}, {unit}" if unit else said
 
 
 def _broker(house: House, name: str) -> "tuple[PortView, ThingsPort]":

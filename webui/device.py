@@ -43,7 +43,7 @@ async def page(request: web.Request) -> web.Response:
         request,
         "device.html",
         port=port,
-        heard=[meter for meter in house.heard() if meter.port == name],
+        heard=sorted((meter for meter in house.heard() if meter.port == name), key=lambda meter: meter.address),
         ours=[view for view in house.points() if view.port == name],
         line_added=name in house.added("port"),
     )

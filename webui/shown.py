@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
+from markupsafe import Markup
+
 from drivers.model import Medium, Quantity
 from gateway.views import HeardMeter
+from webui import spoken
 from webui.words import NO_BREAK, WIDE, Amount, Words, mark
 
 UNITS = {"degC": "°C", "m3degC": "m³·°C", "%RH": "%", "HCA": mark("units")}
@@ -124,10 +127,13 @@ def called(meter: HeardMeter) -> str:
     return meter.name or engraved(meter.address)
 
 
-def previewed(words: Words, meter: HeardMeter) -> list[str]:
+def previewed(words: Words, meter: HeardMeter) -> list[Markup]:
     """What a thing says before it is adopted, a line a value: `power 41 W`."""
     return [
-        f"{said.register} {said.value if isinstance(said.value, str) else amount(words, said.quantity, meter.medium, said.value)}"
+        Markup("{} {}").format(
+            spoken.register_name(words, said.register),
+            said.value if isinstance(said.value, str) else amount(words, said.quantity, meter.medium, said.value),
+        )
         for said in meter.preview
     ]
 

@@ -42,7 +42,7 @@ async def test_a_thing_is_offered_with_its_name_kind_and_values_and_becomes_a_me
     assert "Zigbee2MQTT · 2\u00a0valeurs" in text
     assert "par le réseau de la maison" in text
     page = read(await home.text(f"/meters/add?address={quote(ADDRESS)}"))
-    assert "power 41\u00a0W" in page.text.replace("\u202f", "\u00a0")
+    assert "puissance 41\u00a0W" in page.text.replace("\u202f", "\u00a0")
     assert page.fields["name"] == NAME
     async with home.client.post("/meters/add", data={**page.fields, "name": "Lave-linge"}) as answer:
         assert "Ce compteur est le vôtre." in read(await answer.text()).text
