@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drivers.encode.modbus import Slave, encode
-from drivers.modbus import load, plan
+from drivers.modbus import identify, load, plan
 from drivers.modbus.rtu import Refused, crc
 from drivers.model import DecodeError, Telegram
 from gateway.ports.modbus import Found, ModbusPort, SerialLine, TcpLine, Unit
@@ -217,8 +217,11 @@ async def test_meters_come_and_go_while_the_line_stays_open(bus: Bus, sink: Sink
 
 
 async def test_nothing_but_reading_is_ever_sent_whatever_is_asked(bus: Bus, sink: Sink) -> None:
-    async with open_port(bus.line, sink, Unit(1, ladder(2), 0.02), Unit(5, ABB, 0.02), Unit(9, SDM120, 0.02)) as port:
+    units = Unit(1, ladder(2), 0.02), Unit(5, ABB, 0.02), Unit(6, load("sunspec"), 0.02), Unit(9, SDM120, 0.02)
+    async with open_port(bus.line, sink, *units) as port:
         await port.once(1, ladder(2))
+        for question in identify.questions():
+            await port.ask(5, question.function_code, question.address, question.count)
         for function_code in range(256):
             await port.ask(5, function_code, 0, 1)
         assert [found.unit async for found in port.scan(range(1, 7))] == [1, 5]
