@@ -33,6 +33,7 @@ P1_BAUDS = (115_200, 9600)
 P1_PATIENCE = Patience(dwell_s=12, lost_s=30, check_s=12)
 SML_BAUD = 9600
 MBUS_BAUD = 2400  # EN 13757-2
+ALL_TOPICS = "#"  # MQTT 5.0, section 4.7.1.2
 
 
 def drivers(ports: Sequence[PortConfig], remembered: Remembered | None = None) -> dict[str, Driver]:
@@ -195,7 +196,10 @@ def _things(port: PortConfig, meters: Sequence[Meter], sink: Sink, fallen: set[t
         for meter in meters
         if meter.port == port.name and meter.topic is not None
     }
-    broker = replace(_broker(port), topics=tuple(dict.fromkeys((*(port.mqtt.topics or TOPICS), *mapped))))
+    topics = port.mqtt.topics or TOPICS
+    if ALL_TOPICS not in topics:  # else a broker may send a mapped one twice
+        topics = (*topics, *mapped)
+    broker = replace(_broker(port), topics=tuple(dict.fromkeys(topics)))
     return ThingsPort(port.name, broker, Things(mapped, fallen), sink)
 
 

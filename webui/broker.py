@@ -124,7 +124,8 @@ async def add(request: web.Request) -> web.Response:
         if known.protocol == "mqtt" and known.mqtt is not None and known.mqtt.broker == where:
             raise see(f"/meters/broker?port={known.name}")
     name = port_name(house, "mqtt", where[0])
-    mqtt = Mqtt(where, (), typed.user or None, tls=typed.tls)
+    # All of it: a topic that nobody knows can be named only once it was heard.
+    mqtt = Mqtt(where, (lines.ALL_TOPICS,), typed.user or None, tls=typed.tls)
     try:
         await at_home(*where)
         port = PortConfig(name, "mqtt", mqtt=mqtt, password=password or None)
@@ -134,7 +135,13 @@ async def add(request: web.Request) -> web.Response:
         return _new(request, typed, words.say(WRONG_LOGIN if typed.user else WANTS_LOGIN), "user")
     except OSError as error:
         return _new(request, typed, why(words, error, NOT_THERE), "at")
-    table = {"name": name, "protocol": "mqtt", "mqtt": f"{where[0]}:{where[1]}", "tls": typed.tls}
+    table = {
+        "name": name,
+        "protocol": "mqtt",
+        "mqtt": f"{where[0]}:{where[1]}",
+        "topic": lines.ALL_TOPICS,
+        "tls": typed.tls,
+    }
     try:
         await house.install(ports=[table | ({"user": typed.user} if typed.user else {})], passwords={name: password})
     except (ConfigError, KeysError) as error:

@@ -40,6 +40,7 @@ class Pages:
 
 
 PAGES = web.AppKey("pages", Pages)
+UNBROKEN_CHARACTERS_MAX = 20  # a number and its unit stay on one line; what a thing calls itself need not fit into one
 
 
 def _environment(words: Words, assets: Assets) -> Environment:
@@ -62,9 +63,14 @@ def _environment(words: Words, assets: Assets) -> Environment:
         status_said=partial(status.said, words),
         ages=[(step_s, words.say(message, n="{n}")) for step_s, message in AGES],
     )
-    environment.filters["bold"] = lambda text: Markup('<b class="nb">{}</b>').format(text)
+    environment.filters["bold"] = _bold
     environment.filters["plain"] = plain
     return environment
+
+
+def _bold(text: str) -> Markup:
+    unbroken = len(text) <= UNBROKEN_CHARACTERS_MAX
+    return Markup('<b class="{}">{}</b>').format("nb" if unbroken else "agent", text)
 
 
 def language_of(request: web.Request) -> str:

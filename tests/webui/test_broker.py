@@ -343,3 +343,13 @@ async def test_a_broker_that_ends_says_so_on_its_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [f"{PAGE}?port=nowhere", f"{MAP}?port=nowhere&topic=a", MAP])
 async def test_a_broker_that_is_not_there_has_no_page(home: Home, path: str) -> None:
     await home.text(path, status=404)
+
+
+async def test_a_broker_of_a_page_is_asked_for_all_its_topics_and_for_each_only_once(broker: Broker) -> None:
+    """What nobody asked a broker for can be mapped by nobody; what is asked for twice may come twice."""
+    await broker.say(TOPIC, {"total": 1})
+    before = broker.talker.subscribed
+    await send(broker.home, f"{PAGE}/keep", await broker.map(**NUMBERS, medium="water"), name="Pompe", medium="water")
+    await until(lambda: broker.talker.subscribed > before)
+    asked = [each for each in broker.talker.asked if each[0] >> 4 == SUBSCRIBE]
+    assert all(each.endswith(b"\x00\x00\x01#\x00") for each in asked)
