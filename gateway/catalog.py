@@ -49,6 +49,9 @@ FIRST_NAMES = {
     },
 }
 
+# A setting: at which metering point the last meter stood that is no longer asked, by its address.
+LET_GO = "let go"
+
 T = TypeVar("T")
 
 
@@ -133,7 +136,7 @@ class Catalog:
     def exchange(self, address: str, at: int, point: str) -> Meter:
         """Since `at` this meter stands at `point` in the place of the one before, with series of its own."""
         assert address not in self._meters
-        with self._written():
+        with self.together():
             stand = self._new_id(point, self._points[point].medium)
             self._db.table("meters").insert({"address": address, "point": point, "since": at, "stand": stand})
         return self._meters[address]
@@ -143,7 +146,7 @@ class Catalog:
         meter = self._meters[address]
         if meter.stand is None:
             raise CatalogError(f"{address} did not take the place of another meter")
-        with self._written():
+        with self.together():
             medium = self._points[meter.point].medium
             self._db.table("points").insert(
                 {
@@ -156,6 +159,22 @@ class Catalog:
             self._update("meters", "address", address, {"point": meter.stand, "stand": None})
         return self._meters[address]
 
+    def let_go(self, address: str) -> None:
+        """The meter is no longer ours, and its address may be another one's. Its point stays, with all it has said."""
+        with self.together():
+            point = self._meters[address].point
+            self._db.table("meters").remove(cond=lambda document: document.get("address") == address)
+            self.set_setting(LET_GO, {**self._let_go(), address: point})
+
+    def point_before(self, address: str) -> MeteringPoint | None:
+        """Where the meter stood, or stands, that was the last of this address."""
+        meter = self._meters.get(address)
+        return self._points.get(meter.point if meter is not None else str(self._let_go().get(address)))
+
+    def _let_go(self) -> Mapping[str, object]:
+        kept = self.setting(LET_GO)
+        return kept if isinstance(kept, dict) else {}
+
     def rename(self, point: str, name: str) -> None:
         """Give a metering point another name; its id, which its series carry, stays."""
         if point not in self._points:
@@ -166,7 +185,7 @@ class Catalog:
 
     def forget_point(self, point: str) -> None:
         """A metering point that was made for files, and the name its meter had for them, are no longer there."""
-        with self._written():
+        with self.together():
             self._db.table("points").remove(cond=lambda document: document.get("id") == point)
             self._db.table("meters").remove(cond=lambda document: document.get("point") == point)
 
@@ -176,7 +195,7 @@ class Catalog:
 
     def set_setting(self, name: str, value: object | None) -> None:
         """Keep a JSON value under a name; None forgets it."""
-        with self._written():
+        with self.together():
             self._put(self._db.table("settings"), "name", name, {} if value is None else {"value": value})
 
     @property
@@ -227,7 +246,7 @@ class Catalog:
         there = known.point if known is not None else point
         if there is not None and there not in self._points:
             raise CatalogError(f"there is no metering point {there!r}")
-        with self._written():
+        with self.together():
             if there is not None:
                 medium = self._points[there].medium if medium is Medium.OTHER else medium
                 self._update("points", "id", there, {"name": name, "medium": medium.value})
@@ -241,14 +260,17 @@ class Catalog:
         return self._meters[address]
 
     @contextmanager
-    def _written(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
+        """Changes within are on the card as one, or none of them is: OSError, and nothing has changed."""
         with self._writing:
-            with self._files.one_write():
-                yield
-            self._read()
+            try:
+                with self._files.one_write():
+                    yield
+            finally:
+                self._read()
 
     def _change(self, table: str, id_: str, fields: Mapping[str, object]) -> None:
-        with self._written():
+        with self.together():
             self._update(table, "id", id_, fields)
 
     def _update(self, table: str, name: str, value: str, fields: Mapping[str, object]) -> None:
@@ -335,6 +357,10 @@ class _File(Storage):
 
     @contextmanager
     def one_write(self) -> Iterator[None]:
+        """One within another is part of it."""
+        if self._open:
+            yield
+            return
         before = self._text
         self._open = True
         try:

@@ -243,6 +243,10 @@ class Collect:
         for address in [heard.address for heard in self.heard.values() if heard.port == port]:
             self._forget(address)
 
+    def let_go(self, address: str) -> None:
+        """The meter is no longer the house's: what it last said is not said of the next one at its address."""
+        self.meters.pop(address, None)
+
     # -- Sink ---------------------------------------------------------------------------------------------------------
     def opened(self, port: str) -> None:
         state = self.ports[port]

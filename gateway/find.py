@@ -1,6 +1,7 @@
 """What announces itself on the LAN by mDNS, while somebody looks for it and at no other time."""
 
 import asyncio
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -85,7 +86,9 @@ class Finder:
         """Listen whenever somebody looks, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._wanted.wait()
+            while self._until <= loop.time():  # else somebody looked while mDNS closed
+                self._wanted.clear()
+                await self._wanted.wait()
             self.since, self.trouble = loop.time(), None
             try:
                 await self._listen(loop)
@@ -95,9 +98,9 @@ class Finder:
             finally:
                 self.since = None
                 self._found.clear()
-                self._wanted.clear()
 
     async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        await asyncio.to_thread(importlib.import_module, "zeroconf.asyncio")  # 0.14 s
         from zeroconf import Error, InterfaceChoice, IPVersion  # late: 16 MB, for a page that is seldom open
         from zeroconf.asyncio import AsyncZeroconf
 

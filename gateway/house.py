@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,8 @@ from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
 from gateway.collect import ADOPT_AFTER, AWAY, Collect, Heard, MeterLog
 from gateway.config import Config
-from gateway.config import Meter as ConfigMeter
 from gateway.config import Port as PortConfig
+from gateway.devices import Devices
 from gateway.dial import Dials
 from gateway.eras import Era
 from gateway.find import Finder
@@ -103,7 +103,7 @@ class House:
         *,
         now: Callable[[], int],
     ) -> None:
-        self.config, self.installed_faults = installed.with_added(config, catalog)
+        config, faults = installed.with_added(config, catalog, lines.faults)
         self.catalog = catalog
         self.store = store
         self.holders = holders
@@ -118,13 +118,9 @@ class House:
         self._held = HeldValues(aside)
         self._remembered = Remembered(catalog.setting(RADIO))
         self._remembered_at = now()
-        self._keys: dict[str, bytes] = {}
-        for meter in self.config.meters:
-            self._adopt_configured(meter)
-        self.dials = Dials(self.config.meters, catalog, store, lambda series: self.collect.counted_on(series), now)
         self.collect = Collect(
-            drivers=lines.drivers(self.config.ports, self._remembered),
-            protocols={port.name: port.protocol for port in self.config.ports},
+            drivers=lines.drivers(config.ports, self._remembered),
+            protocols={port.name: port.protocol for port in config.ports},
             meters=self,
             latest=store.latest,
             keep=self._keep,
@@ -139,6 +135,9 @@ class House:
         self._wires = Wires(catalog, self.collect, self.meter, FIRST_NAMES[config.web.language], now)
         self._fallen = _pairs(catalog.setting(FALLEN))
         self.running = Running(self._open_port, self.collect, self.watch_states)
+        drivers = partial(lines.drivers, remembered=self._remembered)
+        self.devices = Devices(config, faults, catalog, self.collect, self.running, drivers, now)
+        self.dials = Dials(config.meters, catalog, store, self.collect.counted_on, now)
         self.searches = Searches(self.running.spawn, now)
         self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
@@ -162,6 +161,11 @@ class House:
     def keys_trouble(self) -> str | None:
         """Why keys that are kept cannot be read, or lie open, in one sentence, or None."""
         return self.catalog.keys_trouble
+
+    @property
+    def config(self) -> Config:
+        """The file's, with what pages added."""
+        return self.devices.config
 
     @property
     def language(self) -> str:
@@ -423,61 +427,6 @@ class House:
     def rename(self, point_id: str, name: str) -> None:
         self.catalog.rename(point_id, name)
 
-    async def install(
-        self,
-        *,
-        ports: Sequence[installed.Table] = (),
-        meters: Sequence[installed.Table] = (),
-        passwords: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """Ports and meters in the words of the configuration file: kept, adopted and asked from now on.
-
-        `passwords` are those of the ports, by name. ConfigError where they do not go with what is there, KeysError where
-        a password cannot be sealed, and OSError from the card: then nothing has changed.
-        """
-        before = self.config
-        installed.check(before, ports=ports, meters=meters)
-        for port, password in passwords.items():
-            self.catalog.set_password(port, password or None)
-        self.config = installed.add(before, self.catalog, ports=ports, meters=meters)
-        for meter in self.config.meters[len(before.meters) :]:
-            self._adopt_configured(meter)
-        new = {port.name for port in self.config.ports[len(before.ports) :]}
-        await self._restart(new | {meter.port for meter in self.config.meters[len(before.meters) :] if meter.port})
-
-    def added(self, kind: str) -> tuple[str, ...]:
-        """The names of the ports, or the meters, that pages added."""
-        return installed.names(self.catalog, kind)
-
-    async def uninstall(self, *, ports: Sequence[str] = (), meters: Sequence[str] = ()) -> None:
-        """No longer ask these, which pages added; what they said stays. LookupError when no page added them."""
-        added = {kind: installed.names(self.catalog, kind) for kind in installed.KINDS}
-        for kind, asked in (("port", ports), ("meter", meters)):
-            if unknown := set(asked).difference(added[kind]):
-                raise LookupError(f"{kind} {min(unknown)}: not added on a page")
-        installed.remove(self.catalog, ports=ports, meters=meters)
-        gone = {meter.port for meter in self.config.meters if meter.name in meters and meter.port}
-        self.config = replace(
-            self.config,
-            ports=tuple(port for port in self.config.ports if port.name not in ports),
-            meters=tuple(meter for meter in self.config.meters if meter.name not in meters),
-        )
-        for name in ports:
-            if self.catalog.password(name) is not None:
-                self.catalog.set_password(name, None)
-            await self.running.stop(name)
-            self.collect.drop_port(name)
-        await self._restart(gone.difference(ports))
-
-    async def _restart(self, names: Collection[str]) -> None:
-        drivers = lines.drivers(self.config.ports, self._remembered)
-        for port in self.config.ports:
-            if port.name in names:
-                self.collect.add_port(port.name, port.protocol, drivers.get(port.name))
-                opened = self.running.port(port.name)
-                if opened is None or not lines.asks_now(opened, port, self.config.meters):
-                    await self.running.restart(port)
-
     def _open_port(self, port: PortConfig) -> Port:
         port = replace(port, password=self.catalog.password(port.name))
         return lines.open_port(port, self.config.meters, self.collect, self.dials, self._fallen)
@@ -503,15 +452,9 @@ class House:
 
     def key(self, address: str) -> bytes | None:
         """The one that was typed on a page, else the file's: who types one has seen that the file's does not fit."""
-        return self.catalog.key(address) or self._keys.get(address)
+        return self.catalog.key(address) or self.devices.keys.get(address)
 
     # -- inside -------------------------------------------------------------------------------------------------------
-    def _adopt_configured(self, meter: ConfigMeter) -> None:
-        if self.catalog.meter(meter.address) is None:  # later the page may have renamed it
-            self.catalog.adopt(meter.address, meter.name, lines.medium_of(meter), self.now())
-        if meter.key is not None:
-            self._keys[meter.address] = meter.key
-
     def take_apart(self, point_id: str) -> None:
         """It was no exchange: the newest meter of the point stands at a point of its own, with all it has said."""
         self._wires.take_apart(point_id)
@@ -605,8 +548,8 @@ class House:
         produces = any(key.register == PRODUCED for key in keys)
         present = meter.series_point if meter else point.id
         heard_at = log.heard_at if log else (index.at if index else None)
-        never = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
-        state = self._state(log) if log else never
+        mute = PointState.NEVER_HEARD if heard_at is None else PointState.SILENT
+        state = self._state(log) if log else mute if meter else PointState.LET_GO
         return PointView(
             point=point,
             address=meter.address if meter else None,

@@ -139,7 +139,7 @@ def _line(port: PortConfig, baud: int) -> SerialLine | TcpLine:
     if port.device is not None:
         return SerialLine(port.device, port.baud or baud, port.parity or "N", port.stopbits)
     assert port.tcp is not None
-    return TcpLine(*port.tcp)
+    return TcpLine(*port.tcp, at_home=port.at_home)
 
 
 def _tic(port: PortConfig, sink: Sink) -> Port:
@@ -209,7 +209,14 @@ def _broker(port: PortConfig) -> "Broker":
     mqtt = port.mqtt
     assert mqtt is not None
     return Broker(
-        *mqtt.broker, mqtt.topics, mqtt.user, mqtt.password_file, mqtt.tls, mqtt.ca_file, password=port.password
+        *mqtt.broker,
+        mqtt.topics,
+        mqtt.user,
+        mqtt.password_file,
+        mqtt.tls,
+        mqtt.ca_file,
+        password=port.password,
+        at_home=port.at_home,
     )
 
 
@@ -229,7 +236,7 @@ def _modbus(port: PortConfig, meters: Sequence[Meter], sink: Sink) -> Port:
         line = bus.SerialLine(port.device, port.baud or 9600, port.parity or "N", port.stopbits)
     else:
         assert port.tcp is not None
-        line = bus.TcpLine(*port.tcp, rtu=port.framing == "rtu")
+        line = bus.TcpLine(*port.tcp, rtu=port.framing == "rtu", at_home=port.at_home)
     return bus.ModbusPort(port.name, line, _units(port, meters), sink)
 
 

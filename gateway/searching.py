@@ -43,6 +43,7 @@ class Searches:
     ) -> None:
         self._spawn = spawn
         self._now = now
+        self._changing = asyncio.Lock()  # a second click waits for the first
         self._of: dict[str, tuple[Search, asyncio.Task[None]]] = {}
 
     def of(self, port: str) -> Search | None:
@@ -54,13 +55,18 @@ class Searches:
 
         `finding` gives what is found, and between a Progress or a Doubt.
         """
-        await self.stop(port)
-        search = Search(self._now())
-        self._of[port] = search, self._spawn(_run(search, finding), f"search on {port}")
-        return search
+        async with self._changing:
+            await self._stop(port)
+            search = Search(self._now())
+            self._of[port] = search, self._spawn(_run(search, finding), f"search on {port}")
+            return search
 
     async def stop(self, port: str) -> None:
         """End the search of this line; what it found stays."""
+        async with self._changing:
+            await self._stop(port)
+
+    async def _stop(self, port: str) -> None:
         if port in self._of:
             search, task = self._of[port]
             task.cancel()

@@ -24,6 +24,7 @@ class PointState(StrEnum):
     WRONG_KEY = "wrong-key"
     UNREADABLE = "unreadable"
     NEVER_HEARD = "never-heard"
+    LET_GO = "let-go"  # its meter is no longer asked, and no other one stands there
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,12 @@ class Authority:
     key: Path
 
 
-def authority(folder: Path, name: str, ip: str = "127.0.0.1") -> Authority:
-    """An authority that signed a certificate of the server at an address."""
+def authority(folder: Path, name: str, at: str = "127.0.0.1") -> Authority:
+    """An authority that signed a certificate of the server at an address, or of a name."""
+    try:
+        server_name: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(at))
+    except ValueError:
+        server_name = x509.DNSName(at)
     own, server = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     made = Authority(*(folder / f"{name}-{what}.pem" for what in ("ca", "server", "key")))
     issuer, subject = (
@@ -34,7 +38,7 @@ def authority(folder: Path, name: str, ip: str = "127.0.0.1") -> Authority:
         certificate = (
             x509.CertificateBuilder(issuer, whose, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(ip))]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([server_name]), critical=False)
             .sign(own, hashes.SHA256())
         )
         path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -86,6 +86,7 @@ async def page(request: web.Request) -> web.Response:
         heard=len(house.heard()),
         points=len(house.points()),
         keys_trouble=house.keys_trouble,
+        unused=house.devices.faults,
     )
 
 

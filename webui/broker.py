@@ -13,14 +13,14 @@ from markupsafe import Markup
 
 from drivers.model import DecodeError, Kind, Medium, Quantity, State, Telegram
 from gateway import lines
-from gateway.config import ConfigError, Mqtt
+from gateway.config import Mqtt
 from gateway.config import Port as PortConfig
 from gateway.house import House
-from gateway.keys import PASSWORD_BYTES_MAX, KeysError
-from gateway.ports.lan import at_home
+from gateway.keys import PASSWORD_BYTES_MAX
 from gateway.trial import Trial, tried
 from gateway.views import PortView
 from webui import readings, shown
+from webui.changing import SAME, added, let_go, not_kept
 from webui.finding import host_and_port, port_name, why
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.tries import clean_name
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from drivers.mqtt.generic import Candidate, Value
     from gateway.ports.things import Recent, ThingsPort
 
+PAGE = "/meters/broker"
 MQTT_PORT, MQTTS_PORT = 1883, 8883  # IANA
 PAYLOAD_CHARACTERS_SHOWN_MAX = 120
 RECENT_SHOWN_MAX = 100
@@ -41,8 +42,6 @@ TOO_LONG = mark("A user of at most %(user)s characters and a password of at most
 NOT_THERE = mark("No MQTT broker that the box can hear answers at this address. For whoever repairs: %(reason)s.")
 WANTS_LOGIN = mark("This broker asks for a user and a password: type them below its address.")
 WRONG_LOGIN = mark("This broker does not take this user with this password.")
-NOT_KEPT = mark("The box did not keep it: %(reason)s.")
-CARD_REFUSES = mark("the card refuses it")
 NOTHING_CHOSEN = mark("Say of one number at least what it is.")
 NAME_MISSING = mark("A name is needed: what you call this meter at home.")
 QUANTITY_NAMES = {
@@ -90,14 +89,16 @@ async def page(request: web.Request) -> web.Response:
     port, things = _broker(request.app[HOUSE], name)
     house = request.app[HOUSE]
     recent = sorted(things.recent, key=lambda one: one.topic)
+    standing = [meter for meter in house.config.meters if meter.port == port.name]
     return render(
         request,
         "broker.html",
         port=port,
         heard=sum(meter.port == port.name for meter in house.heard()),
-        standing=[meter for meter in house.config.meters if meter.port == port.name],
-        line_added=port.name in house.added("port"),
-        added=house.added("meter"),
+        standing=standing,
+        abouts=[meter.topic for meter in standing],
+        line_added=port.name in house.devices.added("port"),
+        added=house.devices.added("meter"),
         recent=[(one, _excerpt(one.payload)) for one in recent[:RECENT_SHOWN_MAX]],
         more=max(0, len(recent) - RECENT_SHOWN_MAX),
     )
@@ -122,13 +123,12 @@ async def add(request: web.Request) -> web.Response:
         return _new(request, typed, words.say(TOO_LONG, user=USER_CHARACTERS_MAX, password=PASSWORD_BYTES_MAX), "user")
     for known in house.config.ports:
         if known.protocol == "mqtt" and known.mqtt is not None and known.mqtt.broker == where:
-            raise see(f"/meters/broker?port={known.name}")
+            raise see(f"{PAGE}?port={known.name}")
     name = port_name(house, "mqtt", where[0])
     # All of it: a topic that nobody knows can be named only once it was heard.
     mqtt = Mqtt(where, (lines.ALL_TOPICS,), typed.user or None, tls=typed.tls)
     try:
-        await at_home(*where)
-        port = PortConfig(name, "mqtt", mqtt=mqtt, password=password or None)
+        port = PortConfig(name, "mqtt", mqtt=mqtt, password=password or None, at_home=True)
         async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
             pass
     except PermissionError:
@@ -142,26 +142,17 @@ async def add(request: web.Request) -> web.Response:
         "topic": lines.ALL_TOPICS,
         "tls": typed.tls,
     }
-    try:
-        await house.install(ports=[table | ({"user": typed.user} if typed.user else {})], passwords={name: password})
-    except (ConfigError, KeysError) as error:
-        return _new(request, typed, words.say(NOT_KEPT, reason=str(error)), "at")
-    except OSError:
-        return _new(request, typed, words.say(NOT_KEPT, reason=words.say(CARD_REFUSES)), "at")
-    raise see(f"/meters/broker?port={name}")
+    tables = [table | ({"user": typed.user} if typed.user else {})]
+    if (refused := await not_kept(words, house.devices.install(ports=tables, passwords={name: password}))) is not None:
+        return _new(request, typed, refused, "at")
+    raise see(f"{PAGE}?port={name}")
 
 
 async def drop(request: web.Request) -> web.Response:
     """A mapped meter, or the whole broker, that a page added is no longer listened to."""
-    house = request.app[HOUSE]
     fields = await read_form(request)
-    port, _ = _broker(house, fields.get("port", ""))
-    names = [fields["meter"]] if "meter" in fields else [m.name for m in house.config.meters if m.port == port.name]
-    try:
-        await house.uninstall(meters=names, ports=() if "meter" in fields else [port.name])
-    except LookupError:
-        raise web.HTTPNotFound from None
-    raise see(f"/meters/broker?port={port.name}" if "meter" in fields else "/meters/find")
+    _broker(request.app[HOUSE], fields.get("port", ""))
+    raise await let_go(request, fields, PAGE)
 
 
 # -- a topic whose numbers somebody names ---------------------------------------------------------------------------------
@@ -175,7 +166,7 @@ def _mapping(request: web.Request, fields: Mapping[str, str], fault: Markup | No
     port, things = _broker(house, fields.get("port", ""))
     recent = next((one for one in things.recent if one.topic == fields.get("topic")), None)
     if recent is None:
-        raise see(f"/meters/broker?port={port.name}")
+        raise see(f"{PAGE}?port={port.name}")
     values, wrong = _values(fields)
     said = _preview(recent, values) if values and wrong is None else None
     medium = Medium(fields["medium"]) if fields.get("medium") in set(Medium) else Medium.OTHER
@@ -191,6 +182,7 @@ def _mapping(request: web.Request, fields: Mapping[str, str], fault: Markup | No
         media=[(each.value, words.say(shown.MEDIUM_NAMES[each])) for each in Medium],
         medium=medium.value,
         called=fields.get("name", ""),
+        before=house.devices.stood_at(_address(recent.topic)),
         chosen=[(name, text) for name, text in fields.items() if name.startswith((PATH, WHAT))],
         telegram=said,
         readings=list(readings.rows(words, said)) if said else (),
@@ -227,16 +219,9 @@ async def keep(request: web.Request) -> web.Response:
         "medium": fields.get("medium", ""),
         "values": rows,
     }
-    try:
-        await house.install(meters=[table])
-    except ConfigError as error:
-        return _mapping(request, fields, words.say(NOT_KEPT, reason=str(error)))
-    except OSError:
-        return _mapping(request, fields, words.say(NOT_KEPT, reason=words.say(CARD_REFUSES)))
-    meter = next(meter for meter in house.config.meters if meter.name == name)
-    standing = house.meter(meter.address)
-    assert standing is not None
-    raise see(f"/meters/added?point={standing.point}")
+    if (refused := await not_kept(words, house.devices.install(meters=[table], same=SAME in fields))) is not None:
+        return _mapping(request, fields, refused)
+    raise added(house, _address(fields.get("topic", "")))
 
 
 def _values(fields: Mapping[str, str]) -> "tuple[tuple[Value, ...], str | None]":
@@ -318,6 +303,10 @@ def _broker(house: House, name: str) -> "tuple[PortView, ThingsPort]":
     if view is None or not isinstance(port, ThingsPort):
         raise web.HTTPNotFound
     return view, port
+
+
+def _address(topic: str) -> str:
+    return f"thing:generic/{topic}"
 
 
 def _excerpt(payload: bytes) -> str:

@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from drivers.model import Address, DecodeError, Medium, Telegram
 from gateway.catalog import FIRST_NAMES
-from gateway.config import ConfigError
 from gateway.house import House
 from gateway.searching import Doubt, Progress, Search
 from gateway.views import PortView
 from webui import readings, shown
+from webui.changing import SAME, added, let_go, not_kept
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.tries import clean_name
 from webui.words import Words, mark
@@ -25,6 +25,7 @@ from webui.words import Words, mark
 if TYPE_CHECKING:
     from gateway.ports.mbus import MbusPort
 
+PAGE = "/meters/bus"
 NUMBER = re.compile(r"[0-9]{8}")
 PRIMARY = re.compile(r"[0-9]{1,3}")
 PRIMARY_MAX = 250  # EN 13757-2, address field
@@ -32,8 +33,6 @@ FULL = re.compile(r"mbus:[@-_]{3}-[0-9A-Fa-f]{8}-[0-9a-f]{2}-[0-9a-f]{2}")
 
 NO_ADDRESS = mark("The number printed on the meter has 8 digits; a primary address is a number from 0 to 250.")
 NO_NAME = mark("A name is needed: what you call this meter at home.")
-NOT_KEPT = mark("The box did not keep this meter: %(reason)s.")
-CARD_REFUSES = mark("the card refuses it")
 NOT_READ = mark("This meter was not read: %(reason)s.")
 LOCKED = mark("It answers, and its values are locked: take it, then type its key on the page of meters.")
 
@@ -80,14 +79,17 @@ def _page(
 ) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
     search = house.searches.of(port.name)
+    standing = [meter for meter in house.config.meters if meter.port == port.name]
     rows = list(readings.rows(words, met.telegram)) if met else []
     return render(
         request,
         "bus.html",
         status=422 if fault else 200,
         port=port,
-        standing=[meter for meter in house.config.meters if meter.port == port.name],
-        added=house.added("meter"),
+        standing=standing,
+        abouts=[shown.engraved(meter.address) or meter.address for meter in standing],
+        before=house.devices.stood_at(met.address) if met else None,
+        added=house.devices.added("meter"),
         search=search,
         found=[_row(house, words, one) for one in _met(search)],
         met=met,
@@ -143,27 +145,16 @@ async def keep(request: web.Request) -> web.Response:
         table["primary"] = int(primary)
     if not FULL.fullmatch(address):  # its address does not say what it measures
         table["medium"] = fields.get("medium", Medium.OTHER)
-    try:
-        await house.install(meters=[table])
-    except ConfigError as error:
-        return _page(request, port, fault=words.say(NOT_KEPT, reason=str(error)), at="address")
-    except OSError:
-        return _page(request, port, fault=words.say(NOT_KEPT, reason=words.say(CARD_REFUSES)), at="address")
-    meter = house.meter(address)
-    assert meter is not None
-    raise see(f"/meters/added?point={meter.point}")
+    if (why := await not_kept(words, house.devices.install(meters=[table], same=SAME in fields))) is not None:
+        return _page(request, port, fault=why, at="address")
+    raise added(house, address)
 
 
 async def drop(request: web.Request) -> web.Response:
     """A meter that a page added is no longer asked."""
-    house = request.app[HOUSE]
     fields = await read_form(request)
-    port, _ = _line(house, fields.get("port", ""))
-    try:
-        await house.uninstall(meters=[fields.get("meter", "")])
-    except LookupError:
-        raise web.HTTPNotFound from None
-    raise see(f"/meters/bus?port={port.name}")
+    _line(request.app[HOUSE], fields.get("port", ""))
+    raise await let_go(request, fields, PAGE)
 
 
 async def search(request: web.Request) -> web.Response:
@@ -172,14 +163,14 @@ async def search(request: web.Request) -> web.Response:
     fields = await read_form(request)
     port, line = _line(house, fields.get("port", ""))
     await house.searches.start(port.name, _searched(line, primary=fields.get("by") == "primary"))
-    raise see(f"/meters/bus?port={port.name}#search")
+    raise see(f"{PAGE}?port={port.name}#search")
 
 
 async def stop(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     port, _ = _line(house, (await read_form(request)).get("port", ""))
     await house.searches.stop(port.name)
-    raise see(f"/meters/bus?port={port.name}#search")
+    raise see(f"{PAGE}?port={port.name}#search")
 
 
 async def _searched(line: "MbusPort", *, primary: bool) -> AsyncGenerator[object, None]:

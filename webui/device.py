@@ -6,15 +6,16 @@ from aiohttp import web
 from markupsafe import Markup
 
 from gateway import lines
-from gateway.config import ConfigError
 from gateway.config import Port as PortConfig
 from gateway.find import Thing
-from gateway.keys import PASSWORD_BYTES_MAX, KeysError
+from gateway.keys import PASSWORD_BYTES_MAX
 from gateway.trial import Trial, tried
+from webui.changing import let_go, not_kept
 from webui.finding import ADVICE, host_and_port, port_name, why
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.words import mark
 
+PAGE = "/meters/device"
 HTTP_PORT = 80
 
 NO_ADDRESS = mark("An address such as 192.168.1.20 is needed.")
@@ -22,8 +23,6 @@ TOO_LONG = mark("A password of at most %(n)s characters is taken.")
 NOT_THERE = mark("No Shelly that the box can read answers at this address. For whoever repairs: %(reason)s.")
 WANTS_PASSWORD = mark("This Shelly has a password: type it below its address.")
 WRONG_PASSWORD = mark("This is not the password of this Shelly.")
-NOT_KEPT = mark("The box did not keep it: %(reason)s.")
-CARD_REFUSES = mark("the card refuses it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ async def page(request: web.Request) -> web.Response:
         port=port,
         heard=sorted((meter for meter in house.heard() if meter.port == name), key=lambda meter: meter.address),
         ours=[view for view in house.points() if view.port == name],
-        line_added=name in house.added("port"),
+        line_added=name in house.devices.added("port"),
     )
 
 
@@ -67,7 +66,7 @@ async def add(request: web.Request) -> web.Response:
         return _new(request, typed, words.say(TOO_LONG, n=PASSWORD_BYTES_MAX), "password")
     known = next((port for port in house.config.ports if port.protocol == "shelly" and port.tcp == where), None)
     if known is not None:
-        raise see(f"/meters/device?port={known.name}")
+        raise see(f"{PAGE}?port={known.name}")
     name = port_name(house, "shelly", where[0])
     port = PortConfig(name, "shelly", tcp=where, password=password or None)
     try:
@@ -80,20 +79,11 @@ async def add(request: web.Request) -> web.Response:
     except OSError as error:
         return _new(request, typed, why(words, error, NOT_THERE))
     table = {"name": name, "protocol": "shelly", "tcp": f"{where[0]}:{where[1]}"}
-    try:
-        await house.install(ports=[table], passwords={name: password})
-    except (ConfigError, KeysError) as error:
-        return _new(request, typed, words.say(NOT_KEPT, reason=str(error)))
-    except OSError:
-        return _new(request, typed, words.say(NOT_KEPT, reason=words.say(CARD_REFUSES)))
-    raise see(f"/meters/device?port={name}")
+    if (refused := await not_kept(words, house.devices.install(ports=[table], passwords={name: password}))) is not None:
+        return _new(request, typed, refused)
+    raise see(f"{PAGE}?port={name}")
 
 
 async def drop(request: web.Request) -> web.Response:
     """A device that a page added is no longer asked."""
-    house = request.app[HOUSE]
-    try:
-        await house.uninstall(ports=[(await read_form(request)).get("port", "")])
-    except LookupError:
-        raise web.HTTPNotFound from None
-    raise see("/meters/find")
+    raise await let_go(request, await read_form(request), PAGE)

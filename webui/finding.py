@@ -7,13 +7,13 @@ from aiohttp import web
 from markupsafe import Markup
 
 from gateway import lines
-from gateway.config import ConfigError
 from gateway.config import Port as PortConfig
 from gateway.find import Announced, Thing
 from gateway.house import House
-from gateway.ports.lan import AwayError, at_home
+from gateway.ports.lan import AwayError
 from gateway.trial import Trial, tried
 from webui.box import PROTOCOL_WORDS
+from webui.changing import not_kept
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.words import Words, mark
 
@@ -26,7 +26,6 @@ HOST = re.compile(r"(?P<host>[0-9A-Za-z._-]{1,253})(:(?P<port>[0-9]{1,5}))?")
 NO_ADDRESS = mark("An address such as 192.168.1.20 is needed; behind a colon, the port, if it is not 502.")
 NOT_THERE = mark("No Modbus device answers at this address. For whoever repairs: %(reason)s.")
 AWAY = mark("This address is not in your home, and the box asks nobody elsewhere.")
-NOT_KEPT = mark("The box did not keep this line: %(reason)s.")
 
 WHATS = {
     Thing.SHELLY: "Shelly",
@@ -110,15 +109,14 @@ async def modbus(request: web.Request) -> web.Response:
         raise see(f"/meters/wire?port={known.name}")
     name = port_name(house, "modbus", where[0])
     try:
-        await at_home(*where)
-        port = PortConfig(name, "modbus", tcp=where)
+        port = PortConfig(name, "modbus", tcp=where, at_home=True)
         async with tried(lambda sink: lines.open_port(port, (), sink), Trial()):
             pass
-        await house.install(ports=[{"name": name, "protocol": "modbus", "tcp": f"{where[0]}:{where[1]}"}])
-    except ConfigError as error:
-        return _page(request, typed=typed, fault=words.say(NOT_KEPT, reason=str(error)), at="modbus")
     except OSError as error:
         return _page(request, typed=typed, fault=why(words, error, NOT_THERE), at="modbus")
+    table = {"name": name, "protocol": "modbus", "tcp": f"{where[0]}:{where[1]}"}
+    if (refused := await not_kept(words, house.devices.install(ports=[table]))) is not None:
+        return _page(request, typed=typed, fault=refused, at="modbus")
     raise see(f"/meters/wire?port={name}")
 
 

@@ -81,7 +81,7 @@ def sentences(words: Words, views: tuple[PointView, ...], now: int) -> list[Mark
     speaking = [view for view in views if view.state is PointState.SPEAKING]
     said = [
         words.say("All your meters speak.")
-        if len(speaking) == len(views) > 1
+        if len(speaking) == sum(view.state is not PointState.LET_GO for view in views) > 1
         else words.say_n("One meter speaks.", "%(n)s meters speak.", len(speaking))
         if speaking
         else words.say("No meter speaks at the moment.")
@@ -103,6 +103,7 @@ def sentences(words: Words, views: tuple[PointView, ...], now: int) -> list[Mark
         ((PointState.KEY_MISSING, PointState.WRONG_KEY), mark("Waiting for the right key: %(names)s.")),
         ((PointState.NEVER_HEARD,), mark("Not heard yet: %(names)s.")),
         ((PointState.UNREADABLE,), mark("Heard and not understood: %(names)s.")),
+        ((PointState.LET_GO,), mark("No longer read: %(names)s. What they said stays.")),
     ):
         found = [Markup("<b>{}</b>").format(view.point.name) for view in views if view.state in states]
         if found:

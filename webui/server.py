@@ -192,6 +192,7 @@ ERRORS = {
         mark("Another name"),
         mark("This box does not answer to the name that was typed. Use its address, or releve.local."),
     ),
+    507: (mark("Not kept"), mark("The card refuses to be written on. Nothing was changed.")),
 }
 OTHER_ERROR = (mark("Not possible"), mark("The box could not do what was asked. Nothing was changed."))
 

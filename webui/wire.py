@@ -3,22 +3,22 @@
 Modbus is imported where it is used: a house without it does not load it.
 """
 
+import asyncio
 import functools
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from aiohttp import web
 from markupsafe import Markup
 
 from drivers.model import DecodeError, Medium, Telegram
 from gateway.catalog import FIRST_NAMES
-from gateway.config import ConfigError
 from gateway.house import House
 from gateway.searching import Progress
 from gateway.views import PortView
 from webui import readings
+from webui.changing import SAME, added, let_go, not_kept
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.tries import clean_name
 from webui.words import Words, mark
@@ -26,15 +26,14 @@ from webui.words import Words, mark
 if TYPE_CHECKING:
     from gateway.ports.modbus import ModbusPort
 
+PAGE = "/meters/wire"
 UNITS = range(1, 248)  # Modbus over Serial Line V1.02, 2.2
 TCP_UNITS = range(256)
-CARD_REFUSES = mark("the card refuses it")
 NO_UNIT = mark(
     "The unit is a number from %(first)s to %(last)s. It is set on the meter itself, and stands in its manual."
 )
 NO_MODEL = mark("Choose which meter it is.")
 NO_NAME = mark("A name is needed: what you call this meter at home.")
-NOT_KEPT = mark("The box did not keep this meter: %(reason)s.")
 MUTE = mark(
     "Nothing answers under unit %(unit)s. Check that the meter has current, that A and B are not crossed, and that its "
     "speed, parity and unit are those of this line."
@@ -71,6 +70,7 @@ class FoundUnit:
 
 async def page(request: web.Request) -> web.Response:
     port, _ = _line(request.app[HOUSE], request.query.get("port", ""))
+    await asyncio.to_thread(makers)  # the first time it reads all maps, 60 ms
     return _page(request, port)
 
 
@@ -87,14 +87,17 @@ def _page(
     house, words = request.app[HOUSE], words_of(request)
     typed = typed or Typed()
     search = house.searches.of(port.name)
+    standing = [meter for meter in house.config.meters if meter.port == port.name]
     return render(
         request,
         "wire.html",
         status=422 if fault else 200,
         port=port,
-        standing=[meter for meter in house.config.meters if meter.port == port.name],
-        added=house.added("meter"),
-        line_added=port.name in house.added("port"),
+        standing=standing,
+        abouts=[f"{titles().get(m.model or '', m.model)}, {words.say('unit %(n)s', n=m.unit)}" for m in standing],
+        before=house.devices.stood_at(_address(port, int(typed.unit))) if telegram else None,
+        added=house.devices.added("meter"),
+        line_added=port.name in house.devices.added("port"),
         makers=makers(),
         titles=titles(),
         typed=typed,
@@ -176,28 +179,17 @@ async def keep(request: web.Request) -> web.Response:
         said = await _once(line, unit, typed.model)
         telegram = None if isinstance(said, DecodeError) else said
         return _page(request, port, typed=typed, telegram=telegram, fault=words.say(NO_NAME), at="name")
-    try:
-        await house.install(meters=[{"name": name, "port": port.name, "unit": unit, "model": typed.model}])
-    except ConfigError as error:
-        return _page(request, port, typed=typed, fault=words.say(NOT_KEPT, reason=str(error)), at="unit")
-    except OSError:
-        return _page(request, port, typed=typed, fault=words.say(NOT_KEPT, reason=words.say(CARD_REFUSES)), at="unit")
-    meter = house.meter(f"modbus:{port.name}/{unit}")
-    assert meter is not None
-    raise see("/meters/added?" + urlencode({"point": meter.point}))
+    table = {"name": name, "port": port.name, "unit": unit, "model": typed.model}
+    if (why := await not_kept(words, house.devices.install(meters=[table], same=SAME in fields))) is not None:
+        return _page(request, port, typed=typed, fault=why, at="unit")
+    raise added(house, _address(port, unit))
 
 
 async def drop(request: web.Request) -> web.Response:
     """A meter, or the line itself, that a page added is no longer asked."""
-    house = request.app[HOUSE]
     fields = await read_form(request)
-    port, _ = _line(house, fields.get("port", ""))
-    names = [fields["meter"]] if "meter" in fields else [m.name for m in house.config.meters if m.port == port.name]
-    try:
-        await house.uninstall(meters=names, ports=() if "meter" in fields else [port.name])
-    except LookupError:
-        raise web.HTTPNotFound from None
-    raise see(f"/meters/wire?port={port.name}" if "meter" in fields else "/meters/find")
+    _line(request.app[HOUSE], fields.get("port", ""))
+    raise await let_go(request, fields, PAGE)
 
 
 async def search(request: web.Request) -> web.Response:
@@ -205,7 +197,7 @@ async def search(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     port, line = _line(house, (await read_form(request)).get("port", ""))
     await house.searches.start(port.name, _searched(line))
-    raise see(f"/meters/wire?port={port.name}#search")
+    raise see(f"{PAGE}?port={port.name}#search")
 
 
 async def _searched(line: "ModbusPort") -> AsyncGenerator[object, None]:
@@ -218,9 +210,10 @@ async def stop(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     port, _ = _line(house, (await read_form(request)).get("port", ""))
     await house.searches.stop(port.name)
-    raise see(f"/meters/wire?port={port.name}#search")
+    raise see(f"{PAGE}?port={port.name}#search")
 
 
+@functools.cache
 def makers() -> Sequence[Maker]:
     """The list of meters, by maker."""
     from drivers import modbus
@@ -255,6 +248,10 @@ def _line(house: House, name: str) -> "tuple[PortView, ModbusPort]":
     if view is None or not isinstance(port, ModbusPort):
         raise web.HTTPNotFound
     return view, port
+
+
+def _address(port: PortView, unit: int) -> str:
+    return f"modbus:{port.name}/{unit}"
 
 
 def _units(port: PortView, house: House) -> range:

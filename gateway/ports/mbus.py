@@ -138,7 +138,8 @@ class MbusPort:
         watch.misses = 0
         watch.due = now + polled.every_s
         frame = _joined(outcome)
-        self._sink.frame(self.name, frame)
+        if self._watches.get(polled.address) is watch:  # it may have been taken away meanwhile
+            self._sink.frame(self.name, frame)
         return frame
 
     # -- what a person wants to know ----------------------------------------------------------------------------------
@@ -146,9 +147,11 @@ class MbusPort:
         """Ask one meter now, by its address or by its primary one. Of a meter that is polled, this is a poll."""
         try:
             outcome = await self._wish(partial(self._once, whom))
+            return outcome if isinstance(outcome, DecodeError) else decode(outcome)
         except OSError as error:
             return DecodeError(str(error))
-        return outcome if isinstance(outcome, DecodeError) else decode(outcome)
+        except DecodeError as error:  # two answers on top of each other
+            return error
 
     async def numbered(self, number: str) -> Found | DecodeError:
         """The one meter of these eight digits, whoever made it; a DecodeError says why there is none, or not one."""

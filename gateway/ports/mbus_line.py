@@ -75,7 +75,7 @@ async def open_bus(line: SerialLine | TcpLine, pace: Pace, fault: Fault) -> "Bus
         case SerialLine():
             return Bus(open_serial(line), pace, fault)
         case TcpLine():
-            return Bus(await open_socket(line.host, line.port), pace, fault)
+            return Bus(await open_socket(line.host, line.port, home=line.at_home), pace, fault)
 
 
 class Bus:

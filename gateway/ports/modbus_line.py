@@ -24,11 +24,15 @@ Tell = Callable[[DecodeError], None]
 
 @dataclass(frozen=True, slots=True)
 class TcpLine:
-    """Modbus TCP, or with `rtu` a raw socket to a serial line (ser2net, an RS485 bridge in transparent mode)."""
+    """Modbus TCP, or with `rtu` a raw socket to a serial line (ser2net, an RS485 bridge in transparent mode).
+
+    `at_home`: it is opened in the home's network only.
+    """
 
     host: str
     port: int = 502
     rtu: bool = False
+    at_home: bool = False
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -56,7 +60,7 @@ async def open_line(line: SerialLine | TcpLine, tell: Tell) -> Master:
     """
     if isinstance(line, SerialLine):
         return _RtuMaster(open_serial(line), tell, line.baud)
-    wire = await open_socket(line.host, line.port)
+    wire = await open_socket(line.host, line.port, home=line.at_home)
     return _RtuMaster(wire, tell) if line.rtu else _TcpMaster(wire, tell)
 
 

@@ -12,6 +12,7 @@ Imported by a house that has such a port, and by no other: paho-mqtt comes with 
 
 import asyncio
 import secrets
+import socket
 import ssl
 from asyncio import Future
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.model import DecodeError, Frame
 from drivers.talk import Dongle
 from gateway.ports import Sink
+from gateway.ports.lan import at_home
 from gateway.ports.password import password_in
 from gateway.ports.stream import cut, wake
 
@@ -53,6 +55,7 @@ class Broker:
     tls: bool = False
     ca_file: Path | None = None
     password: str | None = field(default=None, repr=False)
+    at_home: bool = False  # connected to in the home's network only
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -92,7 +95,8 @@ class MqttLine:
 
     async def _listen(self, version: MQTTProtocolVersion) -> None:
         loop = asyncio.get_running_loop()
-        asked = (self._broker, version, self._keep_alive_s, self._packet_bytes_max)
+        host = await at_home(self._broker.host, self._broker.port) if self._broker.at_home else self._broker.host
+        asked = (self._broker, host, version, self._keep_alive_s, self._packet_bytes_max)
         opening = loop.run_in_executor(None, _Session, *asked)
         try:
             session = await asyncio.shield(opening)
@@ -165,8 +169,10 @@ def faults(broker: Broker) -> Iterator[tuple[str, str]]:
 class _Session:
     """One connection. paho calls back only from within the methods here, and what it said waits until they end."""
 
-    def __init__(self, broker: Broker, version: MQTTProtocolVersion, keep_alive_s: int, packet_bytes_max: int) -> None:
-        """Connect; this blocks. OSError or TimeoutError says in one sentence why it cannot be done."""
+    def __init__(
+        self, broker: Broker, host: str, version: MQTTProtocolVersion, keep_alive_s: int, packet_bytes_max: int
+    ) -> None:
+        """Connect to the broker at `host`; this blocks. OSError or TimeoutError says in one sentence why it cannot be done."""
         self._broker = broker
         self._keep_alive_s = keep_alive_s
         self._answered = False
@@ -189,13 +195,13 @@ class _Session:
             kept = password_in(broker.password_file) if broker.password_file else broker.password
             client.username_pw_set(broker.user, kept)
         if broker.tls:
-            client.tls_set_context(_trust(broker.ca_file))
+            client.tls_set_context(_named(_trust(broker.ca_file), broker.host))
         properties = None
         if newer:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own
             properties.MaximumPacketSize = packet_bytes_max
         try:
-            client.connect(broker.host, broker.port, keep_alive_s, properties=properties)
+            client.connect(host, broker.port, keep_alive_s, properties=properties)
         except ssl.SSLCertVerificationError as error:
             raise OSError(f"{broker}: the broker's certificate is not trusted: {error.verify_message}") from None
         except (ssl.SSLError, ConnectionResetError) as error:
@@ -274,6 +280,25 @@ class _Session:
     def _lose(self, why: str) -> None:
         """The first reason is the one; others follow from it."""
         self._lost = self._lost or OSError(f"{self._broker}: {why}")
+
+
+def _named(context: ssl.SSLContext, name: str) -> ssl.SSLContext:
+    """Have the certificate be that of `name`, whatever address is connected to: paho would ask for the address's."""
+    wrap = context.wrap_socket
+
+    def wrap_named(
+        sock: socket.socket, *, server_hostname: str = "", do_handshake_on_connect: bool = True
+    ) -> ssl.SSLSocket:
+        wrapped = wrap(sock, server_hostname=name, do_handshake_on_connect=do_handshake_on_connect)
+        try:
+            wrapped.do_handshake()  # here: paho would leave the socket open when it fails
+        except OSError:
+            wrapped.close()
+            raise
+        return wrapped
+
+    context.wrap_socket = wrap_named  # type: ignore[assignment,method-assign] # as paho calls it
+    return context
 
 
 def _close_unused(opening: "Future[_Session]") -> None:

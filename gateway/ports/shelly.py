@@ -71,8 +71,9 @@ class ShellyPort:
             headers={"Accept-Encoding": "identity"},
         ) as session:
             try:
-                device, model = self._identified(await self._get(session, "/shelly"))
-                status = await self._get(session, STATUS)
+                info = await self._get(session, "/shelly")
+                device, model = self._identified(info)
+                status = await self._status(session, info)
             except DecodeError as error:
                 raise OSError(str(error)) from None
             self._sink.opened(self.name)
@@ -82,7 +83,7 @@ class ShellyPort:
             while True:
                 await asyncio.sleep(self._every_s)
                 try:
-                    status = await self._get(session, STATUS)
+                    status = await self._status(session, info)
                 except DecodeError as error:
                     self._sink.fault(self.name, error)
                     misses += 1
@@ -103,6 +104,14 @@ class ShellyPort:
                 f"{self._where}: a Shelly of the first generation is read through an MQTT broker"
             )
         raise OSError(f"{self._where}: what answers is no Shelly of the second generation or later")
+
+    async def _status(self, session: aiohttp.ClientSession, info: Mapping[str, object]) -> dict[str, object]:
+        """What it measures. Another device may have got this address: OSError unless it is the one of `info`."""
+        status = await self._get(session, STATUS)
+        system = status.get("sys")
+        if not isinstance(system, dict) or not words(system.get("mac")) or system["mac"] != info.get("mac"):
+            raise OSError(f"{self._where}: another device answers than the one that said who it is")
+        return status
 
     def _tell(self, device: str, status: Mapping[str, object], memory: shelly2.Memory) -> None:
         self._sink.things(self.name, lambda at: [heard.thing for heard in shelly2.whole_status(device, status, memory)])

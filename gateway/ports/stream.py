@@ -12,6 +12,7 @@ from typing import Protocol
 from drivers.model import DecodeError, Frame
 from drivers.talk import Dongle, Identity, Request, Said, Unprotected
 from gateway.ports import Sink
+from gateway.ports.lan import at_home
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,11 @@ class SerialLine:
 
 @dataclass(frozen=True, slots=True)
 class TcpLine:
-    """A raw TCP socket, as ser2net or an ESP bridge offers it."""
+    """A raw TCP socket, as ser2net or an ESP bridge offers it; `at_home`: it is opened in the home's network only."""
 
     host: str
     port: int
+    at_home: bool = False
 
 
 class Connection(Protocol):
@@ -172,7 +174,8 @@ async def open_line(line: SerialLine | TcpLine) -> Connection:
             return _Serial(line)
         case TcpLine():
             async with asyncio.timeout(TCP_CONNECT_S_MAX):
-                reader, writer = await asyncio.open_connection(line.host, line.port)
+                host = await at_home(line.host, line.port) if line.at_home else line.host
+                reader, writer = await asyncio.open_connection(host, line.port)
             return _Tcp(line, reader, writer)
 
 

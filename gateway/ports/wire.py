@@ -5,6 +5,7 @@ import os
 import termios
 from collections.abc import Callable
 
+from gateway.ports.lan import AwayError, at_home
 from gateway.ports.stream import SerialLine, explain
 
 CONNECT_S_MAX = 4.0
@@ -122,15 +123,21 @@ def open_serial(line: SerialLine) -> Wire:
     return wire
 
 
-async def open_socket(host: str, port: int) -> Wire:
-    """A raw socket; OSError or TimeoutError says in one sentence why there is none."""
+async def open_socket(host: str, port: int, *, home: bool = False) -> Wire:
+    """A raw socket; OSError or TimeoutError says in one sentence why there is none.
+
+    With `home` it is opened in the home's network only: AwayError.
+    """
     name = f"{host}:{port}"
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_S_MAX):
+            host = await at_home(host, port) if home else host
             transport, wire = await loop.create_connection(lambda: Wire(name), host, port)
     except TimeoutError:
         raise TimeoutError(f"{name}: no connection in {CONNECT_S_MAX:g} s") from None
+    except AwayError:
+        raise
     except OSError as error:
         raise OSError(error.errno, f"{name}: no connection ({error.strerror or error})") from None
     wire.attach(transport.write, transport.abort)

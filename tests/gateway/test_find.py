@@ -226,3 +226,35 @@ def test_a_box_on_whose_page_nobody_looks_does_not_load_zeroconf() -> None:
         "asyncio.run(main()); sys.exit('zeroconf' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Slow(Finder):
+    """One whose listening takes a while to end, and is counted."""
+
+    def __init__(self) -> None:
+        super().__init__([LOOPBACK], look_s=0.01)
+        self.listened = 0
+        self.ending, self.end = asyncio.Event(), asyncio.Event()
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.listened += 1
+        self.look()  # as an open page does again and again
+        while (left := self._until - loop.time()) > 0:
+            await asyncio.sleep(left)
+        self.ending.set()
+        await self.end.wait()
+
+
+async def test_who_looks_while_the_listening_ends_is_listened_for_and_nobody_else() -> None:
+    finder = Slow()
+    task = asyncio.create_task(finder.run())
+    async with asyncio.timeout(5):
+        finder.look()
+        await finder.ending.wait()
+        finder.look()
+        finder.end.set()
+        await until(lambda: finder.listened == 2)
+    await asyncio.sleep(0.1)
+    assert finder.listened == 2, "nobody has looked since"
+    assert finder.since is None
+    task.cancel()

@@ -404,6 +404,17 @@ async def test_a_person_asks_one_meter_while_the_line_is_held(sink: Sink) -> Non
     assert sink.said(2) == [], "nobody adopted it"
 
 
+async def test_two_meters_at_one_primary_address_that_answer_in_turn_are_no_value(sink: Sink) -> None:
+    with wires(heat_meter(1, 12, primary=5, parts=2), heat_meter(2, 34, primary=5, parts=2)) as bus:
+
+        def in_turn(said: Said) -> list[Answer]:
+            return [(0.0, said.replies[said.number % len(said.replies)][1])] if said.replies else []
+
+        bus.behave = in_turn
+        async with running(bus.line, [], sink) as port:
+            assert isinstance(await port.once(5), DecodeError)
+
+
 async def test_what_a_person_reads_of_a_meter_of_ours_is_kept_and_counts_as_a_poll(sink: Sink) -> None:
     meter = heat_meter(1, 12)
     with wires(meter) as bus:

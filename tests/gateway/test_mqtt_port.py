@@ -252,6 +252,28 @@ async def test_telegrams_that_share_a_tls_record_with_the_end_are_all_heard_at_o
     assert sink.said == ["open", *[Frame(TELEGRAM)] * 20]
 
 
+@pytest.mark.parametrize("certified", ["broker.home.arpa", "127.0.0.1"])
+async def test_a_broker_at_home_is_connected_to_where_it_was_found_and_known_by_its_name(
+    certified: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, sink = authority(tmp_path, "home", certified), Sink()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+
+    async def found(host: str, port: int, **_: object) -> list[object]:
+        assert host == "broker.home.arpa"
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    why = (
+        "the broker ended the connection" if "broker" in certified else "certificate is not trusted: Hostname mismatch"
+    )
+    async with serving(There(ACCEPTED, GRANTED, BYE), context) as where, asyncio.timeout(3):
+        broker = replace(where, host="broker.home.arpa", tls=True, ca_file=made.ca, at_home=True)
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+        with pytest.raises(OSError, match=why):
+            await port(broker, sink).run()
+
+
 async def test_nobody_there_is_one_sentence() -> None:
     async with serving(There(b"")) as broker:
         pass

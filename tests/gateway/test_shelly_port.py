@@ -136,6 +136,20 @@ async def test_it_is_asked_again_and_again_and_says_what_is_new() -> None:
     assert set(shelly.asked) == {"/shelly", STATUS}  # nothing is ever switched
 
 
+@pytest.mark.parametrize("mac", ["08F9E0E5C0A9", "", None])
+async def test_another_device_that_got_the_address_is_not_taken_for_this_one(mac: str | None) -> None:
+    sink, shelly = Sink(), Shelly()
+    channel = f"thing:shelly/{ID}/em1:0"
+    async with shelly.serving() as port, asking(port, sink) as task:
+        await sink.until(lambda: channel in sink.heard)
+        shelly.status["sys"]["mac"] = mac
+        shelly.status["em1data:0"]["total_act_energy"] = 99.0
+        async with asyncio.timeout(5):
+            with pytest.raises(OSError, match="another device answers than the one that said who it is"):
+                await task
+    assert said(sink.heard[channel])["import_energy"] == Decimal("1234567.89")
+
+
 async def test_the_model_of_a_device_is_a_short_line_or_nothing() -> None:
     shelly = Shelly()
     for strange in ("x" * 5000, "two\nlines", {"a": 1}, None):

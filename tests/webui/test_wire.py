@@ -160,5 +160,42 @@ async def test_two_meters_of_one_name_are_refused_and_nothing_is_kept(wired: Hom
         wired, "/meters/wire/keep", page, port="bus", unit="5", model="eastron_sdm120", name="Deux"
     )
     assert status == 422
-    assert "Le boîtier n’a pas gardé ce compteur" in text(page)
+    assert "Le boîtier ne l’a pas gardé" in text(page)
     assert read(page).refused == []
+
+
+async def test_another_meter_at_the_place_of_one_begins_its_own_history_unless_somebody_says_it_is_the_same(
+    wired: Home,
+) -> None:
+    fields = {"port": "bus", "unit": "5", "model": "eastron_sdm120"}
+    looked = await wired.text(PAGE)
+    page = (await send(wired, "/meters/wire/read", looked, **fields))[1]
+    assert "C’est le même compteur" not in text(page)
+    await send(wired, "/meters/wire/keep", looked, name="Chauffe-eau", **fields)
+    await send(wired, "/meters/wire/drop", looked, port="bus", meter="Chauffe-eau")
+    assert "Plus relevés : Chauffe-eau. Ce qu’ils ont dit reste." in text(await wired.text("/meters"))
+    page = (await send(wired, "/meters/wire/read", looked, **fields))[1]
+    assert "C’est le même compteur que « Chauffe-eau », relevé ici auparavant" in text(page)
+    await send(wired, "/meters/wire/keep", looked, name="Piscine", **fields)
+    assert [view.point.name for view in wired.house.points()] == ["Chauffe-eau", "Piscine"]
+    await send(wired, "/meters/wire/drop", looked, port="bus", meter="Piscine")
+    await send(wired, "/meters/wire/keep", looked, name="Bassin", same="on", **fields)
+    assert [view.point.name for view in wired.house.points()] == ["Chauffe-eau", "Bassin"]
+
+
+async def test_a_card_that_refuses_is_said_and_the_meter_goes_on(wired: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"port": "bus", "unit": "5", "model": "eastron_sdm120"}
+    page = await wired.text(PAGE)
+    await send(wired, "/meters/wire/keep", page, name="Chauffe-eau", **fields)
+
+    def refuse(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.catalog.replace", refuse)
+    status, said = await send(wired, "/meters/wire/drop", page, port="bus", meter="Chauffe-eau")
+    assert status == 507
+    assert "La carte refuse l’écriture. Rien n’a été changé." in text(said)
+    status, said = await send(wired, "/meters/wire/keep", page, name="Autre", **(fields | {"unit": "7"}))
+    assert status == 422
+    assert "Le boîtier ne l’a pas gardé : la carte le refuse." in text(said)
+    assert [meter.name for meter in wired.house.config.meters] == ["Chauffe-eau"]
