@@ -1,7 +1,6 @@
 """The M-Bus port: asks the meters of one bus, each at its own pace, and finds them when a person wants to know."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +14,12 @@ from drivers.model import Address, DecodeError, Frame, Telegram
 from gateway.ports import Sink
 from gateway.ports.mbus_line import Bus, Pace, open_bus, pace_of
 from gateway.ports.stream import SerialLine, TcpLine
+from gateway.ports.wishes import Wishes
 
 __all__ = ["Found", "Looking", "MbusPort", "Pace", "Polled", "SerialLine", "TcpLine", "pace_of", "parse_address"]
 
 # A meter that stays mute is asked less and less often, down to this, or to its own period where that is longer.
 BACKOFF_S_MAX = 6 * 3600.0
-# What persons may want to know at once.
-WISHES_MAX = 8
 
 T = TypeVar("T")
 
@@ -69,14 +67,6 @@ class _Watch:
     misses: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What a person waits for: granted by the owner of the line between two polls, or given up with a sentence."""
-
-    grant: Callable[[Bus], Awaitable[None]]
-    give_up: Callable[[str], None]
-
-
 class MbusPort:
     """One bus and its meters. The supervisor calls `run` again when it raised OSError or TimeoutError.
 
@@ -89,7 +79,7 @@ class MbusPort:
         self._pace = pace
         self._sink = sink
         self._watches: dict[Address, _Watch] = {}
-        self._wishes: deque[_Wish] = deque()
+        self._wishes = Wishes[Bus](name)
         self._bus: Bus | None = None
         self.set_meters(meters)
 
@@ -109,8 +99,7 @@ class MbusPort:
             self._sink.opened(self.name)
             while True:
                 if self._wishes:
-                    await self._wishes[0].grant(bus)
-                    self._wishes.popleft()  # only now: what is still there is given up with the line
+                    await self._wishes.grant(bus, at_most=1)
                     await asyncio.sleep(0)  # the next step of a search is wished for, and comes before a poll
                     continue
                 watch = min(self._watches.values(), key=lambda watch: watch.due, default=None)
@@ -121,8 +110,7 @@ class MbusPort:
         finally:
             self._bus = None
             bus.close()
-            while self._wishes:
-                self._wishes.popleft().give_up(f"{self.name}: the line was lost before the answer")
+            self._wishes.give_up()
 
     async def _poll(self, watch: _Watch, bus: Bus) -> DecodeError | Frame:
         """Ask one meter; what it says in several telegrams goes on as one."""
@@ -232,23 +220,7 @@ class MbusPort:
         """Have the owner of the line do something; OSError says in a sentence why it is not done."""
         if self._bus is None:
             raise OSError(f"{self.name}: the line is not open")
-        if len(self._wishes) >= WISHES_MAX:
-            raise OSError(f"{self.name}: {WISHES_MAX} requests wait for the line already; try again in a minute")
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        async def grant(bus: Bus) -> None:
-            if not done.done():  # whoever asked may have left
-                answer = await do(bus)
-                if not done.done():
-                    done.set_result(answer)
-
-        def give_up(why: str) -> None:
-            if not done.done():
-                done.set_exception(OSError(why))
-
-        self._wishes.append(_Wish(grant, give_up))
-        self._wake()
-        return await done
+        return await self._wishes.make(do, self._wake)
 
     def _wake(self) -> None:
         if self._bus is not None:

@@ -28,6 +28,7 @@ from gateway.ports.modbus_bus import ADDRESSES, Bus, Doubts, Request, plain, req
 from gateway.ports.modbus_line import Master, Outcome, Tell, open_line
 from gateway.ports.modbus_line import TcpLine as TcpLine
 from gateway.ports.stream import SerialLine as SerialLine
+from gateway.ports.wishes import Wishes
 
 __all__ = ["Found", "ModbusPort", "SerialLine", "TcpLine", "Unit"]
 
@@ -42,9 +43,6 @@ REFUSED_S = 3600.0
 
 # A connection on which nobody answers so many times may be one that the other side has forgotten: it is opened anew.
 MUTE_MAX = 2
-
-# What may wait for the line; above it a request is refused at once.
-WAITING_MAX = 16
 
 # A meter on a wire answers within 60 ms as a rule, slow ones within 300. A search of 247 units takes 200 s of the line.
 SCAN_S = 0.4
@@ -98,14 +96,6 @@ class _Whole:
     refused: tuple[tuple[Block, Refused], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What somebody waits for: to be granted by the owner of the line, or given up with a sentence."""
-
-    grant: Callable[[Bus], Awaitable[None]]
-    give_up: Callable[[str], None]
-
-
 class ModbusPort:
     """One line and its meters. The supervisor calls `run` again when it raised OSError or TimeoutError."""
 
@@ -127,8 +117,8 @@ class ModbusPort:
         self._watches: dict[int, _Watch] = {}
         self._doubts = Doubts()
         self._bus: Bus | None = None
-        self._wishes: deque[_Wish] = deque()
-        self._steps: deque[_Wish] = deque()
+        self._wishes = Wishes[Bus](name)
+        self._steps = Wishes[Bus](name)
         self._scanning = False
         self._mute = 0
         self._news = asyncio.Event()
@@ -216,9 +206,8 @@ class ModbusPort:
                     master.close()
                 master = await self._opening(self._line, self._tell)
         finally:
-            for waiting in (self._wishes, self._steps):
-                while waiting:
-                    waiting.popleft().give_up(f"{self.name}: the line was lost before the answer")
+            self._wishes.give_up()
+            self._steps.give_up()
 
     async def _serve(self, bus: Bus) -> None:
         """Until a connection seems to be forgotten by its other side."""
@@ -226,11 +215,11 @@ class ModbusPort:
         stepped = False
         while self._mute < MUTE_MAX or isinstance(self._line, SerialLine):
             self._news.clear()
-            await self._grant(self._wishes, bus)
+            await self._wishes.grant(bus)
             watch = min(self._watches.values(), key=lambda watch: watch.due, default=None)
             due = watch is not None and watch.due <= loop.time()
             if self._steps and not (due and stepped):
-                await self._grant(self._steps, bus)
+                await self._steps.grant(bus)
                 stepped = True
             elif watch is not None and due:
                 await self._poll(watch, bus)
@@ -252,7 +241,7 @@ class ModbusPort:
         began = loop.time()
         if watch.refused_at is not None and began - watch.refused_at > REFUSED_S:
             watch.blocks, watch.refused_at, watch.found = plan(unit.model), None, None
-        whole = await _whole(bus, watch, lambda: self._grant(self._wishes, bus))
+        whole = await _whole(bus, watch, lambda: self._wishes.grant(bus))
         now = loop.time()
         watch.blocks = whole.blocks
         for block, refused in whole.refused:
@@ -282,32 +271,11 @@ class ModbusPort:
             pause_s = min(BACKOFF_TIMEOUTS_MIN * self._timeout_s * 2 ** min(watch.misses - 2, 10), BACKOFF_S_MAX)
         return max(watch.unit.every_s, pause_s)
 
-    async def _wish(self, waiting: deque[_Wish], do: Callable[[Bus], Awaitable[T]]) -> T:
+    async def _wish(self, waiting: Wishes[Bus], do: Callable[[Bus], Awaitable[T]]) -> T:
         """Have the owner of the line do something; OSError says in a sentence why it is not done."""
         if self._bus is None:
             raise OSError(f"{self.name}: the line is not open")
-        if len(waiting) >= WAITING_MAX:
-            raise OSError(f"{self.name}: {WAITING_MAX} requests wait for the line already; try again in a minute")
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        async def grant(bus: Bus) -> None:
-            if not done.done():  # whoever asked may have left
-                answer = await do(bus)
-                if not done.done():
-                    done.set_result(answer)
-
-        def give_up(why: str) -> None:
-            if not done.done():
-                done.set_exception(OSError(why))
-
-        waiting.append(_Wish(grant, give_up))
-        self._news.set()
-        return await done
-
-    async def _grant(self, waiting: deque[_Wish], bus: Bus) -> None:
-        for _ in range(len(waiting)):
-            await waiting[0].grant(bus)
-            waiting.popleft()  # only now: `run` gives up what is still there
+        return await waiting.make(do, self._news.set)
 
     def _unit_fault(self, unit: int) -> DecodeError | None:
         first, last = (0, 255) if isinstance(self._line, TcpLine) and not self._line.rtu else (1, 247)
