@@ -22,6 +22,8 @@ from gateway.ports.stream import SerialLine
 from gateway.views import Listening
 from tests.wired import Answer, Said, Wires, at_once, heat_meter
 
+pytestmark = pytest.mark.virtual
+
 # An answer begins within 19 ms here; a USB adapter and 2400 baud make that 240.
 FAST = Pace(38_400, slack_s=0.01, answer_s_base=0.0)
 WAIT_S = FAST.answer_s

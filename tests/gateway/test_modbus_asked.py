@@ -15,6 +15,8 @@ from drivers.model import DecodeError, Telegram
 from gateway.ports.modbus import Found, ModbusPort, SerialLine, TcpLine, Unit
 from tests.buses import TIMEOUT_S, Bus, PacedMaster, Sink, ladder, peer, rungs, virtually
 
+pytestmark = pytest.mark.virtual
+
 SDM120 = load("eastron_sdm120")
 ABB = load("abb_b23")
 LINE = SerialLine("/dev/ttyUSB0", 9600)
@@ -107,7 +109,7 @@ async def test_a_line_that_is_lost_answers_those_who_wait_with_a_sentence(bus: B
     running = asyncio.create_task(port.run())
     await opened(port)
     asking = [asyncio.create_task(port.ask(1, 4, 0, count)) for count in (1, 2, 3)]
-    await asyncio.sleep(TIMEOUT_S / 4)
+    await asyncio.sleep(TIMEOUT_S / 2)
     bus.unplug()
     answers = await asyncio.wait_for(asyncio.gather(*asking), 2)
     assert {str(answer) for answer in answers} == {"bus: the line was lost before the answer"}

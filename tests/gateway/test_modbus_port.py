@@ -17,6 +17,8 @@ from drivers.model import State
 from gateway.ports.modbus import ModbusPort, SerialLine, TcpLine, Unit
 from tests.buses import TIMEOUT_S, Bus, Sink, ladder, peer, rungs, running
 
+pytestmark = pytest.mark.virtual
+
 SDM630 = load("eastron_sdm630")
 VALUES = {"voltage_l1": Decimal("230.1"), "power": Decimal("-1250.5"), "import_energy": Decimal(12345670)}
 

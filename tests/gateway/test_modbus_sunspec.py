@@ -10,6 +10,8 @@ from drivers.model import Telegram
 from gateway.ports.modbus import ModbusPort, Unit
 from tests.buses import TIMEOUT_S, Bus, Sink, rungs, running
 
+pytestmark = pytest.mark.virtual
+
 SUNSPEC = load("sunspec")
 
 

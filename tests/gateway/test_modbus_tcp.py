@@ -11,6 +11,8 @@ from drivers.modbus.rtu import crc
 from gateway.ports.modbus import ModbusPort, TcpLine, Unit
 from tests.buses import TIMEOUT_S, Sink, ladder, peer, running
 
+pytestmark = pytest.mark.virtual
+
 RIGHT = {f"r{address}": Decimal(address) for address in (0, 1, 100, 101)}
 
 # (request number from 0, header, its own PDU) -> (after how many seconds, which bytes), each; a header is number, unit

@@ -23,6 +23,8 @@ from gateway.ports.stream import SerialLine
 from gateway.views import Hears, Listening
 from tests.dutch import Meter
 
+pytestmark = pytest.mark.virtual
+
 AT = datetime(2026, 1, 15, 12, 0, 3, tzinfo=UTC)
 GAS = SubMeter("G0099000000000042", 456_789, AT.replace(minute=0, second=0))
 HOME = Household(number="E0099000000000042", at=AT, import_wh=(1_000, 2_000), import_w=460, sub_meters=(GAS,))

@@ -12,6 +12,8 @@ from drivers.talk import Identity
 from gateway.ports.stream import SerialLine, StreamPort, TcpLine, explain, probe
 from gateway.views import Listening
 
+pytestmark = pytest.mark.virtual
+
 
 class Lines:
     """A framer for these tests: a frame is a line, one that says `bad` is refused."""

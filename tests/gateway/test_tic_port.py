@@ -24,6 +24,8 @@ from gateway.ports.stream import SerialLine
 from gateway.views import Hears, Listening
 from tests.linky import Meter
 
+pytestmark = pytest.mark.virtual
+
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 LINKY = Linky(
     address="041875000042",
