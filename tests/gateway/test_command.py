@@ -1,16 +1,22 @@
 """The command line as a person meets it: bad input gives one clear sentence, exit 1, and nothing is written."""
 
+import contextlib
+import io
+import logging
 import os
 import sqlite3
 import subprocess
 import sys
 import tty
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from drivers.model import Medium
+from gateway.__main__ import main
 from gateway.catalog import Catalog
 from gateway.secret import BoxSecret
 from gateway.store import Store
@@ -20,15 +26,38 @@ COMMAND_S_MAX = 15
 NOON = 1_790_000_000
 
 
-def releve(*arguments: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S_MAX,
-        check=False,
-    )
+class Said(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def releve(*arguments: str | Path) -> Said:
+    """One command, and nobody sits there; without a process of its own, since a start takes most of a second."""
+    out, err, root = io.StringIO(), io.StringIO(), logging.getLogger()
+    handlers, level, stdin = root.handlers[:], root.level, sys.stdin
+    root.handlers, sys.stdin = [], io.StringIO()  # as a process finds them
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code: object = main([str(argument) for argument in arguments])
+            except SystemExit as wrong_use:
+                code = wrong_use.code
+    finally:
+        root.handlers, sys.stdin = handlers, stdin
+        root.setLevel(level)
+    assert isinstance(code, int)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: str | Path) -> Said:
+    """One command as a shell starts it."""
+    run = [sys.executable, "-m", "gateway", *map(str, arguments)]
+    done = subprocess.run(run, input="", capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+Command = Callable[..., Said]
 
 
 def configured(folder: Path, text: str = "") -> Path:
@@ -42,10 +71,10 @@ def port(device: str | Path) -> str:
     return f'[[port]]\nname = "linky"\nprotocol = "tic"\ndevice = "{device}"\n'
 
 
-def refused(folder: Path, config: Path, *arguments: str) -> str:
+def refused(folder: Path, config: Path, command: Command = releve) -> str:
     """What `releve run` says on standard error; it must end with 1, trace nothing and write nothing."""
     before = sorted(folder.rglob("*"))
-    done = releve("run", "--config", config, *arguments)
+    done = command("run", "--config", config)
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
     assert sorted(folder.rglob("*")) == before
@@ -54,7 +83,7 @@ def refused(folder: Path, config: Path, *arguments: str) -> str:
 
 def test_a_wrong_key_is_named_by_its_place(tmp_path: Path) -> None:
     text = '[[meter]]\nname = "Eau"\naddress = "wmbus:KAM-12345678-1b-16"\nkey = "abc"\n'
-    said = refused(tmp_path, configured(tmp_path, text))
+    said = refused(tmp_path, configured(tmp_path, text), process)
     assert said == "releve: meter[1].key: 32 hex digits are needed, not 'abc'\n"
 
 
@@ -73,7 +102,9 @@ def test_a_device_open_in_another_program_is_said(tmp_path: Path) -> None:
     master, slave = os.openpty()
     tty.setraw(slave)
     with serial.Serial(os.ttyname(slave), exclusive=True):
-        assert "already open in another program" in refused(tmp_path, configured(tmp_path, port(os.ttyname(slave))))
+        assert "already open in another program" in refused(
+            tmp_path, configured(tmp_path, port(os.ttyname(slave))), process
+        )
     os.close(master)
     os.close(slave)
 
@@ -133,7 +164,7 @@ def test_a_folder_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
 
 
 def test_check_says_what_is_good(tmp_path: Path) -> None:
-    done = releve("check", "--config", configured(tmp_path))
+    done = process("check", "--config", configured(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("good: 0 ports, 0 meters\n")
 
@@ -255,6 +286,10 @@ def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
     assert releve(*arguments).returncode == 2
 
 
+def test_wrong_use_ends_a_process_with_two() -> None:
+    assert process("dance").returncode == 2
+
+
 def test_a_runtime_folder_too_deep_for_a_socket_is_said(tmp_path: Path) -> None:
     config = configured(tmp_path)
     config.write_text(config.read_text().replace(f"{tmp_path}/run", f"{tmp_path}/{'deep/' * 20}run"))
@@ -272,7 +307,7 @@ def test_a_second_gateway_on_the_same_data_changes_nothing_there(tmp_path: Path)
     before = (data / "catalog.json").read_bytes()
     store = Store.open(data / "series.db", tmp_path / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: NOON)
     try:
-        done = releve("run", "--config", config)
+        done = process("run", "--config", config)
     finally:
         store.close()
     assert "already open by another process" in done.stderr

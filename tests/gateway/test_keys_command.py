@@ -1,7 +1,6 @@
 """`releve keys`, and what a running house writes: nowhere a key."""
 
 import asyncio
-import io
 import os
 import signal
 import socket
@@ -11,7 +10,6 @@ import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -20,12 +18,11 @@ from drivers.encode.records import volume
 from drivers.encode.wmbus import telegram
 from drivers.model import Address, Medium
 from gateway import control
-from gateway.__main__ import main
 from gateway.catalog import Catalog
 from gateway.keys import Plate
 from gateway.secret import BoxSecret
 from tests.gateway.importers.kemfiles import archive, encrypted, kem, meter
-from tests.gateway.test_command import configured, releve
+from tests.gateway.test_command import configured, process, releve
 from tests.gateway.test_keys import forms
 from tests.webui.home import read
 
@@ -47,36 +44,11 @@ def kept(folder: Path) -> Catalog:
 # A gateway that does not run
 
 
-class Said(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Command:
-    """The command line without a process of its own: a start takes half a second."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str | Path) -> Said:
-        code = main([str(argument) for argument in arguments])
-        return Said(code, *self._capsys.readouterr())
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody sits there
-    return Command(capsys)
-
-
-def test_keys_are_kept_for_a_gateway_that_does_not_run_and_each_row_refused_is_named(
-    tmp_path: Path, command: Command
-) -> None:
+def test_keys_are_kept_for_a_gateway_that_does_not_run_and_each_row_refused_is_named(tmp_path: Path) -> None:
     config, file = meters(tmp_path), tmp_path / "keys.csv"
     file.write_text(f"id;key\n10000001;{KEYS['mine'].hex()}\n10000002;{KEYS['cut'].hex()[:-1]}\n")
     for new in (1, 0):
-        done = command("keys", "--config", config, file)
+        done = releve("keys", "--config", config, file)
         assert (done.returncode, done.stderr) == (1, "")
         assert done.stdout.splitlines() == [
             f"{file}: 1 key kept, {new} of them new; 0 for meters of yours, 0 for meters heard; 1 row refused",
@@ -86,23 +58,23 @@ def test_keys_are_kept_for_a_gateway_that_does_not_run_and_each_row_refused_is_n
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_key_of_the_configuration_is_not_replaced_by_a_files(tmp_path: Path, command: Command) -> None:
+def test_the_key_of_the_configuration_is_not_replaced_by_a_files(tmp_path: Path) -> None:
     config, file = meters(tmp_path, MINE), tmp_path / "keys.csv"
     kept(tmp_path).adopt(str(MINE), "Eau", Medium.WATER, 1)  # as releve run has done
     config.write_text(config.read_text() + f'key = "{KEYS["configured"].hex()}"\n')
     file.write_text(f"id;key\n10000001;{KEYS['mine'].hex()}\n")
-    done = command("keys", "--config", config, file)
+    done = releve("keys", "--config", config, file)
     assert done.returncode == 1
     assert "line 2: this meter has another key, which is kept" in done.stdout
 
 
-def test_a_stopped_box_whose_keys_cannot_be_read_is_left_as_it_is(tmp_path: Path, command: Command) -> None:
+def test_a_stopped_box_whose_keys_cannot_be_read_is_left_as_it_is(tmp_path: Path) -> None:
     config, file = meters(tmp_path), tmp_path / "keys.csv"
     file.write_text(f"id;key\n10000001;{KEYS['mine'].hex()}\n")
-    assert command("keys", "--config", config, file).returncode == 0
+    assert releve("keys", "--config", config, file).returncode == 0
     (tmp_path / "secret").unlink()
     before = (tmp_path / "data" / "keys.json").read_bytes()
-    done = command("keys", "--config", config, file)
+    done = releve("keys", "--config", config, file)
     assert done.returncode == 1
     assert "is not there; put it back" in done.stderr
     assert "nothing was changed: ask again while the gateway runs" in done.stderr
@@ -116,9 +88,9 @@ def kem_file(folder: Path) -> Path:
     return path
 
 
-def test_the_password_of_a_kem_file_is_taken_from_a_file(tmp_path: Path, command: Command) -> None:
+def test_the_password_of_a_kem_file_is_taken_from_a_file(tmp_path: Path) -> None:
     config, file, word = meters(tmp_path), kem_file(tmp_path), tmp_path / "word"
-    done = command("keys", "--config", config, file)
+    done = releve("keys", "--config", config, file)
     assert done.returncode == 1
     assert done.stderr == (
         f"releve: {file}: the file is encrypted, and its password is needed; name a file that holds it with "
@@ -131,11 +103,11 @@ def test_the_password_of_a_kem_file_is_taken_from_a_file(tmp_path: Path, command
         (b"one\ntwo", "one line in UTF-8, the password, is needed"),
     ):
         word.write_bytes(content)
-        done = command("keys", "--config", config, "--password-file", word, file)
+        done = releve("keys", "--config", config, "--password-file", word, file)
         assert (done.returncode, said in done.stderr) == (1, True)
     assert not (tmp_path / "data").exists()
     word.write_text("Öl-4711\n")
-    assert command("keys", "--config", config, "--password-file", word, file).returncode == 0
+    assert releve("keys", "--config", config, "--password-file", word, file).returncode == 0
     assert kept(tmp_path).key_of(Plate("10000001")) == KEYS["mine"]
 
 
@@ -169,11 +141,11 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_key_file_that_is_none_is_told_in_one_sentence(tmp_path: Path, command: Command) -> None:
+def test_a_key_file_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
     config = meters(tmp_path)
     (tmp_path / "letter.txt").write_text("Dear Madam")
     for name, said in (("nowhere.csv", "cannot be read: No such file"), ("letter.txt", "the first line must name")):
-        done = command("keys", "--config", config, tmp_path / name)
+        done = releve("keys", "--config", config, tmp_path / name)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"releve: {tmp_path / name}: {said}")
         assert "Traceback" not in done.stderr
@@ -261,12 +233,12 @@ async def test_a_key_is_in_nothing_that_a_running_house_writes_or_answers(tmp_pa
                 said.append(f"{answer.url} {answer.headers} {await answer.text()}")
 
         code = await state(tmp_path, "key-missing")
-        done = await asyncio.to_thread(releve, "keys", "--config", config, "--json", file)
+        done = await asyncio.to_thread(process, "keys", "--config", config, "--json", file)
         assert '"kept": 3' in done.stdout
         assert '"rows_refused": 2' in done.stdout
         assert f'"heard": ["{HEARD}"]' in done.stdout
         await state(tmp_path, "speaking")
-        said += [done.stdout, done.stderr, (await asyncio.to_thread(releve, "status", "--config", config)).stdout]
+        said += [done.stdout, done.stderr, (await asyncio.to_thread(process, "status", "--config", config)).stdout]
         await send("/setup", "/setup", code=code, password="correct horse", again="correct horse")
         await send("/meters/add", f"/meters/add?address={TYPED}", address=str(TYPED), name="Bain", key="00" * 16)
         await send("/meters/key", "/meters", address=str(TYPED), key=KEYS["cut"].hex()[:-1])
@@ -307,7 +279,7 @@ async def test_a_house_that_lost_its_secret_starts_all_the_same_and_says_so(tmp_
     async with running(tmp_path) as (config, _):
         await state(tmp_path, "key-missing")
         assert said in (tmp_path / "log").read_text()
-        status = (await asyncio.to_thread(releve, "status", "--config", config)).stdout
+        status = (await asyncio.to_thread(process, "status", "--config", config)).stdout
         assert f"trouble: {tmp_path}/data/keys.json: the keys in it cannot be read: " in status
         assert said in status
     assert not (tmp_path / "secret").exists()
