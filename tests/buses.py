@@ -6,7 +6,8 @@ import os
 import selectors
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
 from drivers.encode.modbus import Slave
 from drivers.modbus import MeterMap
@@ -18,9 +19,15 @@ from gateway.ports.modbus import ModbusPort, SerialLine, TcpLine, Unit
 from gateway.ports.modbus_line import Outcome
 from gateway.views import Listening
 
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
+
 TIMEOUT_S = 0.08
 # Of real time, in which what was sent to a socket of this machine arrives.
 SOCKET_S_MAX = 0.002
+# Of real time, for which a thread is waited for at a time.
+THREAD_S = 0.05
+END_S_MAX = 5.0
 # By so much a jump goes beyond what is due: a sum of floats may stay before it, and whoever waits until then for ever.
 TICK_S = 1e-9
 
@@ -163,15 +170,25 @@ async def running(line: SerialLine | TcpLine, units: list[Unit], sink: Sink) -> 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A clock that jumps to what is due next: hours pass in a moment. Both ends of a line must be in this loop.
 
-    A test has it that is marked `virtual`. What is done in a thread, or by another process, is not waited for.
+    A test has it that is marked `virtual`. While the loop has something done in a thread, time stands still; what other
+    threads and processes do is not waited for.
     """
 
     def __init__(self) -> None:
         super().__init__(_Jumping(self))
         self.now = 0.0
+        self.in_threads: set[asyncio.Future[Any]] = set()
 
     def time(self) -> float:
         return self.now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Given], T], *args: *Given
+    ) -> "asyncio.Future[T]":
+        done = super().run_in_executor(executor, func, *args)
+        self.in_threads.add(done)
+        done.add_done_callback(self.in_threads.discard)
+        return done
 
 
 class _Jumping(selectors.PollSelector):
@@ -187,12 +204,18 @@ class _Jumping(selectors.PollSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
-        if not events and timeout != 0 and self._on_a_network():
+        if events or timeout == 0:
+            return events
+        if self._loop.in_threads:
+            return super().select(THREAD_S)
+        if timeout is None:  # the loop ends, once its threads have
+            events = super().select(END_S_MAX)
+            assert events, "nothing will ever happen"
+            return events
+        if self._on_a_network():
             events = super().select(SOCKET_S_MAX)
         if not events:
-            assert timeout is not None, "nothing will ever happen"
-            if timeout > 0:
-                self._loop.now += timeout + TICK_S
+            self._loop.now += timeout + TICK_S
         return events
 
     def _on_a_network(self) -> bool:

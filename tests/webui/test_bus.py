@@ -13,6 +13,7 @@ from tests.webui.home import Home, open_home
 from tests.webui.test_dial import send, text
 from tests.wired import Wires, heat_meter
 
+pytestmark = pytest.mark.virtual
 REL = "mbus:REL-67204118-1b-04"
 PAGE = "/meters/bus?port=bus"
 

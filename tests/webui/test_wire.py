@@ -17,6 +17,7 @@ from tests.buses import Bus
 from tests.webui.home import Home, open_home, read
 from tests.webui.test_dial import send, text
 
+pytestmark = pytest.mark.virtual
 PAGE = "/meters/wire?port=bus"
 SDM = modbus.load("eastron_sdm120")
 B23 = modbus.load("abb_b23")
