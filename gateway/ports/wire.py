@@ -114,12 +114,18 @@ def open_serial(line: SerialLine) -> Wire:
             loop.remove_reader(descriptor)
             wire.connection_lost(OSError("unplugged"))
 
+    def write(data: bytes) -> None:
+        try:
+            os.write(descriptor, data)
+        except OSError as error:
+            raise OSError(error.errno, explain(line.device, error.errno, error.strerror or str(error))) from None
+
     def close() -> None:
         loop.remove_reader(descriptor)
         device.close()
 
     loop.add_reader(descriptor, readable)
-    wire.attach(lambda data: os.write(descriptor, data), close)
+    wire.attach(write, close)
     return wire
 
 
