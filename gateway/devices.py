@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,9 +15,6 @@ from gateway.model import MeteringPoint
 from gateway.running import Running
 
 log = logging.getLogger(__name__)
-
-# These addresses say where a meter is, not which one: what stands there next may be another.
-PLACE = re.compile(r"modbus:.*|thing:generic/.*|mbus:[0-9]{1,3}")
 
 
 class Devices:
@@ -57,7 +53,7 @@ class Devices:
 
     def stood_at(self, address: str) -> MeteringPoint | None:
         """Whose place this is or was, where the address does not say which meter it is: it may be the same one again."""
-        return self._catalog.point_before(address) if PLACE.fullmatch(address) else None
+        return self._catalog.point_before(address) if installed.PLACE.fullmatch(address) else None
 
     async def install(
         self,
@@ -77,15 +73,17 @@ class Devices:
             before = self.config
             config = installed.check(before, lines.faults, ports=ports, meters=meters)
             new = config.meters[len(before.meters) :]
+            instead = self._not_in_use({meter.address for meter in new}, {port.name for port in config.ports})
             let_go = [
                 meter.address
                 for meter in new
-                if not same and PLACE.fullmatch(meter.address) and self._catalog.meter(meter.address)
+                if not same and installed.PLACE.fullmatch(meter.address) and self._catalog.meter(meter.address)
             ]
             try:
                 for port, password in passwords.items():
                     self._catalog.set_password(port, password or None)
                 with self._catalog.together():
+                    installed.remove(self._catalog, **instead)
                     installed.add(self._catalog, ports=ports, meters=meters)
                     for address in let_go:
                         self._catalog.let_go(address)
@@ -110,8 +108,14 @@ class Devices:
             for kind, asked in (("port", ports), ("meter", meters)):
                 if unknown := set(asked).difference(self.added(kind)):
                     raise LookupError(f"{kind} {min(unknown)}: not added on a page")
+            kept = [
+                table
+                for table in installed.meters(self._catalog)
+                if table["name"] in meters or table.get("port") in ports
+            ]
+            meters = [str(table["name"]) for table in kept]  # those that are not in use, too
             gone = [meter for meter in self.config.meters if meter.name in meters]
-            places = [meter.address for meter in gone if PLACE.fullmatch(meter.address)]
+            places = [place for table in kept if self._is_kept_place(place := installed.place(table))]
             with self._catalog.together():
                 installed.remove(self._catalog, ports=ports, meters=meters)
                 for address in places:
@@ -128,6 +132,20 @@ class Devices:
             await self._restart({meter.port for meter in gone if meter.port and meter.port not in ports})
             for address in places:
                 self._collect.let_go(address)
+
+    def _is_kept_place(self, address: str) -> bool:
+        return installed.PLACE.fullmatch(address) is not None and self._catalog.meter(address) is not None
+
+    def _not_in_use(self, addresses: Collection[str], ports: Collection[str]) -> "dict[str, Sequence[str]]":
+        """What pages added, is not in use, and must not come back: it is at these places, or has the name of a port."""
+        in_use = {meter.name for meter in self.config.meters}
+        used_ports = {port.name for port in self.config.ports}
+        tables = [table for table in installed.meters(self._catalog) if table["name"] not in in_use]
+        gone = [name for name in self.added("port") if name in ports and name not in used_ports]
+        meters = [
+            str(table["name"]) for table in tables if installed.place(table) in addresses or table.get("port") in gone
+        ]
+        return {"meters": meters, "ports": gone}
 
     def _adopt(self, meter: Meter, point: MeteringPoint | None = None) -> None:
         if point is not None or self._catalog.meter(meter.address) is None:

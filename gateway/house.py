@@ -103,6 +103,7 @@ class House:
         *,
         now: Callable[[], int],
     ) -> None:
+        yielded = installed.yield_to_file(config, catalog)
         config, faults = installed.with_added(config, catalog, lines.faults)
         self.catalog = catalog
         self.store = store
@@ -136,7 +137,7 @@ class House:
         self._fallen = _pairs(catalog.setting(FALLEN))
         self.running = Running(self._open_port, self.collect, self.watch_states)
         drivers = partial(lines.drivers, remembered=self._remembered)
-        self.devices = Devices(config, faults, catalog, self.collect, self.running, drivers, now)
+        self.devices = Devices(config, yielded + faults, catalog, self.collect, self.running, drivers, now)
         self.dials = Dials(config.meters, catalog, store, self.collect.counted_on, now)
         self.searches = Searches(self.running.spawn, now)
         self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from drivers.model import DecodeError, Kind, Medium, Quantity, frozen
 from drivers.mqtt.heard import Heard, heard
-from drivers.mqtt.message import Message, at, leaves, number_of, parse, plain_number, plain_word
+from drivers.mqtt.message import Message, at, leaves, number_of, parse, plain_number, plain_word, small
 from drivers.mqtt.units import HUMIDITY, RATIO, READINGS_MAX, REGISTER, TEXT, UNITS, YES_OR_NO, Meant, Said
 
 KIND = "generic"
@@ -124,7 +124,7 @@ def _candidates(payload: bytes) -> Iterator[Candidate]:
     content = parse(payload)
     for path, leaf in leaves(content):
         number = Decimal(leaf) if type(leaf) in {int, Decimal} else number_of(leaf) if isinstance(leaf, str) else None  # type: ignore[arg-type] # told by type()
-        if number is not None:
+        if number is not None and small(number):
             yield Candidate(path, number)
 
 

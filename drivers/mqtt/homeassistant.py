@@ -72,7 +72,8 @@ YES_NO = {
 }
 # A counter of a period has the unit and the class of one that counts for ever; ESPHome's `total_daily_energy` is one.
 PERIOD = re.compile(
-    r"(?i).*(dai?ly|day|today|yesterday|week|month|year|hour|session|jour|hier|mois|semaine|annee|année|heure).*"
+    r"(?i).*(dai?ly|day|today|yesterday|week|month|year|hour|session|boot|uptime|since|jour|hier|mois|semaine|annee|année"
+    r"|heure|depuis|démarrage|demarrage).*"
 )
 MAIN = {Quantity.POWER, Quantity.FLOW}
 
@@ -206,4 +207,9 @@ def _device(device: object) -> tuple[str, str]:
 
 
 def _long(content: Mapping[str, object], short: Mapping[str, str]) -> dict[str, object]:
-    return {short.get(key, key): value for key, value in content.items()}
+    found: dict[str, object] = {}
+    for key, value in content.items():
+        long = short.get(key, key)
+        if found.setdefault(long, value) != value:
+            raise DecodeError(f"{long} is said twice, and not the same")
+    return found

@@ -133,7 +133,7 @@ def leaves(value: object, pointer: str = "") -> Iterator[tuple[str, object]]:
 
 
 class _Counter:
-    """Refuses more keys than anything says, and one key twice: which of the two is meant nobody knows."""
+    """Refuses more keys than anything says, one that nobody can read, and one twice: which is meant nobody knows."""
 
     def __init__(self, keys_max: int) -> None:
         self._left = keys_max
@@ -142,6 +142,8 @@ class _Counter:
         self._left -= len(pairs)
         if self._left < 0:
             raise DecodeError("more keys than any device says")
+        if not all(key.isprintable() for key, _ in pairs):
+            raise DecodeError("a key that is no printable text")
         found = dict(pairs)
         if len(found) != len(pairs):
             raise DecodeError("a key stands twice in one JSON object")

@@ -50,10 +50,10 @@ def decode(message: Message) -> tuple[Item, ...] | None:
     if model == WIRELESS_MBUS:
         return _telegram(message)
     parts = [model]
-    for key in ("id", "channel"):
+    for key, mark in (("id", ""), ("channel", "c")):
         value = content.get(key)
         if isinstance(value, (int, str)) and not isinstance(value, bool) and MODEL.fullmatch(str(value)):
-            parts.append(str(value))
+            parts.append(mark + str(value))
     if len(parts) == 1:
         return (Unread("no number of its own"),)
     said = _readings(content)

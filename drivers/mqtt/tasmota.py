@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from drivers.model import Kind, Medium, Quantity
 from drivers.mqtt.heard import Heard, Item, address, heard
-from drivers.mqtt.message import Message, plain_word, small, table
+from drivers.mqtt.message import Message, plain_word, small, table, words
 from drivers.mqtt.units import FACTOR, HUMIDITY, TEXT, UNITS, Meant, Said, meant
 from drivers.mqtt.zlinky import LABELS
 from drivers.thing import Presence, Unread
@@ -79,6 +79,8 @@ def _things(name: str, groups: Mapping[str, object], topic: str) -> list[Heard]:
                     script.add(register, what, values[key], main=register in MAIN)
             found.append(heard(KIND, f"{name}/{group}", name, Medium.ELECTRICITY, script, topic))
             continue
+        if own := words(values.get("Id")):  # `DS18B20-1` is whichever was found first, until one more is plugged in
+            group = f"{group.partition('-')[0]}-{own}"
         if unit is not None and unit.quantity is Quantity.TEMPERATURE:
             said.add(f"{group}_temperature", unit, values.get("Temperature"), main=not electric)
         said.add(f"{group}_humidity", HUMIDITY, values.get("Humidity"))

@@ -62,14 +62,14 @@ class Things:
 
     def hear(self, message: Message, at: int) -> tuple[Thing | Presence | Unread | DecodeError, ...]:
         """What one message says, heard at `at` (UTC seconds)."""
-        if zigbee2mqtt.is_chatter(message.topic):
+        if message.topic not in self.mappings and zigbee2mqtt.is_chatter(message.topic):
             return ()
         bytes_max = INVENTORY_BYTES_MAX if message.topic.endswith("/bridge/devices") else PAYLOAD_BYTES_MAX
         size = len(message.payload)
         if size > bytes_max:
             return (_fault(message, DecodeError(f"{size} bytes in a message, at most {bytes_max} are read")),)
         try:
-            items = self._decode(message)
+            items = self._decode(message, at)
         except DecodeError as error:
             return (_fault(message, error),)
         if items is None:
@@ -85,12 +85,12 @@ class Things:
         if self._falls[key] >= FALLS and len(self.fallen) < FALLEN_MAX:
             self.fallen.add(key)
 
-    def _decode(self, message: Message) -> Sequence[Item] | None:
+    def _decode(self, message: Message, at: int) -> Sequence[Item] | None:
         mapping = self.mappings.get(message.topic)
         if mapping is not None:
             return (Unread("retained"),) if message.retained else (generic.decode(message, mapping),)
         for found in (
-            zigbee2mqtt.decode(message, self._zigbee),
+            zigbee2mqtt.decode(message, self._zigbee, at),
             tasmota.decode(message),
             shelly1.decode(message),
             teleinfo.decode(message),

@@ -69,6 +69,7 @@ LIMITS = {
     Quantity.RATIO: (Decimal(0), Decimal(100)),
     Quantity.POWER_FACTOR: (Decimal(-1), Decimal(1)),
     Quantity.TEMPERATURE: (Decimal(-100), Decimal(1000)),
+    Quantity.FREQUENCY: (Decimal(0), Decimal(1000)),
 }
 
 

@@ -15,6 +15,7 @@ from drivers.thing import Unread
 KIND = "wmbusmeters"
 MARK = b'"_"'
 ID = re.compile(r"[0-9A-Fa-f]{8}")
+DRIVER = re.compile(r"[a-z0-9_]{1,40}")
 SUFFIXES = {
     "kwh": UNITS["kWh"],
     "mj": UNITS["MJ"],
@@ -102,7 +103,10 @@ def decode(message: Message) -> tuple[Item, ...] | None:
     status = tuple(each for each in words(content.get("status")).split() if each != "OK")
     said = _readings(content, medium)
     name = words(content.get("name")) or id_
-    return (heard(KIND, id_.lower(), name, medium, said, message.topic, status=status, radio=True),)
+    # Two makers may have given one number: the driver's word (`multical21`) tells them apart.
+    driver = words(content.get("meter"))
+    own = f"{driver}/{id_.lower()}" if DRIVER.fullmatch(driver) else id_.lower()
+    return (heard(KIND, own, name, medium, said, message.topic, status=status, radio=True),)
 
 
 def _readings(content: Mapping[str, object], medium: Medium) -> Said:

@@ -6,11 +6,12 @@ https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html and .../exp
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from drivers.model import DecodeError, Medium, Quantity, frozen
 from drivers.mqtt import zlinky
 from drivers.mqtt.heard import Item, address, heard, medium_of
-from drivers.mqtt.message import Message, parse, plain_word, table, words
+from drivers.mqtt.message import Message, parse, plain_word, small, table, words
 from drivers.mqtt.units import YES_OR_NO, Meant, Said, meant
 from drivers.thing import Presence, Unread
 
@@ -18,6 +19,10 @@ KIND = "zigbee2mqtt"
 BASE = "zigbee2mqtt"
 BASES_MAX = 8
 DEVICES_MAX = 500
+# A clock may be wrong by a few minutes; what a bridge remembers is older.
+OLD_S = 600
+# Below these speaks another kind, a device of whose may be called "bridge".
+OTHERS = frozenset({"tele", "stat", "cmnd", "shellies", "homeassistant", "teleinfo", "wmbusmeters", "rtl_433"})
 EXPOSES_MAX = 200
 PUBLISHED, SETTABLE = 1, 2  # bits of `access`
 
@@ -75,32 +80,38 @@ class Memory:
     devices: dict[str, dict[str, Device]] = field(default_factory=lambda: {BASE: {}})
 
 
-def decode(message: Message, memory: Memory) -> tuple[Item, ...] | None:
-    """What one message says; None if it is none of a bridge's. DecodeError where it cannot be read."""
+def decode(message: Message, memory: Memory, at: int) -> tuple[Item, ...] | None:
+    """What one message says, heard `at` (UTC seconds); None if it is none of a bridge's.
+
+    DecodeError where it cannot be read.
+    """
     base, bridge, _ = message.topic.partition("/bridge/")
-    if bridge:
+    if bridge and base not in OTHERS:
         if is_chatter(message.topic):
             return ()
         _inventory(base, message.payload, memory)
         return ()
     for base, devices in memory.devices.items():
         if message.topic.startswith(base + "/"):
-            return _said(message, base, message.topic.removeprefix(base + "/"), devices)
+            return _said(message, base, message.topic.removeprefix(base + "/"), devices, at)
     return None
 
 
 def is_chatter(topic: str) -> bool:
     """Whether a bridge speaks of itself there: its log, its settings, all devices that it could know, in megabytes."""
-    _, bridge, what = topic.partition("/bridge/")
-    return bool(bridge) and what != "devices"
+    base, bridge, what = topic.partition("/bridge/")
+    return bool(bridge) and base not in OTHERS and what != "devices"
 
 
-def _said(message: Message, base: str, name: str, devices: Mapping[str, Device]) -> tuple[Item, ...]:
+def _said(message: Message, base: str, name: str, devices: Mapping[str, Device], at: int) -> tuple[Item, ...]:
     device = devices.get(name)
     if device is not None:
         if message.retained:
             return (Unread("retained"),)
-        said = _readings(device, table(message.payload))
+        content = table(message.payload)
+        if _seen_at(content.get("last_seen"), at) < at - OLD_S:
+            return (Unread("old"),)
+        said = _readings(device, content)
         return (heard(KIND, device.ieee, device.name, device.medium, said, base),)
     stem, _, last = name.rpartition("/")
     if last == "availability" and stem in devices:
@@ -111,6 +122,17 @@ def _said(message: Message, base: str, name: str, devices: Mapping[str, Device])
     if last in {"set", "get"} or stem.rpartition("/")[2] in {"set", "get"}:
         return ()
     return (Unread("not in the inventory"),)
+
+
+def _seen_at(last_seen: object, at: int) -> float:
+    """When the device itself spoke, where the bridge says it. When it starts, it says again what it remembers of all."""
+    if isinstance(last_seen, int) and not isinstance(last_seen, bool):
+        return last_seen / 1000 if small(last_seen) else at
+    try:
+        said = datetime.fromisoformat(words(last_seen))
+    except ValueError:
+        return at
+    return at if said.tzinfo is None else said.timestamp()
 
 
 def _readings(device: Device, values: Mapping[str, object]) -> Said:
@@ -131,11 +153,14 @@ def _readings(device: Device, values: Mapping[str, object]) -> Said:
 
 def _inventory(base: str, payload: bytes, memory: Memory) -> None:
     """Replace what is known of a bridge's devices; DecodeError where the list cannot be, and then nothing changes."""
-    if base not in memory.devices and len(memory.devices) >= BASES_MAX:
-        raise DecodeError(f"zigbee2mqtt: more than {BASES_MAX} bridges")
     rows = parse(payload, inventory=True) if payload else []
     if not isinstance(rows, list):
         raise DecodeError("zigbee2mqtt: bridge/devices: a list is needed")
+    if base not in memory.devices:
+        if not any(isinstance(row, dict) and "ieee_address" in row for row in rows):
+            return  # somebody else's bridge
+        if len(memory.devices) >= BASES_MAX:
+            raise DecodeError(f"zigbee2mqtt: more than {BASES_MAX} bridges")
     found: dict[str, Device] = {}
     twice: set[str] = set()
     addresses: set[str] = set()

@@ -70,13 +70,22 @@ async def test_what_does_not_fit_is_refused_by_name_and_nothing_is_kept(tmp_path
         assert len(home.config.meters) == 1
 
 
-async def test_a_file_that_took_the_name_meanwhile_wins_and_the_page_is_told(tmp_path: Path) -> None:
+async def test_a_file_that_took_the_place_meanwhile_has_it_and_the_page_is_told(tmp_path: Path) -> None:
     with house(tmp_path, BUS) as home:
         await home.devices.install(meters=[SECOND])
     with house(tmp_path, BUS.replace("unit = 1", "unit = 2")) as home:
         assert [meter.name for meter in home.config.meters] == ["Chaudière"]
         (fault,) = home.devices.faults
-        assert fault.startswith("Piscine, added on a page, is not in use: meter[2].address: 'modbus:bus/2' is already")
+        assert fault == "Piscine, added on a page, is asked no longer: the file names Chaudière at its place"
+
+
+async def test_a_file_that_took_the_name_meanwhile_has_it_and_gives_it_back(tmp_path: Path) -> None:
+    with house(tmp_path, BUS) as home:
+        await home.devices.install(meters=[SECOND])
+    with house(tmp_path, BUS.replace("Chaudière", "Piscine")) as home:
+        assert [meter.address for meter in home.config.meters] == ["modbus:bus/1"]
+        (fault,) = home.devices.faults
+        assert fault.startswith("Piscine, added on a page, is not in use: meter[2].name: 'Piscine' is already")
     with house(tmp_path, BUS) as home:
         assert [meter.name for meter in home.config.meters] == ["Chaudière", "Piscine"]
 
@@ -279,3 +288,74 @@ async def test_a_line_of_a_page_whose_name_moves_away_from_home_is_asked_no_long
         with pytest.raises(AwayError, match=r"203\.0\.113\.7 lies beyond the home's network"):
             await port.run()
     assert asked == ["box.example"]
+
+
+# -- what is not in use -----------------------------------------------------------------------------------------------
+NEW_METER = {"name": "Neuf", "port": "bus", "unit": 2, "model": "eastron_sdm120"}
+OLD_METER = {"name": "Ancien", "port": "bus", "unit": 2, "model": "some_older_meter"}
+GARAGE = '\n[[port]]\nname = "garage"\nprotocol = "modbus"\ntcp = "127.0.0.1:9"\n'
+
+
+async def test_a_meter_does_not_move_to_another_line_of_the_name_of_its_own(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        await home.devices.install(ports=[OTHER_PORT], meters=[OTHER_METER])
+    with house(tmp_path, GARAGE) as home:
+        assert home.config.meters == ()
+        assert [fault.partition(":")[0] for fault in home.devices.faults] == [
+            "garage, added on a page, is not in use",
+            "Borne, added on a page, is not in use",
+        ]
+    with house(tmp_path) as home:  # the file was put right again
+        assert [meter.name for meter in home.config.meters] == ["Borne"]
+
+
+async def test_what_is_not_in_use_does_not_come_back_to_a_place_that_was_taken(tmp_path: Path) -> None:
+    with house(tmp_path, BUS) as home:
+        home.catalog.set_setting(installed.SETTING, {"port": [], "meter": [OLD_METER]})
+    with house(tmp_path, BUS) as home:
+        await home.devices.install(meters=[NEW_METER])
+        assert home.devices.added("meter") == ("Neuf",)
+    with house(tmp_path, BUS) as home:
+        assert [meter.name for meter in home.config.meters] == ["Chaudière", "Neuf"]
+        assert home.devices.faults == ()
+
+
+async def test_a_port_that_is_let_go_takes_its_meters_along_those_not_in_use_too(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        await home.devices.install(ports=[OTHER_PORT], meters=[OTHER_METER])
+        kept = {"port": [OTHER_PORT], "meter": [{**OTHER_METER, "model": "some_older_meter"}]}
+        home.catalog.set_setting(installed.SETTING, kept)
+    with house(tmp_path) as home:
+        assert home.config.meters == ()
+        await home.devices.uninstall(ports=["garage"])
+        assert home.devices.added("meter") == ()
+        assert home.catalog.meter("modbus:garage/5") is None
+        assert [view.state for view in home.points()] == ["let-go"]
+
+
+async def test_a_port_of_the_name_of_one_that_is_not_in_use_has_none_of_its_meters(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        broken = {"name": "garage", "protocol": "a word of an older program"}
+        home.catalog.set_setting(installed.SETTING, {"port": [broken], "meter": [OTHER_METER]})
+    with house(tmp_path) as home:
+        await home.devices.install(ports=[OTHER_PORT])
+    with house(tmp_path) as home:
+        assert [port.name for port in home.config.ports] == ["garage"]
+        assert home.config.meters == ()
+        assert home.devices.faults == ()
+
+
+@pytest.mark.parametrize(("name", "goes_on"), [("Piscine", True), ("Pompe", False)])
+async def test_a_meter_that_moves_from_a_page_to_the_file_goes_on_under_its_name_alone(
+    tmp_path: Path, name: str, *, goes_on: bool
+) -> None:
+    with house(tmp_path, BUS) as home:
+        await home.devices.install(meters=[SECOND])
+        say(home, 500_000)
+    named = BUS + f'[[meter]]\nname = "{name}"\nport = "bus"\nunit = 2\nmodel = "eastron_sdm120"\n'
+    for start in range(2):
+        with house(tmp_path, named) as home:
+            assert (home.devices.faults == ()) is (goes_on or start == 1)
+            assert home.devices.added("meter") == ()
+            expected = {"chaudiere": None, "piscine": 500_000} | ({} if goes_on else {"pompe": None})
+            assert indexes(home) == expected

@@ -66,7 +66,7 @@ ADDRESSES = {
     "thing:shelly/shellyem-B9/emeter/0": ("shellyem-B9", 1),
     "thing:shelly/shellypro3em-a1/em:0": ("shellypro3em-a1 em:0", 1),
     "thing:homeassistant/a4cf12000001": ("Esp", 1),
-    "thing:wmbusmeters/33225544": ("Eau", 1),
+    "thing:wmbusmeters/multical21/33225544": ("Eau", 1),
 }
 
 

@@ -75,6 +75,9 @@ def test_the_numbers_of_a_payload_are_offered_with_their_places() -> None:
         Candidate("/t/a~1b", Decimal("21.5")),
     )
     assert candidates(b"7") == (Candidate("", Decimal(7)),)
+    assert candidates(b'{"now": 7, "much": 1e50000000, "most": 1e999999999, "text": "1e99"}') == (
+        Candidate("/now", Decimal(7)),
+    )
     with pytest.raises(DecodeError, match="no number in it"):
         candidates(payload({"state": "on"}))
 

@@ -8,7 +8,7 @@ from drivers.model import Medium
 from drivers.mqtt import Things
 from drivers.mqtt.heard import address
 from drivers.mqtt.things import FALLS
-from drivers.thing import Presence, Unread
+from drivers.thing import Presence, Thing, Unread
 from tests.drivers.mqtt.say import fault, mains, say, telegram, values
 
 MAC = "a4cf12000001"
@@ -163,3 +163,25 @@ def test_a_node_that_is_away_is_said() -> None:
         Presence(address("homeassistant", MAC), there=False),
     )
     assert say(things, "other/status", b"offline") == (Unread("not recognised"),)
+
+
+def test_an_announcement_that_says_two_units_is_refused() -> None:
+    things = Things()
+    config = {"stat_t": "x/state", "unit_of_meas": "kWh", "unit_of_measurement": "Wh", "dev": {"ids": MAC}}
+    (item,) = say(things, "homeassistant/sensor/x/y/config", config, retained=True)
+    assert "unit_of_measurement is said twice, and not the same" in fault(item)
+
+
+@pytest.mark.parametrize("name", ["total_since_boot", "Énergie depuis démarrage", "uptime energy"])
+def test_a_counter_that_begins_with_its_device_is_no_index(name: str) -> None:
+    things = Things()
+    topic = announced(things, name, **ENERGY)
+    assert all(not isinstance(item, Thing) or not item.telegram.readings for item in say(things, topic, b"1234.567"))
+
+
+def test_a_frequency_below_zero_can_not_be() -> None:
+    things = Things()
+    topic = announced(things, "reseau", unit_of_meas="Hz", dev_cla="frequency", stat_cla="measurement")
+    read = telegram(things, topic, b"-3")
+    assert values(read) == {}
+    assert "can not be" in str(read.faults[0])

@@ -31,13 +31,22 @@ WATER = {
 # -- wmbusmeters ------------------------------------------------------------------------------------------------------
 def test_the_unit_is_the_end_of_the_key_and_a_value_of_the_past_is_not_the_present() -> None:
     read = telegram(Things(), "wmbusmeters/33225544", WATER)
-    assert str(read.address) == "thing:wmbusmeters/33225544"
+    assert str(read.address) == "thing:wmbusmeters/multical21/33225544"
     assert values(read) == {
         "total_m3": Decimal("123529.000"),
         "flow_temperature_c": 12,
         "external_temperature_c": Decimal("17.5"),
     }
     assert (mains(read), read.medium, read.status) == ({"total_m3"}, Medium.WATER, ("DRY",))
+
+
+def test_two_makers_that_gave_one_number_are_two_meters_whoever_speaks_first() -> None:
+    theirs = {**WATER, "meter": "izar", "media": "warm water", "total_m3": 20}
+    things = Things()
+    assert [str(telegram(things, "wmbusmeters/33225544", said).address) for said in (theirs, WATER)] == [
+        "thing:wmbusmeters/izar/33225544",
+        "thing:wmbusmeters/multical21/33225544",
+    ]
 
 
 def test_a_heat_meter_stands_for_its_energy_and_an_allocator_for_its_units() -> None:
@@ -88,7 +97,7 @@ def test_a_thermometer_on_the_air_is_read_by_the_units_of_its_keys() -> None:
         rtl_433(battery_ok=1, temperature_C=3.4, humidity=81, wind_avg_km_h=3, setpoint_C=20, pressure_hPa=1013.2),
     )
     assert isinstance(item, Thing)
-    assert str(item.telegram.address) == "thing:rtl_433/Nexus-TH/177/1"
+    assert str(item.telegram.address) == "thing:rtl_433/Nexus-TH/177/c1"
     assert item.radio
     assert values(item.telegram) == {
         "temperature_C": Decimal("3.4"),

@@ -8,7 +8,7 @@ from drivers.model import Medium
 from drivers.mqtt import Things
 from drivers.mqtt.heard import address
 from drivers.thing import Presence, Thing, Unread
-from tests.drivers.mqtt.say import mains, say, telegram, values
+from tests.drivers.mqtt.say import fault, mains, say, telegram, values
 
 TOPIC = "tele/lave-linge/SENSOR"
 ENERGY = {
@@ -27,6 +27,13 @@ ENERGY = {
 
 def sensor(**groups: object) -> dict[str, object]:
     return {"Time": "2023-01-03T11:54:27", **groups}
+
+
+def test_a_device_that_is_called_bridge_is_read_and_a_name_that_nobody_can_read_is_refused() -> None:
+    assert values(telegram(Things(), "tele/bridge/SENSOR", sensor(ENERGY={"Power": 5}))) == {"power": 5}
+    for name in ("\ud800", "a\nb"):
+        (item,) = say(Things(), TOPIC, {name: {"Total_in": 1.5}})
+        assert "no printable text" in fault(item)
 
 
 @pytest.mark.parametrize("topic", [TOPIC, "lave-linge/tele/SENSOR"])
@@ -129,9 +136,17 @@ def test_a_temperature_has_the_unit_that_the_message_says_or_none() -> None:
         DS18B20={"Id": "0119", "Temperature": 19.3}, AM2301={"Temperature": 5.1, "Humidity": 61.5}, TempUnit="C"
     )
     assert values(telegram(things, TOPIC, celsius)) == {
-        "DS18B20_temperature": Decimal("19.3"),
+        "DS18B20-0119_temperature": Decimal("19.3"),
         "AM2301_temperature": Decimal("5.1"),
         "AM2301_humidity": Decimal("61.5"),
+    }
+    two = sensor(
+        **{"DS18B20-1": {"Id": "0042", "Temperature": 4.5}, "DS18B20-2": {"Id": "0119", "Temperature": 19.4}},
+        TempUnit="C",
+    )
+    assert values(telegram(things, TOPIC, two)) == {  # one more was plugged in, and the numbers moved
+        "DS18B20-0042_temperature": Decimal("4.5"),
+        "DS18B20-0119_temperature": Decimal("19.4"),
     }
     assert say(things, TOPIC, sensor(DS18B20={"Temperature": 66.7}, TempUnit="F")) == ()
     assert say(things, TOPIC, sensor(DS18B20={"Temperature": 66.7})) == ()

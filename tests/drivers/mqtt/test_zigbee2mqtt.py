@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 
 from drivers.model import Medium, Quantity
-from drivers.mqtt import Things
+from drivers.mqtt import Things, generic
 from drivers.mqtt.heard import address
 from drivers.mqtt.zigbee2mqtt import BASES_MAX, DEVICES_MAX
 from drivers.thing import Presence, Thing, Unread
-from tests.drivers.mqtt.say import binary, bridge, device, fault, mains, numeric, say, telegram, values
+from tests.drivers.mqtt.say import AT, binary, bridge, device, fault, mains, numeric, say, telegram, values
 
 PLUG = device(
     "0x00158d00018255df",
@@ -22,6 +22,13 @@ PLUG = device(
     numeric("power_outage_count", ""),
     {"type": "switch", "features": [{"type": "binary", "name": "state", "property": "state", "access": 7}]},
 )
+
+
+def power_of(topic: str) -> generic.Mapping:
+    value = generic.value("", "power", "W", main=True)
+    return generic.Mapping(topic, "Prise", Medium.ELECTRICITY, (value,))
+
+
 PLUG_SAYS = {"state": "ON", "power": 41.2, "voltage": 232, "current": 0.2, "energy": 12.34, "energy_today": 1.5}
 
 
@@ -132,8 +139,35 @@ def test_more_devices_and_more_bridges_than_a_home_has_are_refused() -> None:
     assert f"the first {DEVICES_MAX}" in fault(say(things, "zigbee2mqtt/bridge/devices", rows)[0])
     assert values(telegram(things, "zigbee2mqtt/d7", {"power": 3})) == {"power": 3}
     for n in range(BASES_MAX - 1):
-        assert say(things, f"b{n}/bridge/devices", []) == ()
-    assert "more than 8 bridges" in fault(say(things, "b99/bridge/devices", [])[0])
+        assert say(things, f"b{n}/bridge/devices", rows[:1]) == ()
+    assert "more than 8 bridges" in fault(say(things, "b99/bridge/devices", rows[:1])[0])
+
+
+def test_somebody_elses_bridge_is_none_of_zigbees() -> None:
+    things = Things({"home/bridge/power": power_of("home/bridge/power")})
+    for nothing in ([], [{"name": "x"}]):
+        assert say(things, "home/bridge/devices", nothing) == ()
+    assert say(things, "home/a/power", b"12") == (Unread("not recognised"),)
+    assert values(telegram(things, "home/bridge/power", b"12")) == {"power": 12}
+
+
+@pytest.mark.parametrize(
+    ("last_seen", "read"),
+    [
+        ("2026-09-21T14:10:00Z", True),
+        ("2026-09-21T16:10:00+02:00", True),
+        (AT * 1000, True),
+        ("2020-01-01T00:00:00Z", False),
+        (1_577_836_800_000, False),
+        ("2020-01-01T00:00:00", True),  # of which place, it does not say
+        ("yesterday", True),
+        (None, True),
+        (10**40, True),
+    ],
+)
+def test_what_a_bridge_remembers_when_it_starts_is_not_of_now(last_seen: object, *, read: bool) -> None:
+    (item,) = say(bridge(PLUG), "zigbee2mqtt/cuisine/lave-linge", {**PLUG_SAYS, "last_seen": last_seen})
+    assert isinstance(item, Thing) if read else item == Unread("old")
 
 
 def test_pulses_whose_worth_only_their_owner_knows_are_not_read() -> None:
