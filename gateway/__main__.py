@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import import_command
+from gateway import backup_command, import_command
 from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -82,6 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     keys.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password of KEM files, in one line")
     keys.add_argument("--json", action="store_true")
     keys.set_defaults(command=_keys)
+
+    backup = commands.add_parser("backup", help="write the house into one file that only you can open")
+    _takes_config(backup)
+    backup_command.add_backup(backup)
+    backup.set_defaults(command=_backup)
+
+    restore = commands.add_parser(
+        "restore", help="put the house of a back-up in its place, on a gateway that does not run"
+    )
+    _takes_config(restore)
+    backup_command.add_restore(restore)
+    restore.set_defaults(command=_restore)
 
     analyze = commands.add_parser(
         "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
@@ -210,6 +222,14 @@ def _advice(port: dict[str, Any], config: "Config") -> str:
 def _import(options: argparse.Namespace) -> int:
     import_command.check_use(options)
     return import_command.run(options, _load(options.config), say)
+
+
+def _backup(options: argparse.Namespace) -> None:
+    backup_command.backup(options, _load(options.config), say)
+
+
+def _restore(options: argparse.Namespace) -> None:
+    backup_command.restore(options, say)
 
 
 def _keys(options: argparse.Namespace) -> int:

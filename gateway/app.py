@@ -17,9 +17,10 @@ from aiohttp import web
 
 from gateway import control, lines
 from gateway.aside import Aside
+from gateway.backup import Backups
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
-from gateway.config import Config, Port
+from gateway.config import Config, ConfigError, Port, load
 from gateway.holders import Holders, HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
@@ -71,15 +72,15 @@ async def run(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock = Clock()
     with contextlib.ExitStack() as opened:
-        house, ledger = _open(config, clock, opened)
+        house, ledger, backups = _open(config, clock, opened)
         if demo is not None:
             with contextlib.suppress(StoppedError):
                 await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
         if not stop.is_set():
-            await _serve(config, house, ledger, running, demo, stop)
+            await _serve(config, house, ledger, backups, running, demo, stop)
 
 
-def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger]:
+def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger, Backups]:
     with _in_one_sentence():
         catalog, store = _open_data(config, clock, opened)
         catalog.seal_keys()
@@ -90,7 +91,8 @@ def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[H
         holders = _open_holders(config, opened)
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
-        return House(config, catalog, store, aside, holders, now=clock.now), ledger
+        house = House(config, catalog, store, aside, holders, now=clock.now)
+        return house, ledger, Backups(config, store, holders, ledger, aside, clock.now)
 
 
 def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:
@@ -148,6 +150,26 @@ def keep_keys_stopped(config: Config, file: KeyFile) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
+def backups_stopped(config: Config) -> Iterator[Backups]:
+    """What writes a back-up, for the command line of a gateway that does not run."""
+    with contextlib.ExitStack() as opened:
+        yield _open(config, Clock(), opened)[2]
+
+
+def refuse_running(path: Path) -> None:
+    """Trouble where a gateway runs with this configuration; one that is not there yet has none."""
+    if not path.exists():
+        return
+    try:
+        config = load(path)
+    except ConfigError as error:
+        raise Trouble(str(error)) from None
+    with contextlib.suppress(ConnectionError):
+        control.ask(config.runtime, "GET", "/progress")
+        raise Trouble("a gateway runs here: stop it first")
+
+
+@contextlib.contextmanager
 def holders_stopped(config: Config) -> Iterator["Desk"]:
     """What takes files in, for the command line of a gateway that does not run."""
     from gateway.bring import Desk
@@ -160,7 +182,13 @@ def holders_stopped(config: Config) -> Iterator["Desk"]:
 
 
 async def _serve(
-    config: Config, house: House, ledger: Ledger, running: Running, demo: Furnished | None, stop: asyncio.Event
+    config: Config,
+    house: House,
+    ledger: Ledger,
+    backups: Backups,
+    running: Running,
+    demo: Furnished | None,
+    stop: asyncio.Event,
 ) -> None:
     from webui.auth import Access
     from webui.server import make_app
@@ -170,7 +198,7 @@ async def _serve(
     app = make_app(house, access, host_names=config.web.host_names, password=config.web.password)
     async with (
         _site(app, config.web.host, config.web.port) as port,
-        _socket(control.make_app(house, lambda: access.setup_code), config.runtime / control.SOCKET),
+        _socket(control.make_app(house, backups, lambda: access.setup_code), config.runtime / control.SOCKET),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:

@@ -99,6 +99,11 @@ class Aside:
         """Keep these lines instead, whole or not at all; none of them removes the file. OSError where the card refuses."""
         return self._submit(self._replace, name, lines, 0)
 
+    def files(self) -> dict[str, bytes]:
+        """Each file as it is now, by its name."""
+        paths = self._folder.glob("*" + SUFFIX)
+        return self._submit(lambda: {path.name: path.read_bytes() for path in paths}).result()
+
     def sync(self) -> Future[None]:
         """Everything appended so far is on the card when it is done."""
         return self._submit(self._sync)

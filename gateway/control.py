@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from gateway.backup import BackupError, Backups, Seal
 from gateway.catalog import CatalogError
 from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers import keyfile
 from gateway.keys import KeysError
+from gateway.secret import SecretError
 from gateway.store import StoreError
 from gateway.trouble import Trouble
 from gateway.views import LineQuality, Listening
@@ -28,7 +30,7 @@ ANSWER_S_MAX = 600.0
 BODY_BYTES_MAX = 2 * keyfile.FILE_BYTES_MAX  # a key file in base64, and its password
 
 
-def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Application:
+def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None]) -> web.Application:
     """The routes of the socket; `setup_code` gives the first visit's code while no password exists."""
 
     async def status(_: web.Request) -> web.Response:
@@ -53,6 +55,16 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
 
     async def progress(_: web.Request) -> web.Response:
         return web.json_response({"share": shares[0]})
+
+    async def backup(request: web.Request) -> web.Response:
+        asked = await request.json()
+        seal = Seal(asked["recipient"], asked["passphrase"])
+        told(0)
+        try:
+            path = await asyncio.to_thread(backups.write_inside, seal, told)
+        except (OSError, BackupError, StoreError, SecretError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"path": str(path)})
 
     async def bring_keys(request: web.Request) -> web.Response:
         asked = await request.json()
@@ -98,6 +110,7 @@ def make_app(house: House, setup_code: Callable[[], str | None]) -> web.Applicat
     app.router.add_get("/status", status)
     app.router.add_post("/import", bring_in)
     app.router.add_get("/progress", progress)
+    app.router.add_post("/backup", backup)
     app.router.add_post("/keys", bring_keys)
     app.router.add_post("/holders", holders_files)
     app.router.add_get("/imports", imports)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from drivers.model import Quantity
+from gateway import database
 from gateway.importers.holders.found import Part, leap
 from gateway.model import SeriesKey
 from gateway.periods import Amount, Periods, Shape, joined, of_rows
@@ -139,6 +140,10 @@ class Holders:
         self._executor.shutdown()
 
     # From any thread but the event loop's
+
+    def backup(self, path: Path) -> None:
+        """Copy everything into a new file at `path`, which `open` takes."""
+        self._call(lambda db: database.copy(db, path))
 
     def compare(self, point: str, parts: Iterable[Part]) -> list[Compared]:
         """How many rows of each part are new at a metering point."""

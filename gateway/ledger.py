@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from gateway import database
+
 SCHEMA_VERSION = 1
 SESSION_IDLE_S_MAX = 30 * 86400
 SESSION_S_MAX = 180 * 86400
@@ -69,6 +71,17 @@ class Ledger:
     def close(self) -> None:
         self._executor.submit(self._db.close).result()
         self._executor.shutdown()
+
+    def backup(self, path: Path) -> None:
+        """Copy the password into a new file at `path`, which `open` takes; sessions are this box's alone."""
+
+        def work() -> None:
+            database.copy(self._db, path)
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copied:
+                copied.execute("DELETE FROM session")
+                copied.execute("VACUUM")
+
+        self._executor.submit(work).result()
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))

@@ -73,7 +73,7 @@ def load(path: Path) -> Config:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: UTF-8 text is needed, and byte {error.start + 1} is not"]) from None
-    return parse(text, str(path))
+    return replace(parse(text, str(path)), source=path)
 
 
 def parse(text: str, where: str) -> Config:

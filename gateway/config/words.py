@@ -125,3 +125,4 @@ class Config:
     ports: tuple[Port, ...] = ()
     meters: tuple[Meter, ...] = ()
     secret: Path = SECRET
+    source: Path | None = None  # the file itself

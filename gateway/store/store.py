@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
 import threading
 from array import array
@@ -17,6 +15,7 @@ from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Quantity
+from gateway import database
 from gateway.model import Point, SeriesKey
 from gateway.store import queries, schema
 from gateway.store.card import Card, blocks
@@ -35,10 +34,12 @@ from gateway.store.model import (
 from gateway.store.queries import GAP_S, Around, Recent
 from gateway.store.rollup import DAY_S, in_order
 from gateway.store.tail import Definition, Tail, read
-from gateway.store.worker import Worker
+from gateway.store.worker import StoppingError, Worker
 
 # Live values, the last day's curve and its comparison with the day before never touch the card.
 MEMORY_S = 48 * 3600
+# What is copied between two looks at who waits: 2 MB, a tenth of a second on a slow card.
+BACKUP_PAGES = 500
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -273,9 +274,12 @@ class Store:
         """Move what is older than memory's window into chunks now; done by itself at each day's end."""
         return self._call(self._fold, (self._now() - MEMORY_S) // DAY_S * DAY_S)
 
-    def backup(self, path: Path) -> None:
-        """Write everything added so far into a new file at `path`, which `open` takes; points go on being added."""
-        self._call(self._backup, path)
+    def backup(self, path: Path, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Write everything added so far into a new file at `path`, which `open` takes.
+
+        Points go on being added, and questions answered; `progress` is told how far it is, from 0 to 1.
+        """
+        self._call(self._backup, path, progress)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call in the store's thread, so that the event loop does not wait for the card."""
@@ -284,6 +288,7 @@ class Store:
     def close(self) -> None:
         """Commit what waits and let go of the file. What the card refused stays in the tail."""
         if self._worker.alive:
+            self._worker.stopping()
             self._call(self._close)
             self._worker.stop()
 
@@ -433,12 +438,17 @@ class Store:
         with self._lock:
             series.swaps = swaps
 
-    def _backup(self, path: Path) -> None:
+    def _backup(self, path: Path, progress: Callable[[float], None]) -> None:
+        def step(_: int, remaining: int, total: int) -> None:
+            progress(1 - remaining / max(total, 1))
+            self._worker.between()
+
         if not self._commit():
             raise StoreError(self._trouble)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with contextlib.closing(sqlite3.connect(path)) as target:
-            self._card.db.backup(target)
+        try:
+            database.copy(self._card.db, path, pages=BACKUP_PAGES, step=step)
+        except StoppingError:
+            raise StoreError(f"{self._path.name}: the gateway ends, and the copy is not whole") from None
 
     def _close(self) -> None:
         self._commit()

@@ -15,6 +15,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class StoppingError(Exception):
+    """A long job is to end, because all is."""
+
+
 class Worker:
     """Made in the thread that will `serve`; asked from any other."""
 
@@ -22,26 +26,42 @@ class Worker:
         self._thread = threading.current_thread()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ended: BaseException | None = None
+        self._stopping = False
+        self._interval_s = self._due = 0.0
+        self._round: Callable[[], object] = bool
 
     def serve(self, interval_s: float, each_round: Callable[[], object]) -> None:
         """Until `stop`. What a job raises goes to who asked for it; what a round raises is a bug and ends the thread."""
-        due = time.monotonic() + interval_s
+        self._interval_s, self._round, self._due = interval_s, each_round, time.monotonic() + interval_s
         try:
-            while True:
-                with contextlib.suppress(queue.Empty):
-                    job = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
-                    if job is None:
-                        return
-                    job()
-                if time.monotonic() >= due:
-                    each_round()
-                    due = time.monotonic() + interval_s
+            while self._turn(wait=True):
+                pass
         except BaseException as error:
             self._ended = error
             raise
         finally:
             self._ended = self._ended or RuntimeError("closed")
             self._refuse()
+
+    def between(self) -> None:
+        """From within a long job: what waits is done now, and the round if it is due. StoppingError when all is to end."""
+        while not self._stopping and not self._jobs.empty():
+            self._turn(wait=False)
+        if self._stopping:
+            raise StoppingError
+        self._turn(wait=False)
+
+    def _turn(self, *, wait: bool) -> bool:
+        """One job, if one comes in time, and the round if it is due; False when it was the last."""
+        with contextlib.suppress(queue.Empty):
+            job = self._jobs.get(timeout=max(0.0, self._due - time.monotonic())) if wait else self._jobs.get_nowait()
+            if job is None:
+                return False
+            job()
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._interval_s
+            self._round()
+        return True
 
     @property
     def alive(self) -> bool:
@@ -79,6 +99,10 @@ class Worker:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call and await."""
         return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
+
+    def stopping(self) -> None:
+        """Long jobs end at their next step."""
+        self._stopping = True
 
     def stop(self) -> None:
         """End the thread after the jobs queued before."""
