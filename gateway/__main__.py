@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import backup_command, import_command
+from gateway import backup_command, import_command, store_command
 from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     _takes_config(restore)
     backup_command.add_restore(restore)
     restore.set_defaults(command=_restore)
+
+    check_store = commands.add_parser("check-store", help="say whether the series on the card are whole")
+    _takes_config(check_store)
+    store_command.add_arguments(check_store)
+    check_store.set_defaults(command=_check_store)
 
     analyze = commands.add_parser(
         "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
@@ -226,6 +231,10 @@ def _import(options: argparse.Namespace) -> int:
 
 def _backup(options: argparse.Namespace) -> None:
     backup_command.backup(options, _load(options.config), say)
+
+
+def _check_store(options: argparse.Namespace) -> int:
+    return store_command.run(options, _load(options.config), say)
 
 
 def _restore(options: argparse.Namespace) -> None:

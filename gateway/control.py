@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import http.client
 import json
 import socket
@@ -66,6 +67,12 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"path": str(path)})
 
+    async def check_store(_: web.Request) -> web.Response:
+        try:
+            return web.json_response(dataclasses.asdict(await asyncio.to_thread(house.store.check)))
+        except StoreError as error:
+            return web.json_response({"error": str(error)}, status=400)
+
     async def bring_keys(request: web.Request) -> web.Response:
         asked = await request.json()
         try:
@@ -111,6 +118,7 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
     app.router.add_post("/import", bring_in)
     app.router.add_get("/progress", progress)
     app.router.add_post("/backup", backup)
+    app.router.add_post("/check-store", check_store)
     app.router.add_post("/keys", bring_keys)
     app.router.add_post("/holders", holders_files)
     app.router.add_get("/imports", imports)

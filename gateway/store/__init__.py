@@ -1,5 +1,6 @@
 """The series: kept, folded and asked."""
 
+from gateway.store.check import Findings
 from gateway.store.model import (
     Columns,
     Consumption,
@@ -11,17 +12,21 @@ from gateway.store.model import (
     StoreError,
     Swap,
 )
+from gateway.store.salvage import Salvaged, salvage
 from gateway.store.store import Store
 
 __all__ = [
     "Columns",
     "Consumption",
     "Counts",
+    "Findings",
     "Imported",
     "Indexes",
     "Points",
+    "Salvaged",
     "SeriesInfo",
     "Store",
     "StoreError",
     "Swap",
+    "salvage",
 ]

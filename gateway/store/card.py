@@ -83,12 +83,13 @@ class Card:
         if not batch.n and not batch.series:
             return
         with self.transaction():
-            self._define(batch.series)
+            self.define(batch.series)
             for start in range(0, batch.n, LOG_ROW_POINTS_MAX):
                 part = [column[start : start + LOG_ROW_POINTS_MAX] for column in batch.columns]
                 self.db.execute("INSERT INTO log (b) VALUES (?)", (pack(*part),))
 
-    def _define(self, rows: Iterable[SeriesRow]) -> None:
+    def define(self, rows: Iterable[SeriesRow]) -> None:
+        """Series that are new, or finer than they were; within a transaction."""
         for row in rows:
             if row.id not in self.exponents:
                 key = row.key
@@ -144,7 +145,7 @@ class Card:
         Those that are there stay.
         """
         with self.transaction():
-            self._define((row,))
+            self.define((row,))
             factor = 10 ** (row.exponent - self.exponents[row.id])
             scaled = values.tolist() if factor == 1 else [value * factor for value in values]
             return self._into_chunks(row.id, ats.tolist(), scaled, keep=True)
@@ -183,6 +184,12 @@ class Card:
                 [(series, *row) for row in rows],
             )
         return same, other
+
+    def put(self, days: Iterable[tuple[int, list[int], list[int]]]) -> None:
+        """Whole days of series (id, times, values in its exponent), with their rollups, in one transaction."""
+        with self.transaction():
+            for series, ats, values in days:
+                self._into_chunks(series, ats, values)
 
     def take_out(self, series: int, gone: Mapping[int, int]) -> None:
         """Points (at: value) go where exactly that is said, from chunks, rollups and log, in one transaction."""
@@ -257,7 +264,7 @@ class Card:
     def swap(self, series: SeriesRow, swap: Swap) -> int:
         """Append an event; its id."""
         with self.transaction():
-            self._define((series,))
+            self.define((series,))
             cursor = self.db.execute(
                 "INSERT INTO swap (series, at, old_final, new_start, exponent, made_at) VALUES (?,?,?,?,?,?)",
                 (series.id, swap.at, swap.old_final, swap.new_start, swap.exponent, swap.made_at),

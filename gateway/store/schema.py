@@ -60,6 +60,19 @@ def connect(path: Path, window: int) -> sqlite3.Connection:
         raise StoreError(f"{path.name}: {why(error, path)}") from error
 
 
+def look(path: Path) -> sqlite3.Connection:
+    """The file of a gateway that does not run, to be read only; StoreError when another program has it."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        db.execute("PRAGMA query_only=ON")
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        db.close()
+        raise StoreError(f"{path.name}: {why(error, path)}") from error
+    return db
+
+
 def _refuse_foreign(path: Path) -> None:
     # immutable: neither lock nor WAL is looked at, so that a refused file keeps every byte. Read through SQLite and not
     # open(): closing a second descriptor would drop the lock of a store open in this same process (POSIX).
@@ -124,9 +137,9 @@ def why(error: OSError | sqlite3.Error, path: Path) -> str:
         case sqlite3.SQLITE_IOERR:
             return "the disk refuses to be written or read"
         case sqlite3.SQLITE_NOTADB:
-            return "not a database; move it away or restore a backup"
+            return "not a database; move it away, or bring a back-up with releve restore"
         case sqlite3.SQLITE_CORRUPT:
-            return "the database is damaged; restore a backup"
+            return "the database is damaged; releve check-store --salvage takes out what can be read, releve restore brings a back-up"
         case sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
             return f"{NO_PERMISSION} {path.parent}"
         case _:

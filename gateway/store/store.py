@@ -19,6 +19,7 @@ from gateway import database
 from gateway.model import Point, SeriesKey
 from gateway.store import queries, schema
 from gateway.store.card import Card, blocks
+from gateway.store.check import Findings, check
 from gateway.store.memory import Memory, Series
 from gateway.store.model import (
     Columns,
@@ -281,6 +282,10 @@ class Store:
         """
         self._call(self._backup, path, progress)
 
+    def check(self) -> Findings:
+        """Look at all that is on the card; points go on being added, and questions answered."""
+        return self._call(self._check)
+
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call in the store's thread, so that the event loop does not wait for the card."""
         return await self._worker.run(function, *args, **kwargs)
@@ -449,6 +454,12 @@ class Store:
             database.copy(self._card.db, path, pages=BACKUP_PAGES, step=step)
         except StoppingError:
             raise StoreError(f"{self._path.name}: the gateway ends, and the copy is not whole") from None
+
+    def _check(self) -> Findings:
+        try:
+            return check(self._card.db, self._worker.between)
+        except StoppingError:
+            raise StoreError(f"{self._path.name}: the gateway ends, and not all was looked at") from None
 
     def _close(self) -> None:
         self._commit()

@@ -48,7 +48,7 @@ def test_a_second_opener_is_refused(house: House, tmp_path: Path) -> None:
 def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "series.db"
     path.write_bytes(b"no database at all" * 300)
-    assert refusal(tmp_path) == "series.db: not a database; move it away or restore a backup"
+    assert refusal(tmp_path) == "series.db: not a database; move it away, or bring a back-up with releve restore"
     path.unlink()
     database = sqlite3.connect(path)
     database.execute("CREATE TABLE photos (a)")

@@ -1,0 +1,193 @@
+"""Out of a damaged `series.db` all that can be read, into a new one; the damaged one is set aside, never deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivers.model import Quantity
+from gateway.files import flush_names
+from gateway.model import SeriesKey
+from gateway.store import schema
+from gateway.store.card import Card
+from gateway.store.check import fault_of
+from gateway.store.codec import DamagedError, decode, pack, unpack
+from gateway.store.memory import SeriesRow
+from gateway.store.model import StoreError
+
+COMMIT_CHUNKS = 500
+# A file of n bytes has no more rows than this; a row is never smaller.
+ROW_BYTES_MIN = 16
+SUFFIXES = ("", "-wal")
+
+
+@dataclass(slots=True)
+class Salvaged:
+    """What was taken out, what was left, and where the damaged file lies now."""
+
+    series: int = 0
+    points: int = 0
+    events: int = 0
+    left: int = 0  # chunks, rows of the log and events that could not be read, or of no known series
+    aside: Path | None = None
+
+
+def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] = lambda share: None) -> Salvaged:
+    """Take out what is readable of `path`, and let it stand in its place.
+
+    StoreError where nothing can be taken out at all; then the file is as it was.
+    """
+    new = path.with_name(f"{path.name}.salvaged")
+    for suffix in (*SUFFIXES, "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    done = Salvaged()
+    with contextlib.closing(_damaged(path)) as old, contextlib.closing(schema.connect(new, _window(old, now))) as db:
+        card, rows_max = Card(db), path.stat().st_size // ROW_BYTES_MIN
+        names = _series(old, card, done, rows_max)
+        if not names:
+            raise StoreError(f"{path.name}: no series can be read in it; restore a back-up")
+        _chunks(old, card, names, done, rows_max, progress)
+        _log(old, card, names, done, rows_max)
+        _swaps(old, card, names, done, rows_max)
+        card.checkpoint()
+    done.aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in SUFFIXES:
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(done.aside.with_name(done.aside.name + suffix))
+    new.rename(path)
+    for suffix in ("-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    flush_names(path.parent)
+    return done
+
+
+def _damaged(path: Path) -> sqlite3.Connection:
+    """As it is, without a lock that another owner would have; its WAL is read where that is possible."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        db.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreError(f"{path.name}: {schema.why(error, path)}") from error
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    db.execute("PRAGMA cell_size_check=ON")
+    return db
+
+
+def _window(old: sqlite3.Connection, now: int) -> int:
+    for (folded_to,) in _rows(old, "state", "folded_to", 10, Salvaged()):
+        if 0 < folded_to <= now:
+            return int(folded_to)
+    return now // 86_400 * 86_400
+
+
+def _rows(old: sqlite3.Connection, table: str, columns: str, last: int, done: Salvaged) -> Iterator[tuple[Any, ...]]:
+    """The rows that can be read, in order of their number, past any that cannot: each place with some is counted."""
+    at, damaged = 0, False
+    while at < last:
+        try:
+            for number, *row in old.execute(
+                f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid",  # noqa: S608 - our own names
+                (at,),
+            ):
+                at, damaged = number, False
+                yield tuple(row)
+        except sqlite3.DatabaseError:
+            done.left += not damaged
+            damaged = True
+            at += 1  # as long as the page that is damaged
+        else:
+            return
+
+
+def _series(old: sqlite3.Connection, card: Card, done: Salvaged, rows_max: int) -> dict[int, SeriesRow]:
+    names: dict[int, SeriesRow] = {}
+    columns = "id, point, register, tariff, quantity, exponent, main"
+    for number, point, register, tariff, quantity, exponent, main in _rows(old, "series", columns, rows_max, done):
+        try:
+            row = SeriesRow(number, SeriesKey(point, register, tariff), Quantity[quantity], exponent, bool(main))
+            with card.transaction():
+                card.define((row,))
+        except (KeyError, TypeError, sqlite3.IntegrityError):
+            done.left += 1
+            continue
+        names[number] = row
+    done.series = len(names)
+    return names
+
+
+def _chunks(
+    old: sqlite3.Connection,
+    card: Card,
+    names: dict[int, SeriesRow],
+    done: Salvaged,
+    rows_max: int,
+    progress: Callable[[float], None],
+) -> None:
+    last = rows_max
+    with contextlib.suppress(sqlite3.DatabaseError):
+        (last,) = old.execute("SELECT coalesce(max(rowid), 0) FROM chunk").fetchone()
+    batch: list[tuple[int, list[int], list[int]]] = []
+    place = read = 0
+    for series, day, n, blob in _rows(old, "chunk", "series, day, n, b", last, done):
+        read += 1
+        progress(min(read / max(last, 1), 1.0))
+        try:
+            exponent, ats, values = decode(blob)
+            if series not in names or fault_of(n, day, ats) or exponent < card.exponents[series]:
+                raise DamagedError(day)
+        except (DamagedError, TypeError):
+            done.left += 1
+            continue
+        done.points += len(ats)
+        factor = 10 ** (exponent - card.exponents[series])
+        batch.append((series, ats, [value * factor for value in values]))
+        place += 1
+        if place % COMMIT_CHUNKS == 0:
+            card.put(batch)
+            batch = []
+    card.put(batch)
+    done.left += max(0, _count(old) - read)
+
+
+def _count(old: sqlite3.Connection) -> int:
+    """How many chunks there were: the index may know it though their pages are damaged."""
+    with contextlib.suppress(sqlite3.DatabaseError):
+        (count,) = old.execute("SELECT count(*) FROM chunk").fetchone()
+        return int(count)
+    return 0
+
+
+def _log(old: sqlite3.Connection, card: Card, names: dict[int, SeriesRow], done: Salvaged, rows_max: int) -> None:
+    for (blob,) in _rows(old, "log", "b", rows_max, done):
+        try:
+            columns = unpack(blob)
+        except (DamagedError, TypeError):
+            done.left += 1
+            continue
+        points = [point for point in zip(*columns, strict=True) if point[0] in names]
+        done.left += len(points) < len(columns[0])
+        done.points += len(points)
+        if points:
+            with card.transaction():
+                card.db.execute("INSERT INTO log (b) VALUES (?)", (pack(*zip(*points, strict=True)),))
+
+
+def _swaps(old: sqlite3.Connection, card: Card, names: dict[int, SeriesRow], done: Salvaged, rows_max: int) -> None:
+    columns = "id, series, at, old_final, new_start, exponent, made_at, undoes"
+    for row in _rows(old, "swap", columns, rows_max, done):
+        if row[1] not in names:
+            done.left += 1
+            continue
+        with card.transaction():
+            card.db.execute("INSERT INTO swap VALUES (?,?,?,?,?,?,?,?)", row)
+        done.events += 1
