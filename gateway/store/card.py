@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from drivers.model import Kind, Quantity
@@ -199,34 +199,73 @@ class Card:
                 kept = [point for point in points if gone.get(point[0]) != point[1]]
                 if len(kept) == len(points):
                     continue
-                start = day * DAY_S
-                self.db.execute("DELETE FROM chunk WHERE series=? AND day=?", (series, day))
-                for table in ROLLUPS:
-                    self.db.execute(
-                        f"DELETE FROM {table} WHERE series=? AND t>=? AND t<?",  # noqa: S608 - our own table names
-                        (series, start, start + DAY_S),
-                    )
-                if kept:
-                    ats, values = (list(column) for column in zip(*kept, strict=True))
-                    self._into_chunks(series, ats, values)
+                self._only(series, day, kept)
             if max(gone, default=0) >= self.folded_to:
-                self._take_out_of_log(series, gone)
+                self._keep_in_log(
+                    lambda id_, at, value, exponent: (
+                        id_ != series or gone.get(at) != value * 10 ** (exponent - self.exponents[series])
+                    )
+                )
 
-    def _take_out_of_log(self, series: int, gone: Mapping[int, int]) -> None:
+    def erase(self, series: Iterable[int], start: int, end: int) -> int:
+        """Points, start <= at < end, go from chunks, rollups and log, in one transaction; how many. A damaged day goes whole."""
+        gone = 0
+        wanted = set(series)
+        with self.transaction():
+            for number in wanted:
+                for day, n in self.db.execute(
+                    "SELECT day, n FROM chunk WHERE series=? AND day BETWEEN ? AND ?",
+                    (number, start // DAY_S, (end - 1) // DAY_S),
+                ).fetchall():
+                    points = list(zip(*self.day(number, day), strict=True))
+                    kept = [point for point in points if not start <= point[0] < end]
+                    gone += (len(points) or n) - len(kept)
+                    self._only(number, day, kept)
+            gone += self._keep_in_log(lambda id_, at, value, exponent: id_ not in wanted or not start <= at < end)
+        return gone
+
+    def forget(self, series: Iterable[int]) -> None:
+        """Series of which nothing is left, with their events, are no longer there."""
+        with self.transaction():
+            for number in series:
+                self.db.execute("DELETE FROM series WHERE id=?", (number,))
+                self.db.execute("DELETE FROM swap WHERE series=?", (number,))
+                self.exponents.pop(number, None)
+                self.kinds.pop(number, None)
+
+    def scrub(self) -> None:
+        """Nothing that was erased is in the file any longer, nor in its WAL."""
+        self.db.execute("VACUUM")
+        self.checkpoint()
+
+    def _only(self, series: int, day: int, kept: Sequence[tuple[int, int]]) -> None:
+        """A day of a series has these points, and no others."""
+        start = day * DAY_S
+        self.db.execute("DELETE FROM chunk WHERE series=? AND day=?", (series, day))
+        for table in ROLLUPS:
+            self.db.execute(
+                f"DELETE FROM {table} WHERE series=? AND t>=? AND t<?",  # noqa: S608 - our own table names
+                (series, start, start + DAY_S),
+            )
+        if kept:
+            ats, values = (list(column) for column in zip(*kept, strict=True))
+            self._into_chunks(series, ats, values)
+
+    def _keep_in_log(self, stays: Callable[[int, int, int, int], bool]) -> int:
+        """Points (series, at, value, exponent) of the log that do not stay, go; how many. A damaged row goes whole."""
+        gone = 0
         for number, columns in list(self.log()):
             points = list(zip(*columns, strict=True))
-            kept = [
-                (id_, at, value, exponent)
-                for id_, at, value, exponent in points
-                if id_ != series or gone.get(at) != value * 10 ** (exponent - self.exponents[series])
-            ]
+            kept = [point for point in points if stays(*point)]
             if len(kept) == len(points):
                 continue
+            gone += len(points) - len(kept)
             if kept:
                 packed = pack(*(array("q", column) for column in zip(*kept, strict=True)))
                 self.db.execute("UPDATE log SET b=? WHERE i=?", (packed, number))
             else:
                 self.db.execute("DELETE FROM log WHERE i=?", (number,))
+        return gone
 
     def day(self, series: int, day: int) -> tuple[list[int], list[int]]:
         """One chunk in the series' exponent on the card."""

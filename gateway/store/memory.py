@@ -154,6 +154,26 @@ class Memory:
         if kept:
             series.seen(kept[0][0], *kept[-1])
 
+    def erase(self, series: Series, start: int, end: int) -> None:
+        """Points, start <= at < end, are no longer there; the series' ends are what is left here."""
+        kept = [each for each in zip(series.ats, series.values, strict=True) if not start <= each[0] < end]
+        series.ats, series.values = array("q", (at for at, _ in kept)), array("q", (value for _, value in kept))
+        series.first_at = series.last_at = None
+        series.last = 0
+        if kept:
+            series.seen(kept[0][0], *kept[-1])
+        # What came since the card was asked, for a time that is erased.
+        waiting = [
+            point for point in zip(*self._columns, strict=True) if point[0] != series.id or not start <= point[1] < end
+        ]
+        for column, numbers in zip(self._columns, zip(*waiting, strict=True) if waiting else ((),) * 4, strict=True):
+            column[:] = array("q", numbers)
+
+    def forget(self, key: SeriesKey) -> None:
+        """The series is no longer there."""
+        self.series.pop(key, None)
+        self.dirty.discard(key)
+
     def restore(self, ids: array[int], ats: array[int], values: array[int], exponents: array[int]) -> None:
         """Points of a log row of the card: placed, and waiting for nothing."""
         by_id = {series.id: series for series in self.series.values()}

@@ -254,6 +254,14 @@ class Store:
         """
         self._call(self._take_out, key, exponent, ats, values)
 
+    def erase(self, keys: Sequence[SeriesKey], start: int, end: int) -> int:
+        """Points of these series, start <= at < end, are gone when it returns, from the file itself too; how many.
+
+        A series without points is no longer there, nor are its events. StoreError when the card refuses: then nothing
+        is erased, or all is erased and the file's free pages still hold it, and the sentence says which.
+        """
+        return self._call(self._erase, keys, start, end)
+
     def swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
         """From `at` on the series counts on from the old meter's last index; on the card when it returns.
 
@@ -419,6 +427,28 @@ class Store:
             factor = 10 ** (exponent - series.exponent)
             self._memory.take_out(series, {at: value * factor for at, value in zip(ats, values, strict=True)})
             self._card.see_ends(series)
+
+    def _erase(self, keys: Sequence[SeriesKey], start: int, end: int) -> int:
+        found = [series for key in keys if (series := self._recent(key)[0]) is not None]
+        # What is to go must be where it is looked for.
+        if not (self._fold(self._card.folded_to) if self._memory.late else self._commit()):
+            raise StoreError(self._trouble)
+        gone = self._card.erase([series.id for series in found], start, end)
+        with self._lock:
+            for series in found:
+                self._memory.erase(series, start, end)
+                self._card.see_ends(series)
+            empty = [series for series in found if series.last_at is None]
+            for series in empty:
+                self._memory.forget(series.key)
+        self._card.forget([series.id for series in empty])
+        self._cut_tail()
+        try:
+            self._card.scrub()
+        except sqlite3.Error as error:
+            why = schema.why(error, self._path)
+            raise StoreError(f"{self._path.name}: erased, but its free pages still hold it: {why}") from error
+        return gone
 
     def _swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,12 +37,14 @@ def test_a_question_a_point_and_a_commit_come_between_two_steps_of_a_copy(large:
         begun.set()
         asked.wait(5)  # the question is in the queue when this step ends
 
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(3) as threads:
         copying = threads.submit(large.store.backup, tmp_path / "copy.db", told)
         assert begun.wait(5)
         large.store.add([index(NOW, 10**6)])
         question = threads.submit(large.store.at_bounds, [INDEX], [NOW - 100 * 86_400])
         committed = threads.submit(large.store.commit)
+        while large.store._worker._jobs.qsize() < 2:
+            time.sleep(0.001)
         asked.set()
         assert question.result(5)[0].values[0] is not None
         assert committed.result(5) is True

@@ -1,0 +1,113 @@
+"""What is erased is nowhere: not in an answer, not after a restart, and not in the bytes of the files."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from array import array
+from pathlib import Path
+
+import pytest
+
+from drivers.model import Quantity
+from gateway.model import SeriesKey
+from gateway.store import StoreError
+
+from .conftest import INDEX, LEVEL, NOW, House, everything, index, level
+
+DAY = 86_400
+ALWAYS = (0, 1 << 40)
+# What SQLite writes big-endian into a row, and what cannot be there by chance.
+SECRET = 0x1122334455
+SECRET_BYTES = SECRET.to_bytes(5, "big")
+
+
+def furnish(house: House) -> None:
+    """Forty days of two series; on one of them the index stood at SECRET, and the level too."""
+    ats = array("q", range(NOW - 40 * DAY, NOW - 4 * DAY, 600))
+    house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, array("q", [SECRET] * len(ats)))
+    house.store.bulk(LEVEL, Quantity.APPARENT_POWER, 0, False, ats, array("q", [SECRET] * len(ats)))
+    house.store.add([index(NOW - 60 * number, SECRET + 1) for number in range(300)])
+    house.store.commit()
+
+
+def raw(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*")))
+
+
+def points(house: House, key: SeriesKey) -> list[int]:
+    found = house.store.points(key, *ALWAYS)
+    return [] if found is None else list(found.at)
+
+
+def test_a_series_that_is_erased_is_in_no_byte_of_any_file(house: House, tmp_path: Path) -> None:
+    furnish(house)
+    house.store.swap(INDEX, NOW - 10 * DAY, SECRET, SECRET, 0)
+    house.reopen()
+    house.store.add([index(NOW + 60, SECRET + 1)])  # in memory and in the tail alone
+    with sqlite3.connect(f"file:{tmp_path / 'series.db'}?mode=ro&immutable=1", uri=True) as db:
+        (chunk,) = db.execute("SELECT b FROM chunk ORDER BY day LIMIT 1").fetchone()
+    db.close()
+    before = raw(tmp_path)
+    assert SECRET_BYTES in before
+    assert chunk in before
+    assert INDEX.register.encode() in before
+    gone = house.store.erase([INDEX, LEVEL], *ALWAYS)
+    assert gone == 2 * 5184 + 300 + 1
+    after = raw(tmp_path)
+    for what in (SECRET_BYTES, SECRET.to_bytes(8, "little")[:5], chunk[:24], INDEX.register.encode(), b"maison"):
+        assert what not in after
+    assert house.store.series() == ()
+    assert house.store.latest(INDEX) is None
+    assert house.reopen().series() == ()
+    assert house.store.events(INDEX) == ()
+    house.store.add([index(NOW + 120, 7)])  # the meter goes on
+    assert house.store.latest(INDEX) == index(NOW + 120, 7)
+    assert house.store.check().faulty == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_span_that_is_erased_leaves_exactly_the_rest(house: House, seed: int) -> None:
+    rng = random.Random(seed)
+    furnish(house)
+    house.store.add([index(NOW - 20 * DAY + 7, SECRET), level(NOW - 3 * DAY, 9)])  # late, and in the log
+    start = NOW - rng.randrange(41 * DAY)
+    end = start + rng.choice((1, 3600, DAY, 12 * DAY + 7, 50 * DAY))
+    kept = {key: [at for at in points(house, key) if not start <= at < end] for key in (INDEX, LEVEL)}
+    before = {key: len(points(house, key)) for key in kept}
+    gone = house.store.erase([INDEX], start, end)
+    assert gone == before[INDEX] - len(kept[INDEX])
+    for _ in range(2):
+        assert points(house, INDEX) == kept[INDEX]
+        assert len(points(house, LEVEL)) == before[LEVEL]
+        latest = house.store.latest(INDEX)
+        assert (latest.at if latest else None) == max(kept[INDEX], default=None)
+        assert house.store.check().faults == []
+        house.reopen()
+
+
+def test_a_card_that_refuses_erases_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    furnish(house)
+    before = everything(house.store)
+
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(house.store._card, "_only", refuse)
+    with pytest.raises(StoreError):
+        house.store.erase([INDEX], *ALWAYS)
+    monkeypatch.undo()
+    assert everything(house.store) == before
+    assert everything(house.reopen()) == before
+
+
+def test_what_is_erased_but_not_yet_overwritten_is_said(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    furnish(house)
+
+    def refuse() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(house.store._card, "scrub", refuse)
+    with pytest.raises(StoreError, match="erased, but its free pages still hold it"):
+        house.store.erase([INDEX], *ALWAYS)
+    assert house.store.latest(INDEX) is None
