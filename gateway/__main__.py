@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import backup_command, import_command, store_command
+from gateway import backup_command, erase_command, import_command, store_command
 from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -99,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     _takes_config(check_store)
     store_command.add_arguments(check_store)
     check_store.set_defaults(command=_check_store)
+
+    erase = commands.add_parser("erase", help="erase what was kept of a metering point, a span or all")
+    _takes_config(erase)
+    erase_command.add_arguments(erase)
+    erase.set_defaults(command=_erase)
 
     analyze = commands.add_parser(
         "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
@@ -235,6 +240,10 @@ def _backup(options: argparse.Namespace) -> None:
 
 def _check_store(options: argparse.Namespace) -> int:
     return store_command.run(options, _load(options.config), say)
+
+
+def _erase(options: argparse.Namespace) -> None:
+    erase_command.run(options, _load(options.config), say)
 
 
 def _restore(options: argparse.Namespace) -> None:

@@ -156,6 +156,16 @@ def backups_stopped(config: Config) -> Iterator[Backups]:
         yield _open(config, Clock(), opened)[2]
 
 
+def erase_stopped(config: Config, point: str, start: int, end: int) -> dict[str, int]:
+    """What `House.erase` does, for the command line of a gateway that does not run."""
+    with _in_one_sentence(), contextlib.ExitStack() as opened:
+        house = _open(config, Clock(), opened)[0]
+        try:
+            return asyncio.run(house.erase(point, start, end))
+        except LookupError as error:
+            raise Trouble(str(error.args[0])) from None
+
+
 def refuse_running(path: Path) -> None:
     """Trouble where a gateway runs with this configuration; one that is not there yet has none."""
     if not path.exists():

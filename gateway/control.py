@@ -73,6 +73,13 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
         except StoreError as error:
             return web.json_response({"error": str(error)}, status=400)
 
+    async def erase(request: web.Request) -> web.Response:
+        asked = await request.json()
+        try:
+            return web.json_response(await house.erase(asked["point"], asked["start"], asked["end"]))
+        except (LookupError, OSError, StoreError, HoldersError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
     async def bring_keys(request: web.Request) -> web.Response:
         asked = await request.json()
         try:
@@ -119,6 +126,7 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
     app.router.add_get("/progress", progress)
     app.router.add_post("/backup", backup)
     app.router.add_post("/check-store", check_store)
+    app.router.add_post("/erase", erase)
     app.router.add_post("/keys", bring_keys)
     app.router.add_post("/holders", holders_files)
     app.router.add_get("/imports", imports)

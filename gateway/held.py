@@ -1,6 +1,7 @@
 """Indexes that were not believed: kept as the meter said them, marked, and neither charted nor summed."""
 
 from collections import deque
+from collections.abc import Collection
 from decimal import Decimal
 from urllib.parse import quote, unquote
 
@@ -33,6 +34,17 @@ class HeldValues:
         self._remember(held)
         self._aside.append(NAME, _line(held))
 
+    def erase(self, point_ids: Collection[str], start: int, end: int) -> int:
+        """Held values of these, start <= at < end, are gone when it returns; how many. It waits for the card: OSError."""
+        lines = self._aside.read(NAME).result()
+        kept = [line for line in lines if not _is_of(_held(line), point_ids, start, end)]
+        if len(kept) < len(lines):
+            self._aside.replace(NAME, kept).result()
+            self._newest.clear()
+            for line in kept:
+                self._remember(_held(line))
+        return len(lines) - len(kept)
+
     def of(self, point_id: str, since: int) -> tuple[Held, ...]:
         """The newest held values of a metering point, the latest first."""
         found = [each for series, newest in self._newest.items() if series.point == point_id for each in newest]
@@ -42,6 +54,10 @@ class HeldValues:
         if held.series not in self._newest and len(self._newest) >= SERIES_MAX:
             del self._newest[next(iter(self._newest))]
         self._newest.setdefault(held.series, deque(maxlen=SHOWN_MAX)).append(held)
+
+
+def _is_of(held: Held, point_ids: Collection[str], start: int, end: int) -> bool:
+    return held.series.point in point_ids and start <= held.at < end
 
 
 def _line(held: Held) -> str:

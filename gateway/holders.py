@@ -196,6 +196,13 @@ class Holders:
         """Every import, the latest first."""
         return self._call(_imports)
 
+    def erase(self, point: str, start: int, end: int) -> int:
+        """What files said of a metering point between two times is gone, from the file itself too; how many periods.
+
+        An import of which something is erased can no longer be taken back out of the series.
+        """
+        return self._call(lambda db: _erase(db, point, start, end))
+
     def undo(self, number: int) -> bool:
         """Take an import back whole; False if there is none of that number."""
         return self._call(lambda db: _undo(db, number))
@@ -355,6 +362,27 @@ def _undo(db: sqlite3.Connection, number: int) -> bool:
         for table in ("mark", "own", "own_swap"):
             db.execute(f"DELETE FROM {table} WHERE import = ?", (number,))  # noqa: S608 - one of three
         return db.execute("DELETE FROM import WHERE id = ?", (number,)).rowcount > 0
+
+
+def _erase(db: sqlite3.Connection, point: str, start: int, end: int) -> int:
+    with _transaction(db):
+        gone = db.execute(
+            "DELETE FROM row WHERE part IN (SELECT id FROM part WHERE point = ?) AND start < ? AND start + length > ?",
+            (point, end, start),
+        ).rowcount
+        db.execute("DELETE FROM part WHERE point = ? AND NOT EXISTS (SELECT 1 FROM row WHERE part = part.id)", (point,))
+        db.execute(
+            "UPDATE part SET (n, start, end, longest) = "
+            "(SELECT count(*), min(start), max(start + length), max(length) FROM row WHERE part = part.id) WHERE point = ?",
+            (point,),
+        )
+        own = db.execute("DELETE FROM own WHERE point = ? AND start < ? AND end >= ?", (point, end, start)).rowcount
+        left = "(SELECT import FROM part WHERE point = :point UNION SELECT import FROM own WHERE point = :point)"
+        db.execute(f"DELETE FROM mark WHERE point = :point AND import NOT IN {left}", {"point": point})  # noqa: S608 - our own words
+        nothing = "NOT IN (SELECT import FROM part UNION SELECT import FROM own)"
+        db.execute(f"DELETE FROM own_swap WHERE import {nothing}")  # noqa: S608 - our own words
+        db.execute(f"DELETE FROM import WHERE id {nothing}")  # noqa: S608 - our own words
+    return gone + own
 
 
 _PartRow = tuple[int, str, str, str, str, int, int]  # id, holder, register, quantity, shape, exponent, longest

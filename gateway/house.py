@@ -311,6 +311,26 @@ class House:
                 found[point.id] = log.place
         return found
 
+    async def erase(self, point_id: str, start: int, end: int) -> dict[str, int]:
+        """All that was kept of a metering point between two times (UTC seconds), of whatever meter stood there.
+
+        How much of each went. The point and its meter stay, and what it says from now on is kept. LookupError for an
+        unknown point; StoreError, HoldersError and OSError from the card, and it may be asked again.
+        """
+        if self._metering_point(point_id) is None:
+            raise LookupError(f"{point_id}: no such metering point")
+        keys = self.series(point_id)
+        gone = {"points": await self.store.run(self.store.erase, keys, start, end)}
+        gone["periods"] = await asyncio.to_thread(self.holders.erase, point_id, start, end)
+        gone["held"] = await asyncio.to_thread(self._held.erase, self._stands(point_id), start, end)
+        gone["waiting"] = 0
+        for meter in self.catalog.standing(point_id) if start <= 0 and end > self.now() else ():
+            gone["waiting"] += await asyncio.to_thread(self._waiting.erase, meter.address)
+            self.collect.let_go(meter.address)
+        for key in keys:
+            self.collect.counted_on(key)
+        return gone
+
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         """A level over time in at most `buckets` steps."""
         return await self.store.run(self._curve, series, start, end, buckets)

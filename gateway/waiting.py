@@ -74,6 +74,13 @@ class Waiting:
         kept = self._aside.kept(PREFIX + address)
         return None if kept is None else _telegram(kept.last).frame.data
 
+    def erase(self, address: str) -> int:
+        """Nothing of this meter waits any longer when it returns; how much did. It waits for the card: OSError."""
+        lines = self._aside.read(PREFIX + address).result()
+        if lines:
+            self._aside.replace(PREFIX + address, []).result()
+        return len(lines)
+
     def keep(self, address: str, telegram: Sealed) -> None:
         minute, count = self._minutes.get(address, (0, 0))
         count = count + 1 if minute == telegram.at // 60 else 1
