@@ -28,6 +28,7 @@ from gateway.keys import KeysError
 from gateway.ledger import Ledger, LedgerError
 from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
+from gateway.schedule import Schedule
 from gateway.secret import BoxSecret
 from gateway.store import Store, StoreError
 from gateway.supervise import keep_running
@@ -205,7 +206,9 @@ async def _serve(
 
     await house.read_past()
     access = Access(house, ledger)
-    app = make_app(house, access, host_names=config.web.host_names, password=config.web.password)
+    schedule = None if config.backup is None else Schedule(config.backup, backups, house.now)
+    web_ = config.web
+    app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
     async with (
         _site(app, config.web.host, config.web.port) as port,
         _socket(control.make_app(house, backups, lambda: access.setup_code), config.runtime / control.SOCKET),
@@ -217,6 +220,8 @@ async def _serve(
                 jobs.append(tasks.create_task(demo.play(), name="demo"))
             jobs.append(tasks.create_task(house.running.run(house.config), name="ports"))
             jobs.append(tasks.create_task(house.finder.run(), name="find"))
+            if schedule is not None:
+                jobs.append(tasks.create_task(schedule.run(), name="back-ups"))
             if config.web.mdns and not is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
             running(urls, access.setup_code if config.web.password else None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from webui import line
-from webui.page import HOUSE, render
+from webui.page import HOUSE, SCHEDULE, render
 from webui.shown import HUES
 from webui.words import mark
 
@@ -87,6 +87,7 @@ async def page(request: web.Request) -> web.Response:
         points=len(house.points()),
         keys_trouble=house.keys_trouble,
         unused=house.devices.faults,
+        schedule=request.app.get(SCHEDULE),
     )
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from gateway.house import House
 from gateway.ledger import Session
+from gateway.schedule import Schedule
 from webui import charts, multipart, shown, status
 from webui.assets import Assets
 from webui.auth import Access
@@ -20,6 +21,7 @@ from webui.words import AGES, LANGUAGES, Words, plain
 HOUSE = web.AppKey("house", House)
 ACCESS = web.AppKey("access", Access)
 PASSWORD = web.AppKey("password", bool)
+SCHEDULE = web.AppKey("schedule", Schedule)  # where back-ups are made by themselves
 UPLOADS = web.AppKey("uploads", Uploads)
 SESSION = web.RequestKey("session", Session)
 

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
+from gateway.schedule import Schedule
 from webui import (
     analyze,
     api,
@@ -42,6 +43,7 @@ from webui.page import (
     LANGUAGE_COOKIE,
     PAGES,
     PASSWORD,
+    SCHEDULE,
     SESSION,
     SESSION_COOKIE,
     UPLOADS,
@@ -154,13 +156,17 @@ def routes(assets: Assets) -> tuple[Route, ...]:
 ROUTES = web.AppKey("routes", dict[tuple[str, str], Route])
 
 
-def make_app(house: House, access: Access, *, host_names: tuple[str, ...], password: bool) -> web.Application:
+def make_app(
+    house: House, access: Access, *, host_names: tuple[str, ...], password: bool, schedule: Schedule | None = None
+) -> web.Application:
     """The server of one box. Without `password` (a demo on loopback) whoever reaches it reads it."""
     assets = Assets()
     app = web.Application(
         middlewares=[_problems, guard(host_names), _language, _roles, _whole], client_max_size=FORM_BYTES_MAX
     )
     app[HOUSE], app[ACCESS], app[PASSWORD] = house, access, password
+    if schedule is not None:
+        app[SCHEDULE] = schedule
     app[PAGES] = Pages(house, assets)
     app[UPLOADS] = uploads.Uploads(house)
     app[live.LISTENERS] = set()

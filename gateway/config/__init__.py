@@ -10,10 +10,11 @@ from pathlib import Path
 
 from gateway.config.meter import meter_table
 from gateway.config.port import port_table
-from gateway.config.table import Table, host_and_port, line, shown
+from gateway.config.table import Table, file_path, host_and_port, line, shown
 from gateway.config.words import (
     SECRET,
     TEXT_RECEIVERS,
+    Backup,
     Config,
     Contact,
     Dwelling,
@@ -27,6 +28,7 @@ from gateway.config.words import (
 
 __all__ = [
     "TEXT_RECEIVERS",
+    "Backup",
     "Config",
     "ConfigError",
     "Contact",
@@ -47,6 +49,9 @@ FILE_BYTES_MAX = 1_000_000
 COMMIT_S = (10, 60, 300)
 
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
+
+RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+EVERY_S = {"day": 86_400, "week": 604_800}
 
 HOME = Dwelling()
 WEB = Web()
@@ -98,11 +103,12 @@ def parse(text: str, where: str) -> Config:
     dwelling = Dwelling(home.checked("name", HOME.name, line), home.checked("time_zone", HOME.time_zone, _time_zone))
     home.end()
     web = _web(root.table("web"))
+    backup = _backup(root.table("backup"), data) if "backup" in root.met else None
     ports, meters = _devices(root, (), ())
     root.end()
     if faults:
         raise ConfigError(faults)
-    return Config(data, runtime, commit_s, dwelling, web, ports, meters, secret or _secret(data))
+    return Config(data, runtime, commit_s, dwelling, web, ports, meters, secret or _secret(data), backup=backup)
 
 
 def extend(config: Config, document: Mapping[str, object]) -> Config:
@@ -174,6 +180,25 @@ def _web(table: Table) -> Web:
     mdns = table.boolean("mdns", True)
     table.end()
     return Web(*listen, names, language, mdns=mdns)
+
+
+def _backup(table: Table, data: Path) -> Backup | None:
+    folder = table.checked("folder", None, file_path, needed=True)
+    recipient = table.checked("recipient", "", _recipient, needed=True)
+    every = table.word("every", "day", tuple(EVERY_S))
+    keep = table.integer("keep", 7, range(1, 101))
+    table.end()
+    if folder is not None and _inside(folder, data):
+        table.fault("folder", "a folder outside box.data is needed, best on another disk: a card that dies takes both")
+    return None if folder is None or not recipient else Backup(folder, recipient, EVERY_S[every], keep)
+
+
+def _recipient(text: str) -> str:
+    if not RECIPIENT.fullmatch(text):
+        raise ValueError(
+            f"an age recipient (age1 and 58 more characters, from age-keygen) is needed, not {shown(text)}"
+        )
+    return text
 
 
 def _gpio_text(port: Port) -> str | None:

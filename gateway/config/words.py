@@ -116,6 +116,16 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Backup:
+    """Back-ups by themselves: into which folder, for whose age key, how often, and how many are kept there."""
+
+    folder: Path
+    recipient: str
+    every_s: int
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     data: Path
     runtime: Path
@@ -125,4 +135,5 @@ class Config:
     ports: tuple[Port, ...] = ()
     meters: tuple[Meter, ...] = ()
     secret: Path = SECRET
-    source: Path | None = None  # the file itself
+    source: Path | None = field(default=None, compare=False)  # the file itself
+    backup: Backup | None = None

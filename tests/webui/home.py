@@ -15,9 +15,12 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from drivers.encode import records, wmbus
 from drivers.model import Address, Frame, Medium, Quantity, Reading, State, Telegram
+from gateway.backup import Backups
+from gateway.config import Backup
 from gateway.house import House
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
+from gateway.schedule import Schedule
 from tests.house import Clock, house
 from webui.auth import Access
 from webui.server import make_app
@@ -112,6 +115,7 @@ class Home:
     access: Access
     client: TestClient  # type: ignore[type-arg]  # generic only for type checkers of some aiohttp versions
     clock: Clock
+    schedule: Schedule | None = None
 
     async def text(self, path: str, status: int = 200, **kwargs: object) -> str:
         """The body of a page that answers as expected."""
@@ -185,17 +189,21 @@ def water_frame(address: Address, litres: int, key: bytes | None = None) -> Fram
 
 
 @asynccontextmanager
-async def open_home(folder: Path, *, password: bool = False, toml: str = TOML) -> AsyncIterator[Home]:
-    """The home whose files are in `folder`, its lines open, behind a server on loopback."""
+async def open_home(
+    folder: Path, *, password: bool = False, toml: str = TOML, backup: Backup | None = None
+) -> AsyncIterator[Home]:
+    """The home whose files are in `folder`, its lines open, behind a server on loopback; `backup`: made by themselves."""
     clock = Clock(NOW)
     with house(folder, toml, clock) as home:
         for port in home.collect.ports:
             home.collect.opened(port)
         ledger = Ledger.open(folder / "ledger.db")
         access = Access(home, ledger)
-        app = make_app(home, access, host_names=("releve.local",), password=password)
+        backups = Backups(home.config, home.store, home.holders, ledger, home._aside, clock)
+        schedule = None if backup is None else Schedule(backup, backups, clock)
+        app = make_app(home, access, host_names=("releve.local",), password=password, schedule=schedule)
         try:
             async with TestClient(TestServer(app)) as client:
-                yield Home(home, access, client, clock)
+                yield Home(home, access, client, clock, schedule)
         finally:
             ledger.close()
