@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import stat
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import control, lines
+from gateway import control, folders, lines
 from gateway.aside import Aside
 from gateway.backup import Backups
 from gateway.catalog import Catalog, CatalogError
@@ -103,8 +102,8 @@ def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:
 
 
 def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
-    _own_folder(config.data, "box.data")
-    _own_folder(config.runtime, "box.runtime")
+    folders.own(config.data, "box.data")
+    folders.own(config.runtime, "box.runtime")
     store = Store.open(  # first: it is the one that refuses a second gateway on this folder
         config.data / "series.db",
         config.runtime / "tail",
@@ -116,16 +115,6 @@ def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tu
     home = config.dwelling
     catalog = Catalog.open(config.data, home.name, home.time_zone, BoxSecret(config.secret))
     return catalog, store
-
-
-def _own_folder(folder: Path, what: str) -> None:
-    """Make the folder, or refuse one in which somebody else could lay links and files before us."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = folder.stat()
-    if found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
-        raise Trouble(
-            f"{what}: {folder} belongs to another user, or anybody may write there; choose a folder of your own"
-        )
 
 
 @contextlib.contextmanager

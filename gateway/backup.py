@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import IO, Any
 from gateway.aside import Aside
 from gateway.config import Config
 from gateway.files import flush_names, remains
-from gateway.holders import Holders
-from gateway.ledger import Ledger
-from gateway.secret import BoxSecret
-from gateway.store import Store
+from gateway.holders import Holders, HoldersError
+from gateway.ledger import Ledger, LedgerError
+from gateway.secret import BoxSecret, SecretError
+from gateway.store import Store, StoreError
 
 FORMAT = 1
 ABOUT, CONFIG, SECRET, ASIDE = "about.json", "releve.toml", "box-secret", "aside"
@@ -31,6 +31,8 @@ DATABASES = ("holders.db", "ledger.db", "series.db")
 SMALL = ("catalog.json", "keys.json")
 # Of the outer archive: how to open it without us, the key that a passphrase opens, and the house.
 README, KEY, HOUSE = "README.txt", "key.age", "house.tar.gz.age"
+
+RESTORED = "restored.new"  # where one is unpacked, beside what stands
 
 PASSPHRASE_CHARACTERS_MIN = 10
 SNAPSHOT_SHARE = 0.4  # of the whole time, as it was measured on a disk; on a card nobody knows
@@ -76,8 +78,10 @@ class Backups:
     ) -> None:
         self._config = config
         self._now = now
-        for left in config.data.glob("backup-*.out"):  # nobody fetched it
+        for left in config.data.glob("backup-*.out*"):  # nobody fetched it
             left.unlink()
+        for left in (config.data / "backup.new", config.data / RESTORED):  # a kill was faster
+            shutil.rmtree(left, ignore_errors=True)
         self._store = store
         self._holders = holders
         self._ledger = ledger
@@ -105,9 +109,12 @@ class Backups:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             self._snapshot(folder, lambda share: progress(SNAPSHOT_SHARE * share))
-            about = {"format": FORMAT, "made_at": self._now(), "dwelling": self._config.dwelling.name}
-            (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-            return _write(folder, target, seal, lambda share: progress(SNAPSHOT_SHARE + (1 - SNAPSHOT_SHARE) * share))
+            parts = self._in_memory()
+            return _write(
+                folder, parts, target, seal, lambda share: progress(SNAPSHOT_SHARE + (1 - SNAPSHOT_SHARE) * share)
+            )
+        except (StoreError, HoldersError, LedgerError, SecretError) as error:
+            raise BackupError(str(error)) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             self._one.release()
@@ -123,15 +130,19 @@ class Backups:
         for name in SMALL:  # each is replaced whole, whenever it is
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(data / name, folder / name)
-        secret = BoxSecret(self._config.secret).read()
-        if secret is not None:
-            (folder / SECRET).write_bytes(secret)
+
+    def _in_memory(self) -> dict[str, bytes]:
+        """What goes in beside the copied files. The box secret must not lie in their folder, not even for a moment."""
+        about = {"format": FORMAT, "made_at": self._now(), "dwelling": self._config.dwelling.name}
+        parts = {ABOUT: json.dumps(about, ensure_ascii=False).encode()}
         if self._config.source is not None:
             with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(self._config.source, folder / CONFIG)
+                parts[CONFIG] = self._config.source.read_bytes()
+        secret = BoxSecret(self._config.secret).read()
+        return parts if secret is None else {**parts, SECRET: secret}
 
 
-def _write(folder: Path, target: Path, seal: Seal, progress: Progress) -> int:
+def _write(folder: Path, parts: Mapping[str, bytes], target: Path, seal: Seal, progress: Progress) -> int:
     beside = remains(target)
     try:
         file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -141,7 +152,7 @@ def _write(folder: Path, target: Path, seal: Seal, progress: Progress) -> int:
             if key:
                 _member(out, KEY, key)
             with _growing(out, HOUSE):
-                _seal_folder(folder, out, recipient, progress)
+                _seal_folder(folder, parts, out, recipient, progress)
             out.write(bytes(2 * tarfile.BLOCKSIZE))
             size = out.tell()
             out.flush()
@@ -182,9 +193,13 @@ def load_age() -> ModuleType:
 
 
 def _header(name: str, size: int) -> bytes:
+    return _about(name, size).tobuf(tarfile.USTAR_FORMAT)
+
+
+def _about(name: str, size: int) -> tarfile.TarInfo:
     about = tarfile.TarInfo(name)
     about.size, about.mode = size, 0o600
-    return about.tobuf(tarfile.USTAR_FORMAT)
+    return about
 
 
 def _member(out: IO[bytes], name: str, content: bytes) -> None:
@@ -205,12 +220,12 @@ def _growing(out: IO[bytes], name: str) -> Iterator[None]:
     out.write(bytes(-end % tarfile.BLOCKSIZE))
 
 
-def _seal_folder(folder: Path, out: IO[bytes], recipient: Any, progress: Progress) -> None:
+def _seal_folder(folder: Path, parts: Mapping[str, bytes], out: IO[bytes], recipient: Any, progress: Progress) -> None:
     """Packed in one thread and sealed in this one, so that nothing of it lies anywhere in between."""
     age = load_age()
     read_end, write_end = os.pipe()
     with ThreadPoolExecutor(1, thread_name_prefix="backup") as thread:
-        packing = thread.submit(_pack, folder, write_end, progress)
+        packing = thread.submit(_pack, folder, parts, write_end, progress)
         try:
             with os.fdopen(read_end, "rb") as packed:
                 age.encrypt_io(packed, out, [recipient])
@@ -219,23 +234,18 @@ def _seal_folder(folder: Path, out: IO[bytes], recipient: Any, progress: Progres
         packing.result()  # what was sealed is whole only if all was packed
 
 
-def _pack(folder: Path, write_end: int, progress: Progress) -> None:
-    # `about.json` and the configuration first: they say what the rest is, and where it goes.
-    paths = sorted(
-        (path for path in folder.rglob("*") if path.is_file()),
-        key=lambda path: (path.name not in (ABOUT, CONFIG), path),
-    )
+def _pack(folder: Path, parts: Mapping[str, bytes], write_end: int, progress: Progress) -> None:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     total, done = sum(path.stat().st_size for path in paths), 0
     with (
         os.fdopen(write_end, "wb") as pipe,
         gzip.GzipFile("", "wb", 6, pipe) as packed,
         tarfile.open(fileobj=packed, mode="w|") as tar,
     ):
+        for name, content in parts.items():  # first: they say what the rest is, and where it goes
+            tar.addfile(_about(name, len(content)), io.BytesIO(content))
         for path in paths:
-            about = tar.gettarinfo(path, str(path.relative_to(folder)))
-            about.uid = about.gid = 0
-            about.uname = about.gname = ""
-            about.mode = 0o600
+            about = _about(str(path.relative_to(folder)), path.stat().st_size)
             with path.open("rb") as file:
                 tar.addfile(about, _Told(file, done, total, progress))
             done += about.size

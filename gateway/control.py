@@ -18,7 +18,6 @@ from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers import keyfile
 from gateway.keys import KeysError
-from gateway.secret import SecretError
 from gateway.store import StoreError
 from gateway.trouble import Trouble
 from gateway.views import LineQuality, Listening
@@ -63,7 +62,7 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
         told(0)
         try:
             path = await asyncio.to_thread(backups.write_inside, seal, told)
-        except (OSError, BackupError, StoreError, SecretError) as error:
+        except (OSError, BackupError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"path": str(path)})
 

@@ -81,7 +81,10 @@ class Ledger:
                 copied.execute("DELETE FROM session")
                 copied.execute("VACUUM")
 
-        self._executor.submit(work).result()
+        try:
+            self._executor.submit(work).result()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{path}: {error}") from None
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))

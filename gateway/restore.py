@@ -13,12 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from gateway import folders
 from gateway.aside import SUFFIX
-from gateway.backup import ABOUT, ASIDE, CONFIG, DATABASES, FORMAT, HOUSE, KEY, SECRET, SMALL, BackupError, load_age
+from gateway.backup import (
+    ABOUT,
+    ASIDE,
+    CONFIG,
+    DATABASES,
+    FORMAT,
+    HOUSE,
+    KEY,
+    RESTORED,
+    SECRET,
+    SMALL,
+    BackupError,
+    load_age,
+)
 from gateway.config import Config, ConfigError, load
 from gateway.files import flush_names, replace
 
-NEW = "restored.new"
 ABOUT_BYTES_MAX = 100_000
 KEY_BYTES_MAX = 10_000
 
@@ -64,13 +77,15 @@ def restore(archive: Path, key: Key, config_path: Path, *, again: bool, stamp: s
 
 def _into(archive: Path, key: Key, config: Config, config_path: Path, *, again: bool, stamp: str) -> Restored:
     data = config.data
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folders.own(data, "box.data")
     stands = (data / "series.db").exists()
+    if stands:
+        _refuse_open(data / "series.db")
     if stands and not again:
         raise BackupError(
             f"{data}: a house is there already; with --again it is set aside, and the back-up takes its place"
         )
-    new = data / NEW
+    new = data / RESTORED
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     try:
@@ -87,6 +102,20 @@ def _into(archive: Path, key: Key, config: Config, config_path: Path, *, again: 
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return Restored(about, config_path, data, data / f"before-{stamp}" if moved else None)
+
+
+def _refuse_open(path: Path) -> None:
+    """A gateway may run on this folder under another configuration."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
+        try:
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise BackupError(f"{path}: a gateway runs on it: stop it first") from None
+        except sqlite3.DatabaseError:
+            pass  # damaged: why there is a back-up
 
 
 def _looked_at(new: Path) -> dict[str, Any]:
@@ -122,7 +151,7 @@ def _looked_at(new: Path) -> dict[str, Any]:
 def _set_aside(config: Config, stamp: str) -> list[tuple[Path, Path]]:
     """What stands in the folder, the tail, and beside itself the box secret: out of the way, and kept."""
     before = config.data / f"before-{stamp}"
-    standing = [path for path in config.data.iterdir() if path.name != NEW and not path.name.startswith("before-")]
+    standing = [path for path in config.data.iterdir() if path.name != RESTORED and not path.name.startswith("before-")]
     moves = [(path, before / path.name) for path in (*standing, config.runtime / "tail")]
     moves.append((config.secret, config.secret.with_name(f"{config.secret.name}.before-{stamp}")))
     moved = [(path, aside) for path, aside in moves if path.exists()]

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from gateway.backup import BackupError, Backups, Seal
 from gateway.config import Backup
-from gateway.secret import SecretError
-from gateway.store import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +57,7 @@ class Schedule:
             stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
             await asyncio.to_thread(self._write, self.folder / f"releve-{stamp}.backup")
             self.last_at, self.trouble = now, None
-        except (BackupError, SecretError, StoreError, OSError) as error:
+        except (BackupError, OSError) as error:
             said = (
                 f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
             )

@@ -249,3 +249,43 @@ async def test_a_house_that_runs_is_backed_up_whole_and_goes_on(fresh: Path) -> 
     done = await asyncio.to_thread(restore, other, file, "--identity-file", fresh.parent / "identity")
     assert (done.returncode, done.stderr) == (0, "")
     assert await asyncio.to_thread(standing, other) == {**await asyncio.to_thread(standing, fresh), "sessions": 0}
+
+
+def test_the_box_secret_lies_beside_the_data_at_no_moment(
+    fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who copies the folder just then, or after a kill, has no key."""
+    furnish(fresh)
+    secret = (tmp_path / "secret").read_bytes()
+    seen: list[bytes] = []
+
+    def look(folder: Path, *_: object) -> int:
+        seen.extend(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.backup._write", look)
+    done = backup(fresh, tmp_path / "x.backup", "--recipient", str(AGE.x25519.Identity.generate().to_public()))
+    assert (done.returncode, "No space left" in done.stderr) == (1, True)
+    assert len(seen) >= 5
+    assert not any(secret in content for content in seen)
+    assert not (tmp_path / "data" / "backup.new").exists()
+
+
+def test_what_a_kill_left_is_gone_at_the_next_start(fresh: Path) -> None:
+    furnish(fresh)
+    data = fresh.parent / "data"
+    for name in ("backup.new", "restored.new"):
+        (data / name).mkdir()
+        (data / name / "series.db").write_text("a copy")
+    (data / "backup-0123.out").write_text("sealed")
+    standing(fresh)
+    assert {path.name for path in data.iterdir()}.isdisjoint({"backup.new", "restored.new", "backup-0123.out"})
+
+
+def test_a_house_that_another_program_has_open_is_not_replaced(made: Path, fresh: Path) -> None:
+    furnish(fresh)
+    with ExitStack() as opened:
+        app._open(load(fresh), Clock(), opened)  # under another configuration, so its socket is not asked
+        done = restore(fresh, made / "b.backup", "--identity-file", made / "identity", "--again")
+    assert (done.returncode, "a gateway runs on it: stop it first" in done.stderr) == (1, True)
+    assert standing(fresh)["password"] == "hashed"
