@@ -252,20 +252,23 @@ class Card:
             self._into_chunks(series, ats, values)
 
     def _keep_in_log(self, stays: Callable[[int, int, int, int], bool]) -> int:
-        """Points (series, at, value, exponent) of the log that do not stay, go; how many. A damaged row goes whole."""
-        gone = 0
+        """Points (series, at, value, exponent) of the log that do not stay, go; how many.
+
+        One that was said again otherwise is in it twice, and is one.
+        """
+        gone: set[tuple[int, int]] = set()
         for number, columns in list(self.log()):
             points = list(zip(*columns, strict=True))
             kept = [point for point in points if stays(*point)]
             if len(kept) == len(points):
                 continue
-            gone += len(points) - len(kept)
+            gone.update((id_, at) for id_, at, value, exponent in points if not stays(id_, at, value, exponent))
             if kept:
                 packed = pack(*(array("q", column) for column in zip(*kept, strict=True)))
                 self.db.execute("UPDATE log SET b=? WHERE i=?", (packed, number))
             else:
                 self.db.execute("DELETE FROM log WHERE i=?", (number,))
-        return gone
+        return len(gone)
 
     def day(self, series: int, day: int) -> tuple[list[int], list[int]]:
         """One chunk in the series' exponent on the card."""

@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from drivers.model import Quantity
-from gateway.store import Store
+from gateway.store import Store, salvage
 
 from .conftest import INDEX, LEVEL, NOW, PARIS, House, index, level
 
 DAY = 86_400
 GAP_S = 7_200
 Known = dict[int, Decimal]
+ACTIONS = (
+    *("add", "add", "add", "add", "bulk", "commit", "fold", "time", "reopen", "kill", "ask"),
+    *("erase", "look", "salvage"),
+)
 
 
 def some_ats(rng: random.Random, now: int) -> list[int]:
@@ -78,7 +82,7 @@ def test_a_store_says_what_a_dictionary_would(house: House, tmp_path: Path, seed
     indexes: Known = {}
     copies = 0
     for _ in range(120):
-        match rng.choice(("add", "add", "add", "add", "bulk", "commit", "fold", "time", "reopen", "kill", "ask")):
+        match rng.choice(ACTIONS):
             case "add":
                 exponent = rng.choice((0, 0, 0, 1, -rng.randrange(2)))
                 for at in some_ats(rng, house.now):
@@ -98,6 +102,21 @@ def test_a_store_says_what_a_dictionary_would(house: House, tmp_path: Path, seed
                 house.store.commit()
             case "fold":
                 house.store.fold()
+            case "erase":
+                start = house.now - rng.choice((600, DAY, 3 * DAY, 40 * DAY))
+                end = start + rng.choice((1, 900, 2 * DAY, 1000 * DAY))
+                gone = house.store.erase([LEVEL, INDEX], start, end)
+                for known in (levels, indexes):
+                    for at in [at for at in known if start <= at < end]:
+                        del known[at]
+                        gone -= 1
+                assert gone == 0
+            case "salvage" if house.store.series():
+                house.store.close()
+                assert salvage(house.folder / "series.db", f"{len(list(house.folder.iterdir()))}", house.now).left == 0
+                house.open()
+            case "look":
+                assert house.store.check().faults == []
             case "time":
                 house.now += rng.choice((60, 3600, DAY))
             case "reopen":
