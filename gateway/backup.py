@@ -121,12 +121,13 @@ class Backups:
 
     def _snapshot(self, folder: Path, progress: Progress) -> None:
         data = self._config.data
-        self._store.backup(folder / "series.db", progress)
-        self._holders.backup(folder / "holders.db")
-        self._ledger.backup(folder / "ledger.db")
+        # Before the series: what is decoded meanwhile is then in both, and twice is harmless.
         (folder / ASIDE).mkdir()
         for name, content in self._aside.files().items():
             (folder / ASIDE / name).write_bytes(content)
+        self._store.backup(folder / "series.db", progress)
+        self._holders.backup(folder / "holders.db")
+        self._ledger.backup(folder / "ledger.db")
         for name in SMALL:  # each is replaced whole, whenever it is
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(data / name, folder / name)

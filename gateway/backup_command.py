@@ -86,10 +86,12 @@ def _move(made: Path, target: Path) -> None:
     """From the gateway's folder to where it was asked for, on the disk when this returns."""
     beside = remains(target)
     try:
-        shutil.copyfile(made, beside)
-        beside.chmod(0o600)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
+        beside.unlink(missing_ok=True)
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with made.open("rb") as source, os.fdopen(file, "wb") as copied:
+            shutil.copyfileobj(source, copied)
+            copied.flush()
+            os.fsync(copied.fileno())
         beside.rename(target)
         flush_names(target.absolute().parent)
     finally:

@@ -91,10 +91,14 @@ def _into(archive: Path, key: Key, config: Config, config_path: Path, *, again: 
     try:
         _unpack(archive, key, new)
         about = _looked_at(new)
-        moved = _set_aside(config, stamp)
+        moved: list[tuple[Path, Path]] = []
+        put: list[Path] = []
         try:
-            _put(new, config)
+            _set_aside(config, stamp, moved)
+            _put(new, config, put)
         except BaseException:
+            for path in put:
+                path.unlink(missing_ok=True)
             for path, aside in reversed(moved):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 shutil.move(aside, path)
@@ -121,8 +125,8 @@ def _refuse_open(path: Path) -> None:
 def _looked_at(new: Path) -> dict[str, Any]:
     """What the back-up says of itself; BackupError where something in it cannot be used."""
     try:
-        about: dict[str, Any] = json.loads((new / ABOUT).read_bytes()[:ABOUT_BYTES_MAX])
-    except (OSError, ValueError):
+        about: dict[str, Any] = dict(json.loads((new / ABOUT).read_bytes()[:ABOUT_BYTES_MAX]))
+    except (OSError, ValueError, TypeError, RecursionError):
         raise BackupError("this back-up does not say what it is") from None
     if about.get("format") != FORMAT:
         raise BackupError(
@@ -148,25 +152,31 @@ def _looked_at(new: Path) -> dict[str, Any]:
     return about
 
 
-def _set_aside(config: Config, stamp: str) -> list[tuple[Path, Path]]:
-    """What stands in the folder, the tail, and beside itself the box secret: out of the way, and kept."""
+def _set_aside(config: Config, stamp: str, moved: list[tuple[Path, Path]]) -> None:
+    """The box secret beside itself, the tail, and what stands in the folder: out of the way, and kept; `moved` says what."""
     before = config.data / f"before-{stamp}"
     standing = [path for path in config.data.iterdir() if path.name != RESTORED and not path.name.startswith("before-")]
-    moves = [(path, before / path.name) for path in (*standing, config.runtime / "tail")]
-    moves.append((config.secret, config.secret.with_name(f"{config.secret.name}.before-{stamp}")))
-    moved = [(path, aside) for path, aside in moves if path.exists()]
-    if moved:
+    tail = config.runtime / "tail"
+    # First those that lie elsewhere: of these a move may fail.
+    moves = [
+        (config.secret, config.secret.with_name(f"{config.secret.name}.before-{stamp}")),
+        (tail, before / tail.name),
+    ]
+    moves += [(path, before / path.name) for path in standing if path not in (tail, config.secret)]
+    there = [(path, aside) for path, aside in moves if path.exists()]
+    if there:
         before.mkdir(mode=0o700)
-    for path, aside in moved:
+    for path, aside in there:
         shutil.move(path, aside)
+        moved.append((path, aside))
         flush_names(aside.parent)
-    return moved
 
 
-def _put(new: Path, config: Config) -> None:
+def _put(new: Path, config: Config, put: list[Path]) -> None:
     """Each file in its place, on the card; the series last: a kill before leaves a folder without a house."""
     if (new / SECRET).exists():
         config.secret.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        put.append(config.secret)
         replace(config.secret, (new / SECRET).read_bytes())
         (new / SECRET).unlink()
     for path in sorted(new.rglob("*"), key=lambda path: path.name == "series.db"):
@@ -175,6 +185,7 @@ def _put(new: Path, config: Config) -> None:
                 os.fsync(file.fileno())
             target = config.data / path.relative_to(new)
             target.parent.mkdir(mode=0o700, exist_ok=True)
+            put.append(target)
             path.rename(target)
             flush_names(target.parent)
 

@@ -124,7 +124,9 @@ class Card:
                 kept: tuple[array[int], ...] = (array("q"), array("q"), array("q"), array("q"))
                 for point in zip(ids, ats, values, exponents, strict=True):
                     series, at, value, exponent = point
-                    if at < window:
+                    if series not in self.exponents:
+                        self.damaged += 1
+                    elif at < window:
                         old.setdefault(series, {})[at] = value * 10 ** (exponent - self.exponents[series])
                     else:
                         for column, field in zip(kept, point, strict=True):

@@ -168,6 +168,9 @@ class Memory:
         ]
         for column, numbers in zip(self._columns, zip(*waiting, strict=True) if waiting else ((),) * 4, strict=True):
             column[:] = array("q", numbers)
+        for number, at, value, exponent in waiting:
+            if number == series.id:  # a late one is nowhere else yet
+                series.seen(at, at, value * 10 ** (exponent - series.exponent))
 
     def forget(self, key: SeriesKey) -> None:
         """The series is no longer there."""
@@ -178,6 +181,9 @@ class Memory:
         """Points of a log row of the card: placed, and waiting for nothing."""
         by_id = {series.id: series for series in self.series.values()}
         for number, at, value, exponent in zip(ids, ats, values, exponents, strict=True):
+            if number not in by_id:
+                self.counts.refused += 1
+                continue
             series = by_id[number]
             self._place(series, at, value * 10 ** (exponent - series.exponent))
 

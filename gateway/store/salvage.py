@@ -16,7 +16,7 @@ from gateway.store import schema
 from gateway.store.card import Card
 from gateway.store.check import fault_of
 from gateway.store.codec import DamagedError, decode, pack, unpack
-from gateway.store.memory import SeriesRow
+from gateway.store.memory import EXPONENT_MAX, SeriesRow
 from gateway.store.model import StoreError
 
 COMMIT_CHUNKS = 500
@@ -99,8 +99,10 @@ def _rows(old: sqlite3.Connection, table: str, columns: str, last: int, done: Sa
                 f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid",  # noqa: S608 - our own names
                 (at,),
             ):
-                at, damaged = number, False
-                yield tuple(row)
+                damaged = False
+                if number > at:  # else a damaged one, and it would be read for ever
+                    at = number
+                    yield tuple(row)
         except sqlite3.DatabaseError:
             done.left += not damaged
             damaged = True
@@ -114,6 +116,8 @@ def _series(old: sqlite3.Connection, card: Card, done: Salvaged, rows_max: int) 
     columns = "id, point, register, tariff, quantity, exponent, main"
     for number, point, register, tariff, quantity, exponent, main in _rows(old, "series", columns, rows_max, done):
         try:
+            if abs(exponent) > EXPONENT_MAX:
+                raise KeyError(exponent)
             row = SeriesRow(number, SeriesKey(point, register, tariff), Quantity[quantity], exponent, bool(main))
             with card.transaction():
                 card.define((row,))
@@ -174,7 +178,9 @@ def _log(old: sqlite3.Connection, card: Card, names: dict[int, SeriesRow], done:
         except (DamagedError, TypeError):
             done.left += 1
             continue
-        points = [point for point in zip(*columns, strict=True) if point[0] in names]
+        points = [
+            point for point in zip(*columns, strict=True) if point[0] in names and point[3] >= card.exponents[point[0]]
+        ]
         done.left += len(points) < len(columns[0])
         done.points += len(points)
         if points:
@@ -183,11 +189,24 @@ def _log(old: sqlite3.Connection, card: Card, names: dict[int, SeriesRow], done:
 
 
 def _swaps(old: sqlite3.Connection, card: Card, names: dict[int, SeriesRow], done: Salvaged, rows_max: int) -> None:
+    """All events, or none: one that was taken back must not stand again because the row that says so is lost.
+
+    Without them an index that went on from another meter's runs back, and what was consumed across is not known.
+    """
     columns = "id, series, at, old_final, new_start, exponent, made_at, undoes"
-    for row in _rows(old, "swap", columns, rows_max, done):
+    left = done.left
+    rows = list(_rows(old, "swap", columns, rows_max, done))
+    if done.left > left:
+        done.left += len(rows)
+        return
+    for row in rows:
         if row[1] not in names:
             done.left += 1
             continue
-        with card.transaction():
-            card.db.execute("INSERT INTO swap VALUES (?,?,?,?,?,?,?,?)", row)
+        try:
+            with card.transaction():
+                card.db.execute("INSERT INTO swap VALUES (?,?,?,?,?,?,?,?)", row)
+        except sqlite3.IntegrityError:
+            done.left += 1
+            continue
         done.events += 1

@@ -438,11 +438,18 @@ class Store:
             for series in found:
                 self._memory.erase(series, start, end)
                 self._card.see_ends(series)
-            empty = [series for series in found if series.last_at is None]
-            for series in empty:
-                self._memory.forget(series.key)
+            # Those, too, that an erasing which a kill cut short left without points.
+            empty = [series for series in self._memory.series.values() if series.last_at is None]
         self._card.forget([series.id for series in empty])
-        self._cut_tail()
+        with self._lock:
+            for series in empty:
+                if series.last_at is None:
+                    self._memory.forget(series.key)
+                else:  # it spoke just now: the card is told of it anew
+                    self._memory.dirty.add(series.key)
+            self._cut_tail()
+        if self._tail_trouble is not None:
+            raise StoreError(f"erased, and what was not on the card yet may come back: {self._tail_trouble}")
         try:
             self._card.scrub()
         except sqlite3.Error as error:

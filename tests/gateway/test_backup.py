@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 import tarfile
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -289,3 +290,24 @@ def test_a_house_that_another_program_has_open_is_not_replaced(made: Path, fresh
         done = restore(fresh, made / "b.backup", "--identity-file", made / "identity", "--again")
     assert (done.returncode, "a gateway runs on it: stop it first" in done.stderr) == (1, True)
     assert standing(fresh)["password"] == "hashed"
+
+
+@pytest.mark.parametrize("which", ["secret", "tail", "holders.db"])
+def test_a_house_that_cannot_be_set_aside_stands_as_it_stood(
+    made: Path, fresh: Path, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(fresh)
+    before = standing(fresh)
+    (fresh.parent / "run" / "tail").write_bytes(b"")
+    move = shutil.move
+
+    def refuse(path: Path, aside: Path) -> object:
+        if path.name == which:
+            raise PermissionError(13, "Permission denied", str(path))
+        return move(path, aside)
+
+    monkeypatch.setattr("gateway.restore.shutil.move", refuse)
+    done = restore(fresh, made / "b.backup", "--identity-file", made / "identity", "--again")
+    monkeypatch.undo()
+    assert (done.returncode, "Permission denied" in done.stderr) == (1, True)
+    assert standing(fresh) == before

@@ -111,3 +111,55 @@ def test_what_is_erased_but_not_yet_overwritten_is_said(house: House, monkeypatc
     with pytest.raises(StoreError, match="erased, but its free pages still hold it"):
         house.store.erase([INDEX], *ALWAYS)
     assert house.store.latest(INDEX) is None
+
+
+def test_a_late_point_that_comes_while_a_span_is_erased_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card has been asked already, and the memory has not."""
+    house.store.add([level(NOW, 5)])
+    house.store.commit()
+    erase = house.store._card.erase
+
+    def slow(*arguments: object) -> int:
+        gone = erase(*arguments)  # type: ignore[arg-type]
+        house.store.add([level(NOW - 30 * DAY, 7)])
+        return gone
+
+    monkeypatch.setattr(house.store._card, "erase", slow)
+    assert house.store.erase([LEVEL], NOW - DAY, NOW + DAY) == 1
+    monkeypatch.undo()
+    assert house.store.latest(LEVEL) == level(NOW - 30 * DAY, 7)
+    house.store.commit()
+    house.now += 3 * DAY
+    house.store.fold()
+    house.reopen()
+    assert points(house, LEVEL) == [NOW - 30 * DAY]
+    assert house.store.check().faults == []
+
+
+def test_a_card_that_refuses_in_the_middle_stops_no_later_commit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    furnish(house)
+
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(house.store._card, "forget", refuse)
+    with pytest.raises(StoreError):
+        house.store.erase([INDEX], *ALWAYS)
+    monkeypatch.undo()
+    house.store.add([index(NOW + 60, 3)])
+    assert house.store.commit()
+    assert house.store.erase([INDEX], *ALWAYS) == 1
+    assert [info.key for info in house.store.series()] == [LEVEL]
+    assert house.reopen().check().faults == []
+
+
+def test_a_log_row_of_a_series_that_is_not_there_stops_no_start(house: House, tmp_path: Path) -> None:
+    furnish(house)
+    house.store.close()
+    with sqlite3.connect(tmp_path / "series.db") as db:
+        db.execute("DELETE FROM series WHERE id=1")
+    db.close()
+    house.open()
+    house.now += 5 * DAY
+    assert house.store.fold()
+    assert house.store.counts.refused > 0
