@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway import control, folders, lines
 from gateway.aside import Aside
-from gateway.backup import Backups
+from gateway.backup import RESTORED, Backups
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError, Port, load
@@ -92,7 +92,9 @@ def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[H
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
         house = House(config, catalog, store, aside, holders, now=clock.now)
-        return house, ledger, Backups(config, store, holders, ledger, aside, clock.now)
+        backups = Backups(config, store, holders, ledger, aside, clock.now)
+        opened.callback(backups.stop)
+        return house, ledger, backups
 
 
 def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:
@@ -104,6 +106,8 @@ def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:
 def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
     folders.own(config.data, "box.data")
     folders.own(config.runtime, "box.runtime")
+    if (config.data / RESTORED).exists() and not (config.data / "series.db").exists():
+        raise Trouble(f"{config.data}: a restore was cut short: ask for it once more, nothing was deleted")
     store = Store.open(  # first: it is the one that refuses a second gateway on this folder
         config.data / "series.db",
         config.runtime / "tail",

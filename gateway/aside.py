@@ -104,6 +104,10 @@ class Aside:
         paths = self._folder.glob("*" + SUFFIX)
         return self._submit(lambda: {path.name: path.read_bytes() for path in paths}).result()
 
+    def drop(self, name: str, goes: Callable[[str], bool]) -> Future[int]:
+        """Give up the lines that go, in one step with reading them; how many. OSError where the card refuses."""
+        return self._submit(self._drop, name, goes)
+
     def sync(self) -> Future[None]:
         """Everything appended so far is on the card when it is done."""
         return self._submit(self._sync)
@@ -205,6 +209,13 @@ class Aside:
             thinned = given_up + (self._kept[name].thinned if name in self._kept else 0)
             self._kept[name] = Kept(len(lines), len(data), lines[0], lines[-1], thinned)
             self._unsaved.discard(name)
+
+    def _drop(self, name: str, goes: Callable[[str], bool]) -> int:
+        lines = self._read(name)
+        kept = [line for line in lines if not goes(line)]
+        if len(kept) < len(lines):
+            self._replace(name, kept, 0)
+        return len(lines) - len(kept)
 
     def _sync(self) -> None:
         with self._lock:

@@ -87,6 +87,11 @@ class Backups:
         self._ledger = ledger
         self._aside = aside
         self._one = threading.Lock()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """One that is being written ends at its next step: a card may take minutes for the rest."""
+        self._stopping = True
 
     def write_inside(self, seal: Seal, progress: Progress) -> Path:
         """As `write`, to a file in the house's own folder, for somebody who may fetch it there."""
@@ -109,10 +114,13 @@ class Backups:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             self._snapshot(folder, lambda share: progress(SNAPSHOT_SHARE * share))
-            parts = self._in_memory()
-            return _write(
-                folder, parts, target, seal, lambda share: progress(SNAPSHOT_SHARE + (1 - SNAPSHOT_SHARE) * share)
-            )
+
+            def told(share: float) -> None:
+                if self._stopping:
+                    raise BackupError("the gateway ends, and the back-up is not whole")
+                progress(SNAPSHOT_SHARE + (1 - SNAPSHOT_SHARE) * share)
+
+            return _write(folder, self._in_memory(), target, seal, told)
         except (StoreError, HoldersError, LedgerError, SecretError) as error:
             raise BackupError(str(error)) from error
         finally:

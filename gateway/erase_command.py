@@ -62,6 +62,8 @@ def run(options: argparse.Namespace, config: "Config", say: Callable[[str], None
     erased = [f"{count} {WORDS[what]}" for what, count in gone.items() if count]
     say(f"{options.point} {span}: {', '.join(erased) if erased else 'nothing was kept'}")
     say("back-ups that were made before still hold it: delete them yourself")
+    for path in sorted([*config.data.glob("before-*"), *config.data.glob("series.db.damaged-*")]):
+        say(f"{path}: was set aside, and may hold it too")
 
 
 def _day(text: str) -> date:

@@ -1,5 +1,6 @@
 """Indexes that were not believed: kept as the meter said them, marked, and neither charted nor summed."""
 
+import asyncio
 from collections import deque
 from collections.abc import Collection
 from decimal import Decimal
@@ -34,16 +35,15 @@ class HeldValues:
         self._remember(held)
         self._aside.append(NAME, _line(held))
 
-    def erase(self, point_ids: Collection[str], start: int, end: int) -> int:
-        """Held values of these, start <= at < end, are gone when it returns; how many. It waits for the card: OSError."""
-        lines = self._aside.read(NAME).result()
-        kept = [line for line in lines if not _is_of(_held(line), point_ids, start, end)]
-        if len(kept) < len(lines):
-            self._aside.replace(NAME, kept).result()
-            self._newest.clear()
-            for line in kept:
-                self._remember(_held(line))
-        return len(lines) - len(kept)
+    async def erase(self, point_ids: Collection[str], start: int, end: int) -> int:
+        """Held values of these, start <= at < end, are gone when it returns; how many. OSError from the card."""
+        gone = await asyncio.wrap_future(
+            self._aside.drop(NAME, lambda line: _is_of(_held(line), point_ids, start, end))
+        )
+        for series, newest in self._newest.items():
+            kept = [held for held in newest if not _is_of(held, point_ids, start, end)]
+            self._newest[series] = deque(kept, maxlen=SHOWN_MAX)
+        return gone
 
     def of(self, point_id: str, since: int) -> tuple[Held, ...]:
         """The newest held values of a metering point, the latest first."""

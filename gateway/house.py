@@ -322,7 +322,7 @@ class House:
         keys = self.series(point_id)
         gone = {"points": await self.store.run(self.store.erase, keys, start, end)}
         gone["periods"] = await asyncio.to_thread(self.holders.erase, point_id, start, end)
-        gone["held"] = await asyncio.to_thread(self._held.erase, self._stands(point_id), start, end)
+        gone["held"] = await self._held.erase(self._stands(point_id), start, end)
         gone["waiting"] = 0
         for meter in self.catalog.standing(point_id) if start <= 0 and end > self.now() else ():
             gone["waiting"] += await asyncio.to_thread(self._waiting.erase, meter.address)

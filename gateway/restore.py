@@ -1,6 +1,7 @@
 """From a back-up to a house: opened, looked at, and put in place only when all of it is good."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ from gateway.backup import (
 )
 from gateway.config import Config, ConfigError, load
 from gateway.files import flush_names, replace
+from gateway.store import InUseError, StoreError, schema
 
 ABOUT_BYTES_MAX = 100_000
 KEY_BYTES_MAX = 10_000
@@ -60,14 +62,13 @@ def restore(archive: Path, key: Key, config_path: Path, *, again: bool, stamp: s
     Without a configuration file there, the back-up's own is taken. A house that stands there is set aside under
     `before-<stamp>`, if `again` says so, else it is refused. The gateway must not run; who calls has made sure.
     """
-    with tempfile.TemporaryDirectory(dir=archive.parent if os.access(archive.parent, os.W_OK) else None) as temporary:
-        folder = Path(temporary)
-        if not config_path.exists():
-            _unpack(archive, key, folder, only=(ABOUT, CONFIG))
-            if not (folder / CONFIG).exists():
+    if not config_path.exists():
+        config_path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=config_path.parent) as folder:  # not on the stick that the archive is on
+            _unpack(archive, key, Path(folder), only=(CONFIG,))
+            if not (Path(folder) / CONFIG).exists():
                 raise BackupError(f"{config_path}: there is none, and none in the back-up; write one, then restore")
-            config_path.parent.mkdir(parents=True, exist_ok=True)
-            replace(config_path, (folder / CONFIG).read_bytes())
+            replace(config_path, (Path(folder) / CONFIG).read_bytes())
     try:
         config = load(config_path)
     except ConfigError as error:
@@ -110,16 +111,12 @@ def _into(archive: Path, key: Key, config: Config, config_path: Path, *, again: 
 
 def _refuse_open(path: Path) -> None:
     """A gateway may run on this folder under another configuration."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
-        try:
-            db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise BackupError(f"{path}: a gateway runs on it: stop it first") from None
-        except sqlite3.DatabaseError:
-            pass  # damaged: why there is a back-up
+    try:
+        schema.look(path).close()
+    except InUseError:
+        raise BackupError(f"{path}: a gateway runs on it: stop it first") from None
+    except StoreError:
+        pass  # damaged: why there is a back-up
 
 
 def _looked_at(new: Path) -> dict[str, Any]:
@@ -191,7 +188,7 @@ def _put(new: Path, config: Config, put: list[Path]) -> None:
 
 
 def _unpack(archive: Path, key: Key, folder: Path, only: tuple[str, ...] = ()) -> None:
-    """Unseal into `folder`; with `only`, as far as these."""
+    """Unseal into `folder`; with `only`, these alone, once all is known to be whole."""
     age = load_age()
     with _outer(archive) as outer:
         identities = _identities(outer, key)
@@ -203,7 +200,7 @@ def _unpack(archive: Path, key: Key, folder: Path, only: tuple[str, ...] = ()) -
                 with os.fdopen(write_end, "wb") as opened:
                     age.decrypt_io(house, opened, identities)
             except BrokenPipeError:
-                pass  # only the first ones were wanted, or the other thread says why
+                pass  # the other thread says why
             except age.DecryptError as error:
                 if "Broken pipe" not in str(error):
                     why = "another key's" if "No matching keys" in str(error) else str(error)
@@ -211,7 +208,7 @@ def _unpack(archive: Path, key: Key, folder: Path, only: tuple[str, ...] = ()) -
             except OSError as error:
                 if error.errno is None:  # a piece that is not what was sealed, or the last one is missing
                     raise BackupError(f"{archive}: damaged, or not whole") from None
-                if error.errno != 32:
+                if error.errno != errno.EPIPE:
                     raise
             unpacking.result()
 
@@ -256,15 +253,12 @@ def _identities(outer: tarfile.TarFile, key: Key) -> list[Any]:
 
 
 def _unpack_stream(read_end: int, folder: Path, only: tuple[str, ...]) -> None:
-    wanted = set(only)
     with os.fdopen(read_end, "rb") as pipe:
         try:
             with tarfile.open(fileobj=pipe, mode="r|gz") as tar:
                 for about in tar:
-                    _take(tar, about, folder)
-                    wanted.discard(about.name)
-                    if only and not wanted:
-                        return
+                    if not only or about.name in only:
+                        _take(tar, about, folder)
         except (tarfile.TarError, EOFError) as error:
             raise BackupError(f"what is sealed in the back-up is not whole: {error}") from None
         while pipe.read(1 << 16):  # to the end: what is sealed is known to be whole only there

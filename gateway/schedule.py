@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 60.0
 RETRY_S = 3600  # after one that failed: a stick that is not there is not asked each minute
 AHEAD_S_MAX = 86_400  # one dated later than this was made under a wrong clock, and is none
+STAMP = "%Y%m%dT%H%M%SZ"
 NAME = re.compile(r"releve-([0-9]{8}T[0-9]{6}Z)\.backup")
 
 
@@ -49,13 +50,14 @@ class Schedule:
         if self._tried_at is not None and 0 <= now - self._tried_at < RETRY_S and self.trouble is not None:
             return
         try:
-            self.last_at = await asyncio.to_thread(self._newest, now)
+            made = await asyncio.to_thread(self._made, now)
+            self.last_at = made[-1][0] if made else None
             if self.last_at is not None and now - self.last_at < self.every_s:
                 self.trouble = None
                 return
             self._tried_at = now
-            stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-            await asyncio.to_thread(self._write, self.folder / f"releve-{stamp}.backup")
+            stamp = datetime.fromtimestamp(now, UTC).strftime(STAMP)
+            await asyncio.to_thread(self._write, self.folder / f"releve-{stamp}.backup", now)
             self.last_at, self.trouble = now, None
         except (BackupError, OSError) as error:
             said = (
@@ -65,20 +67,20 @@ class Schedule:
                 log.warning("no back-up: %s", said)
             self.trouble = said
 
-    def _write(self, target: Path) -> None:
+    def _write(self, target: Path, now: int) -> None:
         self._backups.write(target, self._seal, lambda share: None)
-        for old in sorted(self._made(), key=lambda path: path.name)[: -self._keep]:
+        for _, old in self._made(now)[: -self._keep]:
             old.unlink()
 
-    def _made(self) -> list[Path]:
-        return [path for path in self.folder.iterdir() if NAME.fullmatch(path.name)]
+    def _made(self, now: int) -> list[tuple[int, Path]]:
+        """Those that were made by themselves, by time; OSError where the folder is not there."""
+        found = ((_made_at(path.name), path) for path in self.folder.iterdir())
+        return sorted((at, path) for at, path in found if at is not None and at <= now + AHEAD_S_MAX)
 
-    def _newest(self, now: int) -> int | None:
-        """When the last one was made, by its name; OSError where the folder is not there."""
-        stamps = [NAME.fullmatch(path.name) for path in self._made()]
-        ats = [
-            int(datetime.strptime(stamp[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
-            for stamp in stamps
-            if stamp
-        ]
-        return max((at for at in ats if at <= now + AHEAD_S_MAX), default=None)
+
+def _made_at(name: str) -> int | None:
+    stamp = NAME.fullmatch(name)
+    try:
+        return int(datetime.strptime(stamp[1], STAMP).replace(tzinfo=UTC).timestamp()) if stamp else None
+    except ValueError:  # digits that are no time
+        return None

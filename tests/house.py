@@ -1,7 +1,8 @@
 """A real house for tests: catalogue and store in a temporary folder, a clock the test moves."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +14,21 @@ from gateway.holders import Holders
 from gateway.house import House
 from gateway.secret import BoxSecret
 from gateway.store import Store
+
+
+@asynccontextmanager
+async def lines_of(home: House) -> AsyncIterator[None]:
+    """The lines of this house, running."""
+    task = asyncio.ensure_future(home.running.run(home.config))
+    await asyncio.sleep(0)
+    try:
+        yield
+        assert not task.done(), "a line ended the house"
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
 
 NOON = 1_790_000_000
 

@@ -226,6 +226,11 @@ class Card:
             gone += self._keep_in_log(lambda id_, at, value, exponent: id_ not in wanted or not start <= at < end)
         return gone
 
+    def holds(self, series: int) -> bool:
+        """Whether there is any day of it, and be it a damaged one."""
+        (found,) = self.db.execute("SELECT EXISTS (SELECT 1 FROM chunk WHERE series=?)", (series,)).fetchone()
+        return bool(found)
+
     def forget(self, series: Iterable[int]) -> None:
         """Series of which nothing is left, with their events, are no longer there."""
         with self.transaction():

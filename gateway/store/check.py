@@ -44,18 +44,18 @@ def check(db: sqlite3.Connection, step: Callable[[], object] = lambda: None) -> 
     _quick_check(db, found)
     try:
         known = {
-            number: (SeriesKey(point, register, tariff), Quantity[quantity].kind, exponent)
-            for number, point, register, tariff, quantity, exponent in db.execute(
-                "SELECT id, point, register, tariff, quantity, exponent FROM series"
+            number: (SeriesKey(point, register, tariff), Quantity[quantity].kind)
+            for number, point, register, tariff, quantity in db.execute(
+                "SELECT id, point, register, tariff, quantity FROM series"
             )
         }
     except (sqlite3.DatabaseError, KeyError) as error:
         found.add(f"the list of series: {error}")
         return found
     found.series = len(known)
-    for number, (key, kind, exponent) in sorted(known.items(), key=lambda each: each[1][0]):
-        _series(db, found, number, key, kind, exponent, step)
-    _others(db, found, set(known))
+    for number, (key, kind) in sorted(known.items(), key=lambda each: each[1][0]):
+        _series(db, found, number, key, kind, step)
+    _others(db, found)
     return found
 
 
@@ -75,7 +75,6 @@ def _series(
     number: int,
     key: SeriesKey,
     kind: Kind,
-    exponent: int,
     step: Callable[[], object],
 ) -> None:
     try:
@@ -86,7 +85,7 @@ def _series(
     for place, day in enumerate(days):
         found.chunks += 1
         try:
-            fault = _day(db, found, number, kind, exponent, day)
+            fault = _day(db, found, number, kind, day)
         except (sqlite3.DatabaseError, DamagedError) as error:
             fault = str(error)
         if fault:
@@ -95,11 +94,13 @@ def _series(
             step()
 
 
-def _day(db: sqlite3.Connection, found: Findings, number: int, kind: Kind, exponent: int, day: int) -> str | None:
+def _day(db: sqlite3.Connection, found: Findings, number: int, kind: Kind, day: int) -> str | None:
     """What is wrong with a day of a series, or None."""
     row = db.execute("SELECT n, b FROM chunk WHERE series=? AND day=?", (number, day)).fetchone()
-    if row is None:
+    series = db.execute("SELECT exponent FROM series WHERE id=?", (number,)).fetchone()  # it may be finer by now
+    if row is None or series is None:
         return None  # taken out meanwhile
+    (exponent,) = series
     stated, ats, values = decode(row[1])
     found.points += len(ats)
     if fault := fault_of(row[0], day, ats):
@@ -124,17 +125,20 @@ def fault_of(n: int, day: int, ats: list[int]) -> str | None:
     return None
 
 
-def _others(db: sqlite3.Connection, found: Findings, known: set[int]) -> None:
+def _others(db: sqlite3.Connection, found: Findings) -> None:
     try:
+        known = dict(db.execute("SELECT id, exponent FROM series"))
         for number, blob in db.execute("SELECT i, b FROM log ORDER BY i"):
             try:
-                ids, *_ = unpack(blob)
+                ids, _, _, exponents = unpack(blob)
             except DamagedError as error:
                 found.add(f"row {number} of the log: {error}")
                 continue
             found.points += len(ids)
-            if not known.issuperset(ids):
+            if not known.keys() >= set(ids):
                 found.add(f"row {number} of the log: it names a series that there is not")
+            elif any(exponent < known[id_] for id_, exponent in zip(ids, exponents, strict=True)):
+                found.add(f"row {number} of the log: a point is finer than its series")
         for table in ("chunk", "hour", "q6", "day", "swap"):
             (strange,) = db.execute(
                 f"SELECT count(DISTINCT series) FROM {table} WHERE series NOT IN (SELECT id FROM series)"  # noqa: S608 - our own table names

@@ -13,6 +13,10 @@ class StoreError(Exception):
     """Why the series cannot be opened or answered, in one sentence for the owner of the box."""
 
 
+class InUseError(StoreError):
+    """Another program has the series open."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesInfo:
     """One series: what it measures, how finely, since when and until when."""

@@ -17,12 +17,11 @@ from gateway.store.card import Card
 from gateway.store.check import fault_of
 from gateway.store.codec import DamagedError, decode, pack, unpack
 from gateway.store.memory import EXPONENT_MAX, SeriesRow
-from gateway.store.model import StoreError
+from gateway.store.model import InUseError, StoreError
 
 COMMIT_CHUNKS = 500
 # A file of n bytes has no more rows than this; a row is never smaller.
 ROW_BYTES_MIN = 16
-SUFFIXES = ("", "-wal")
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] 
     StoreError where nothing can be taken out at all; then the file is as it was.
     """
     new = path.with_name(f"{path.name}.salvaged")
-    for suffix in (*SUFFIXES, "-shm"):
+    for suffix in ("", "-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
     done = Salvaged()
     with contextlib.closing(_damaged(path)) as old, contextlib.closing(schema.connect(new, _window(old, now))) as db:
@@ -55,11 +54,11 @@ def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] 
         _swaps(old, card, names, done, rows_max)
         card.checkpoint()
     done.aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in SUFFIXES:
-        beside = path.with_name(path.name + suffix)
-        if beside.exists():
-            beside.rename(done.aside.with_name(done.aside.name + suffix))
-    new.rename(path)
+    wal = path.with_name(path.name + "-wal")
+    done.aside.hardlink_to(path)  # at each moment a file of this name stands: a start must not begin an empty one
+    if wal.exists():  # it belongs to the damaged file, and is not to be played into the new one
+        wal.rename(done.aside.with_name(done.aside.name + "-wal"))
+    new.replace(path)
     for suffix in ("-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
     flush_names(path.parent)
@@ -67,17 +66,12 @@ def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] 
 
 
 def _damaged(path: Path) -> sqlite3.Connection:
-    """As it is, without a lock that another owner would have; its WAL is read where that is possible."""
-    db = sqlite3.connect(path, isolation_level=None, timeout=0)
+    """As it is; its WAL is read where that is possible."""
     try:
-        db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        db.execute("ROLLBACK")
-    except sqlite3.DatabaseError as error:
-        db.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise StoreError(f"{path.name}: {schema.why(error, path)}") from error
+        db = schema.look(path)
+    except InUseError:
+        raise
+    except StoreError:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
     db.execute("PRAGMA cell_size_check=ON")
     return db

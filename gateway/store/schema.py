@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from gateway.store.model import StoreError
+from gateway.store.model import InUseError, StoreError
 
 APPLICATION_ID = 0x52454C56  # "RELV", so that a file of another program is refused by name
 
@@ -61,7 +61,10 @@ def connect(path: Path, window: int) -> sqlite3.Connection:
 
 
 def look(path: Path) -> sqlite3.Connection:
-    """The file of a gateway that does not run, to be read only; StoreError when another program has it."""
+    """The file of a gateway that does not run, to be read only; InUseError when another program has it.
+
+    StoreError when it cannot be read, as a damaged one.
+    """
     db = sqlite3.connect(path, isolation_level=None, timeout=0)
     try:
         db.execute("PRAGMA query_only=ON")
@@ -69,7 +72,8 @@ def look(path: Path) -> sqlite3.Connection:
         db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error as error:
         db.close()
-        raise StoreError(f"{path.name}: {why(error, path)}") from error
+        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        raise (InUseError if busy else StoreError)(f"{path.name}: {why(error, path)}") from error
     return db
 
 

@@ -439,7 +439,8 @@ class Store:
                 self._memory.erase(series, start, end)
                 self._card.see_ends(series)
             # Those, too, that an erasing which a kill cut short left without points.
-            empty = [series for series in self._memory.series.values() if series.last_at is None]
+            mute = [series for series in self._memory.series.values() if series.last_at is None]
+        empty = [series for series in mute if not self._card.holds(series.id)]
         self._card.forget([series.id for series in empty])
         with self._lock:
             for series in empty:

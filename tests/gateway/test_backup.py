@@ -12,10 +12,11 @@ import pytest
 
 from drivers.model import Medium, Quantity
 from gateway import app
-from gateway.backup import HOUSE, KEY, README, load_age
+from gateway.backup import HOUSE, KEY, README, BackupError, Seal, load_age
 from gateway.clock import Clock
 from gateway.config import load
 from gateway.model import Point, SeriesKey
+from gateway.trouble import Trouble
 from tests.gateway.test_command import Said, configured, releve
 
 AGE = load_age()
@@ -311,3 +312,41 @@ def test_a_house_that_cannot_be_set_aside_stands_as_it_stood(
     monkeypatch.undo()
     assert (done.returncode, "Permission denied" in done.stderr) == (1, True)
     assert standing(fresh) == before
+
+
+def test_a_restore_that_a_kill_cut_short_starts_no_empty_house(made: Path, fresh: Path) -> None:
+    data = fresh.parent / "data"
+    (data / "restored.new").mkdir(parents=True)
+    data.chmod(0o700)
+    with pytest.raises(Trouble, match="a restore was cut short: ask for it once more"):
+        standing(fresh)
+    done = restore(fresh, made / "b.backup", "--identity-file", made / "identity")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert standing(fresh)["password"] == "hashed"
+
+
+def test_a_stop_ends_a_back_up_that_is_being_sealed(fresh: Path, tmp_path: Path) -> None:
+    furnish(fresh)
+    recipient = str(AGE.x25519.Identity.generate().to_public())
+    with ExitStack() as opened:
+        backups = app._open(load(fresh), Clock(), opened)[2]
+
+        def told(share: float) -> None:
+            if share > 0.4:
+                backups.stop()
+
+        with pytest.raises(BackupError, match="the gateway ends, and the back-up is not whole"):
+            backups.write(tmp_path / "x.backup", Seal(recipient), told)
+    assert not list(tmp_path.glob("x.backup*"))
+
+
+def test_a_configuration_comes_from_a_whole_back_up_alone_and_lies_nowhere_else(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir()
+    bad = tmp_path / "stick" / "bad"
+    data = bytearray((made / "b.backup").read_bytes())
+    data[-5000] ^= 1
+    bad.write_bytes(data)
+    done = restore(tmp_path / "etc" / "releve.toml", bad, "--identity-file", made / "identity")
+    assert done.returncode == 1
+    assert list((tmp_path / "etc").iterdir()) == []
+    assert list((tmp_path / "stick").iterdir()) == [bad]

@@ -2,8 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from gateway import catalog, installed, lines
 from gateway.config import ConfigError, extend, parse
 from gateway.house import House
 from gateway.ports.lan import AwayError
-from tests.house import Clock, house
+from tests.house import Clock, house, lines_of
 
 BUS = """
 [[port]]
@@ -33,21 +32,9 @@ OTHER_PORT = {"name": "garage", "protocol": "modbus", "tcp": "127.0.0.1:2"}
 OTHER_METER = {"name": "Borne", "port": "garage", "unit": 5, "model": "eastron_sdm630"}
 
 
-@asynccontextmanager
-async def running(home: House) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(home.running.run(home.config))
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
 async def test_a_meter_added_on_a_page_is_ours_at_once_and_after_a_restart(tmp_path: Path) -> None:
     with house(tmp_path, BUS) as home:
-        async with running(home):
+        async with lines_of(home):
             before = home.running.port("bus")
             await home.devices.install(ports=[OTHER_PORT], meters=[SECOND, OTHER_METER])
             assert home.running.port("garage") is not None
@@ -93,7 +80,7 @@ async def test_a_file_that_took_the_name_meanwhile_has_it_and_gives_it_back(tmp_
 async def test_what_a_page_added_can_be_taken_away_and_nothing_else(tmp_path: Path) -> None:
     with house(tmp_path, BUS) as home:
         await home.devices.install(ports=[OTHER_PORT], meters=[SECOND, OTHER_METER])
-        async with running(home):
+        async with lines_of(home):
             await home.devices.uninstall(ports=["garage"], meters=["Borne"])
             assert home.running.port("garage") is None
             assert "garage" not in home.collect.ports
@@ -205,7 +192,7 @@ async def test_a_card_that_refuses_what_is_added_keeps_none_of_it(
     tmp_path: Path, full_card: Callable[[], None]
 ) -> None:
     with house(tmp_path, BUS) as home:
-        async with running(home):
+        async with lines_of(home):
             full_card()
             with pytest.raises(OSError, match="No space left"):
                 await home.devices.install(ports=[OTHER_PORT], meters=[OTHER_METER], passwords={"garage": "secret"})
@@ -219,7 +206,7 @@ async def test_a_card_that_refuses_to_let_go_leaves_all_as_it_was(
     tmp_path: Path, full_card: Callable[[], None]
 ) -> None:
     with house(tmp_path, BUS) as home:
-        async with running(home):
+        async with lines_of(home):
             await home.devices.install(ports=[OTHER_PORT], meters=[OTHER_METER], passwords={"garage": "secret"})
             full_card()
             with pytest.raises(OSError, match="No space left"):
@@ -250,7 +237,7 @@ async def test_two_changes_at_once_run_a_port_once(tmp_path: Path) -> None:
         {"name": name, "port": "broker", "topic": name, "medium": "electricity", "values": [value]} for name in "ab"
     ]
     with house(tmp_path) as home:
-        async with running(home):
+        async with lines_of(home):
             await home.devices.install(ports=[broker])
             await asyncio.gather(*(home.devices.install(meters=[meter]) for meter in mapped))
             assert [task.get_name() for task in asyncio.all_tasks()].count("port broker") == 1

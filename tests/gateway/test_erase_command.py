@@ -77,6 +77,13 @@ def test_all_that_was_kept_of_a_point_goes_and_the_others_stay(config: Path) -> 
     assert again.stdout.startswith("eau from its first day to now: nothing was kept\n")
 
 
+def test_what_was_set_aside_is_named_as_it_may_hold_it_too(config: Path) -> None:
+    (config.parent / "data" / "before-20260101T000000Z").mkdir()
+    (config.parent / "data" / "series.db.damaged-20260101T000000Z").write_text("")
+    said = erase(config, "eau", "--yes").stdout
+    assert said.count("was set aside, and may hold it too") == 2
+
+
 def test_a_span_goes_by_the_days_of_the_home(config: Path) -> None:
     before = stands(config, INDEX)
     done = erase(config, "eau", "--from", "2026-03-28", "--to", "2026-03-29", "--yes", "--json")

@@ -91,7 +91,10 @@ async def test_a_stick_that_is_pulled_out_is_said_and_found_again(house: Schedul
 
 async def test_one_of_a_clock_that_was_ahead_does_not_stop_the_next(house: Scheduled) -> None:
     (house.stick / "releve-20990101T000000Z.backup").write_text("of a wrong clock")
-    assert len(await house.turn()) == 2
+    (house.stick / "releve-99999999T999999Z.backup").write_text("of no clock")
+    for _ in range(4):
+        await house.turn(DAY)
+    assert len(await house.turn(DAY)) == 2 + 3, "neither takes the place of one that is good"
 
 
 async def test_what_was_written_by_itself_is_a_whole_house(house: Scheduled, tmp_path: Path) -> None:

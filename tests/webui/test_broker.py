@@ -12,8 +12,9 @@ import pytest
 
 from gateway.ports.things import RECENT_BYTES_MAX, RECENT_TOPICS_MAX, ThingsPort
 from tests.brokers import ACCEPTED, CONNECT, GRANTED, SUBSCRIBE, There, publish, serving
+from tests.house import lines_of
 from tests.webui.home import Home, open_home, read
-from tests.webui.test_device import lines_of, until
+from tests.webui.test_device import until
 from tests.webui.test_dial import send, text
 
 PAGE, MAP = "/meters/broker", "/meters/broker/map"

@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from gateway.find import Announced, Thing
-from gateway.house import House
 from gateway.ports.shelly import ShellyPort
 from tests.house import house as house_of
+from tests.house import lines_of
 from tests.shelly import ID, Shelly
 from tests.webui.home import Home, open_home, read
 from tests.webui.test_dial import send, text
@@ -19,20 +18,6 @@ from tests.webui.test_dial import send, text
 PAGE = "/meters/device"
 SECRET = "korrekt horse battery"
 CHANNEL = f"thing:shelly/{ID}/em1:0"
-
-
-@asynccontextmanager
-async def lines_of(house: House) -> AsyncIterator[None]:
-    """The lines of this house, running."""
-    task = asyncio.ensure_future(house.running.run(house.config))
-    await asyncio.sleep(0)
-    try:
-        yield
-        assert not task.done(), "a line ended the house"
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def until(holds: Callable[[], object]) -> None:

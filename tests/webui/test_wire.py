@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from drivers.model import DecodeError
 from gateway.house import House
 from gateway.ports.modbus import ModbusPort
 from tests.buses import Bus
+from tests.house import lines_of
 from tests.webui.home import Home, open_home, read
 from tests.webui.test_dial import send, text
 
@@ -31,25 +32,19 @@ async def wired(tmp_path: Path) -> AsyncIterator[Home]:
     abb |= {0x8960 + offset: word for offset, word in enumerate((0x4232, 0x3320))}  # "B23 "
     bus = Bus(Slave(5, {4: eastron}), Slave(7, {3: abb}))
     toml = f'[[port]]\nname = "bus"\nprotocol = "modbus"\ndevice = "{bus.line.device}"\n'
-    async with open_home(tmp_path, toml=toml) as home, lines_of(home.house):
+    async with open_home(tmp_path, toml=toml) as home, open_lines_of(home.house):
         yield home
     bus.unplug()
 
 
 @asynccontextmanager
-async def lines_of(house: House) -> AsyncIterator[None]:
-    """The lines of this house, running, until each is open."""
-    task = asyncio.ensure_future(house.running.run(house.config))
-    async with asyncio.timeout(5):
-        await asyncio.sleep(0)
-        while not await is_open(house):
-            await asyncio.sleep(0.01)
-    try:
+async def open_lines_of(house: House) -> AsyncIterator[None]:
+    """The lines of this house, until each is open."""
+    async with lines_of(house):
+        async with asyncio.timeout(5):
+            while not await is_open(house):
+                await asyncio.sleep(0.01)
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def is_open(house: House) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from array import array
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from drivers.model import Quantity
-from gateway.store import Store, StoreError, salvage
+from gateway.model import SeriesKey
+from gateway.store import Store, StoreError, salvage, schema
+from gateway.store.check import check
 
 from .conftest import INDEX, LEVEL, NOW, PARIS, House, everything, index, level
 
@@ -157,3 +160,58 @@ def test_a_file_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes() == b"no database at all" * 300
     with pytest.raises(StoreError, match="not a database"):
         Store.open(path, tmp_path / "tail", zone=PARIS, now=lambda: NOW)
+
+
+def test_a_series_that_became_finer_under_the_look_is_no_damage(house: House) -> None:
+    furnish(house)
+    finer = [
+        level(NOW - 15 * DAY + 7, 5, -3),
+        index(NOW + 120, 20_002, -3),
+        index(NOW + 1, 1, 0, SeriesKey("x", "new")),
+    ]
+
+    def meanwhile() -> None:
+        if finer:
+            house.store.add(finer)
+            finer.clear()
+            house.store.commit()
+
+    found = house.store._call(lambda: check(house.store._card.db, meanwhile))
+    assert (found.faulty, found.faults) == (0, [])
+
+
+def test_a_series_whose_fineness_was_altered_is_named_and_salvaged_so_that_it_opens(
+    house: House, tmp_path: Path
+) -> None:
+    furnish(house)
+    house.store.close()
+    with sqlite3.connect(tmp_path / "series.db") as db:
+        db.execute("UPDATE series SET exponent=2 WHERE id=1")
+    db.close()
+    with contextlib.closing(schema.look(tmp_path / "series.db")) as db:
+        assert any("finer than its series" in fault for fault in check(db).faults)
+    assert salvage(tmp_path / "series.db", STAMP, NOW).left > 0
+    assert house.open().check().faults == []
+
+
+def test_at_no_moment_of_a_salvage_is_there_no_file(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start just then must not begin an empty one."""
+    furnish(house)
+    house.store.close()
+    path = tmp_path / "series.db"
+    there: list[bool] = []
+    for name in ("rename", "replace", "hardlink_to", "unlink"):
+
+        def step(
+            self: Path, *arguments: object, name: str = name, real: object = getattr(Path, name), **more: object
+        ) -> object:
+            done = real(self, *arguments, **more)  # type: ignore[operator]
+            there.append(path.exists())
+            return done
+
+        monkeypatch.setattr(Path, name, step)
+    salvage(path, STAMP, NOW)
+    assert len(there) >= 2
+    assert all(there)

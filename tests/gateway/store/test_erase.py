@@ -163,3 +163,18 @@ def test_a_log_row_of_a_series_that_is_not_there_stops_no_start(house: House, tm
     house.now += 5 * DAY
     assert house.store.fold()
     assert house.store.counts.refused > 0
+
+
+def test_a_series_whose_days_are_damaged_keeps_its_name(house: House, tmp_path: Path) -> None:
+    """Another one is erased: what is unreadable here may be read from a back-up, and must be known whose it is."""
+    furnish(house)
+    house.store.close()
+    with sqlite3.connect(tmp_path / "series.db") as db:
+        db.execute("UPDATE chunk SET b=zeroblob(length(b)) WHERE series=2")
+    db.close()
+    house.open()
+    house.store.erase([INDEX], *ALWAYS)
+    house.store.close()
+    with sqlite3.connect(tmp_path / "series.db") as db:
+        assert db.execute("SELECT register FROM series").fetchall() == [(LEVEL.register,)]
+    db.close()
