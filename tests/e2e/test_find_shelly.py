@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from zeroconf import IPVersion, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
+from gateway.ports.shelly import EVERY_S
 from tests.e2e.conftest import Running, started
 from tests.shelly import Shelly
 
@@ -83,6 +85,12 @@ def phone(context_with: Callable[..., BrowserContext]) -> Page:
     return page
 
 
+def late(route: Route) -> None:
+    """The page's live line opens only once the first value was said: it tells of none that came before."""
+    time.sleep(EVERY_S + 1)
+    route.continue_()
+
+
 def fits(page: Page) -> None:
     width, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= inner, f"{page.url} is {width} wide on a screen of {inner}"
@@ -122,6 +130,7 @@ def test_a_shelly_appears_by_itself_is_added_and_one_of_its_channels_is_a_meter(
     fits(phone)
     expect(phone.get_by_text("Ce compteur est le vôtre")).to_be_visible(timeout=SOON_MS)
 
+    phone.route("**/api/v1/live*", late)
     phone.goto(f"{house.url}/meters")
     expect(phone.get_by_label("1234 kWh")).to_be_visible(timeout=SOON_MS)
     fits(phone)

@@ -73,6 +73,8 @@ async function refresh() {
 function open() {
   if (source || document.hidden) return;
   source = new EventSource(`/api/v1/live?lang=${language}`);
+  // It tells of nothing that came since the page was written, or while the line was cut.
+  source.addEventListener("open", () => void refresh());
   source.addEventListener("value", onValue);
   source.addEventListener("state", () => void refresh());
   refreshing = window.setInterval(() => void refresh(), REFRESH_MS);
@@ -87,7 +89,7 @@ function close() {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) close();
-  else void refresh().then(open);
+  else open();
 });
 window.addEventListener("pagehide", close);
 window.addEventListener("pageshow", open);
