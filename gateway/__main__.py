@@ -191,6 +191,8 @@ def _status(options: argparse.Namespace) -> None:
     for trouble in (answer["trouble"], answer["keys_trouble"]):
         if trouble:
             say(f"trouble: {trouble}")
+    if answer["clock"] == "nobody":
+        say("the time is not known: what is heard is kept, and dated once it is (the page of the box can be told it)")
     for port in answer["ports"]:
         say(_port_line(port))
         if port["listening"] is not None and (advice := _advice(port, _load(options.config))):

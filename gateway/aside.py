@@ -241,6 +241,13 @@ def thin(items: list[T]) -> int:
     return given_up
 
 
+def behind(last: str | None, lines: list[str]) -> list[str]:
+    """What came after a line; the file may have been thinned in between."""
+    if last is None or last not in lines:
+        return lines
+    return lines[len(lines) - lines[::-1].index(last) :]
+
+
 def _fsync(path: Path) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:

@@ -1,19 +1,226 @@
-"""The time, asked in one place, so that a test can bring its own."""
+"""The box's clock: what time it is, and whether anybody knows."""
 
+import ctypes
+import json
+import struct
+import threading
 import time
+from enum import StrEnum
+from pathlib import Path
+
+from gateway.files import replace
+
+# 1 January 2026: a clock that says less was never set.
+NOT_BEFORE = 1_767_225_600
+# Finer moves are a clock being kept right; what is set by more is a step.
+STEP_S = 1.0
+# A step back of up to this is walked off at half speed: no second comes twice, and no point takes another one's place.
+WALK_S_MAX = 600.0
+# How far a battery's clock may be from the system's, which was set from it at the start, and drifts.
+BATTERY_S_MAX = 60.0
+# `timedatectl` calls a clock synchronised on the same ground (systemd, basic/time-util): the kernel's error bound.
+MAXERROR_US = 16_000_000
+TIMEX = struct.Struct("@I4l")  # adjtimex(2): modes, offset, freq, maxerror, esterror
+TIMEX_BYTES = 512
+
+
+class Trust(StrEnum):
+    """On whose word the clock is right."""
+
+    NETWORK = "network"  # the system keeps it by the network's time
+    TOLD = "told"  # a meter or a person said it
+    BATTERY = "battery"  # a clock that ran on while the box was off says the same
+    PLAUSIBLE = "plausible"  # nobody said it, and nothing speaks against it
+    NOBODY = "nobody"
+
+
+class System:
+    """What the machine says of time. A test brings another one."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+        self.boot = (root / "proc/sys/kernel/random/boot_id").read_text().strip()
+
+    def time(self) -> float:
+        """What its clock shows, UTC seconds."""
+        return time.time()
+
+    def uptime(self) -> float:
+        """Seconds since it was switched on, sleep included; nothing sets them."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def is_synchronised(self) -> bool:
+        """Whether the network's time keeps it: the kernel knows, and where it may not be asked, systemd-timesyncd."""
+        timex = ctypes.create_string_buffer(TIMEX_BYTES)  # modes = 0: only asks
+        if ctypes.CDLL(None).adjtimex(timex) < 0:
+            return (self._root / "run/systemd/timesync/synchronized").exists()
+        return int(TIMEX.unpack_from(timex)[3]) < MAXERROR_US
+
+    def battery_time(self) -> float | None:
+        """What a clock with a battery shows; None where there is none."""
+        for file in sorted((self._root / "sys/class/rtc").glob("rtc*/since_epoch")):
+            try:
+                return float(file.read_text())
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def goes_on_from_a_file(self) -> bool:
+        """Whether it begins each time with the time at which it was last seen running, as boxes without a battery do."""
+        files = ("etc/fake-hwclock.data", "var/lib/systemd/timesync/clock")
+        return any((self._root / file).exists() for file in files)
 
 
 class Clock:
-    """The box's clock: UTC, and a count that no correction of the clock can turn back."""
+    """UTC seconds that never come twice, and `known`: whether they are the world's.
+
+    A box without a battery wakes in the past, until the network, a meter or a person tells it the time. `told` keeps
+    what was told through a restart of the program: a file in a folder that the machine's next start empties.
+    Any thread may ask.
+    """
+
+    def __init__(self, told: Path | None = None, system: System | None = None) -> None:
+        self._system = system or System()
+        self._file = told
+        self._lock = threading.Lock()
+        self._told = self._read_told()  # what to add to the uptime
+        self._synchronised = self._system.is_synchronised()
+        self._at = self._system.uptime()
+        self._offset = self._right_offset(self._at)
+        self._ahead = 0.0  # of the right time, after a small step back
+        self._stepped = 0.0
+        self._meters = Agreement()
+        self.trust = Trust.NOBODY
 
     def now(self) -> int:
         """Whole UTC seconds."""
-        return int(time.time())
+        with self._lock:
+            return int(self._look())
 
-    def now_ms(self) -> int:
-        """UTC milliseconds, for the live view."""
-        return time.time_ns() // 1_000_000
+    @property
+    def known(self) -> bool:
+        return self.trust is not Trust.NOBODY
 
-    def monotonic(self) -> float:
-        """Seconds since some moment, for waiting and silence."""
-        return time.monotonic()
+    @property
+    def vouched(self) -> bool:
+        """The network, a meter or a person says what time it is, whatever the card holds."""
+        return (self._synchronised or self._told is not None) and self._at + self._offset >= NOT_BEFORE
+
+    def stamp(self, at: int) -> str:
+        """A time of this clock in writing; as long as it is not known, which boot it was in, and how far into it."""
+        with self._lock:
+            now = self._look()
+            return str(at) if self.known else f"{self._system.boot}/{self._at - (now - at):.1f}"
+
+    def time_of(self, stamp: str) -> int | None:
+        """What `stamp` wrote, in UTC seconds; None where nobody can tell: the time is not known, or it was another boot."""
+        boot, of_boot, uptime = stamp.partition("/")
+        if not of_boot:
+            return int(stamp)
+        with self._lock:
+            now = self._look()
+            return int(now - (self._at - float(uptime))) if self.known and boot == self._system.boot else None
+
+    def stepped(self) -> int:
+        """By how many seconds `now` has leapt since this was last asked."""
+        with self._lock:
+            self._look()
+            whole = int(self._stepped)
+            self._stepped -= whole
+            return whole
+
+    def hear(self, meter: str, utc: float) -> None:
+        """A meter says its own time: believed when it says so a few times, and nobody else has said anything."""
+        if self.trust is Trust.NOBODY and self._meters.hear(meter, utc, self._system.uptime()):
+            self.tell(utc)
+
+    def tell(self, utc: float) -> None:
+        """Somebody says what time it is; the network's time, where it comes, is believed more."""
+        with self._lock:
+            self._told = utc - self._system.uptime()
+            if self._file is not None:
+                replace(self._file, json.dumps({"boot": self._system.boot, "offset": self._told}).encode())
+            self._look()
+
+    def look(self, newest: int | None) -> None:
+        """Find out whether the time is known; `newest` is when the newest point on the card was heard."""
+        synchronised = self._system.is_synchronised()
+        with self._lock:
+            if synchronised:
+                self._forget_told()
+            self._synchronised = synchronised
+            self._look()
+            if self.trust is Trust.NOBODY or self.trust is Trust.PLAUSIBLE or synchronised:
+                self._find(newest)
+
+    def _right_offset(self, uptime: float) -> float:
+        if self._told is not None and not self._synchronised:
+            return self._told
+        return self._system.time() - uptime
+
+    def _look(self) -> float:
+        uptime = self._system.uptime()
+        offset = self._right_offset(uptime)
+        moved = offset - self._offset
+        ahead = max(0.0, self._ahead - (uptime - self._at) / 2)
+        self._ahead, self._offset, self._at = ahead, offset, uptime
+        if abs(moved) > STEP_S:
+            left = ahead - moved
+            self._ahead = left if self.known and 0 < left <= WALK_S_MAX else 0.0
+            self._stepped += moved + self._ahead - ahead
+            if not self._ahead:
+                self.trust = Trust.NOBODY  # until `look` finds otherwise
+        return uptime + offset + self._ahead
+
+    def _find(self, newest: int | None) -> None:
+        now = self._at + self._offset
+        self.trust = self._ground(now)
+        behind = max(0.0, (newest or 0) - (now + self._ahead))
+        if behind > WALK_S_MAX:
+            self.trust = Trust.NOBODY
+        elif self.known:
+            self._ahead += behind
+            self._stepped += behind
+
+    def _ground(self, now: float) -> Trust:
+        if now < NOT_BEFORE:
+            return Trust.NOBODY
+        if self._synchronised:
+            return Trust.NETWORK
+        if self._told is not None:
+            return Trust.TOLD
+        battery = self._system.battery_time()
+        if battery is not None:
+            return Trust.BATTERY if abs(battery - now) <= BATTERY_S_MAX else Trust.NOBODY
+        return Trust.NOBODY if self._system.goes_on_from_a_file() else Trust.PLAUSIBLE
+
+    def _forget_told(self) -> None:
+        self._told = None
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+    def _read_told(self) -> float | None:
+        if self._file is None:
+            return None
+        try:
+            kept = json.loads(self._file.read_bytes())
+            return float(kept["offset"]) if kept["boot"] == self._system.boot else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class Agreement:
+    """A meter's own time, believed when it went on like this box's uptime from one telegram to the next, a few times."""
+
+    TIMES = 3
+    S_MAX = 3.0
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def hear(self, meter: str, utc: float, uptime: float) -> bool:
+        """Whether it may be believed now."""
+        before, times = self._said.get(meter, (0.0, 0))
+        times = times + 1 if times and abs(utc - uptime - before) <= self.S_MAX else 1
+        self._said[meter] = (utc - uptime, times)
+        return times >= self.TIMES

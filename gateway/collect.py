@@ -3,7 +3,8 @@
 import logging
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Context, Decimal
 from functools import partial
 from typing import Protocol, TypeVar
@@ -15,6 +16,7 @@ from gateway.model import Meter, Point, SeriesKey
 from gateway.plausible import IndexWatch, Pace, Verdict
 from gateway.quality import Quality
 from gateway.sealed import Sealed, Strangers
+from gateway.undated import UndatedPoint
 from gateway.views import Hears, Listening
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ EXPONENT_MIN = -6
 FINEST = Decimal(1).scaleb(EXPONENT_MIN)
 WIDE = Context(prec=100)
 BUG_BYTES_KEPT = 8
+# What a meter that the network keeps right says of the time: Linkys (Enedis-NOI-CPT_54E, DATE).
+CLOCKS = frozenset({("tic", "DATE")})
 # A Linky has 105 labels, the richest heat meter about as many registers: more is somebody making them up on the air.
 REGISTERS_MAX = 200
 
@@ -173,6 +177,7 @@ class _News:
     kept: Sequence[Point]
     shown: Sequence[Point]
     fallen: Sequence[str] = ()
+    undated: Sequence[UndatedPoint] = ()
 
 
 class Meters(Protocol):
@@ -187,7 +192,9 @@ class Collect:
 
     `keep` takes points for the store; `live` is told of every main level and of every telegram; `adopt` is asked to
     take a wired line's first meter; `wait` keeps a telegram that cannot be read yet, `set_aside` an index that is held.
-    `readable` names the meters whose waiting telegrams a newer one may have opened.
+    As long as `dating` says that the time is not known, points go to `keep_undated`, and come back through `place`;
+    `stepped` says by how many seconds `now` has leapt since it was last asked, `clock_said` is told what time a meter
+    says it is. `readable` names the meters whose waiting telegrams a newer one may have opened.
     """
 
     def __init__(
@@ -205,6 +212,10 @@ class Collect:
         counter_at_least: Callable[[str, int], None] = lambda address, counter: None,
         set_aside: Callable[[Point, Decimal], None],
         now: Callable[[], int],
+        dating: Callable[[], bool] = lambda: True,
+        stepped: Callable[[], int] = lambda: 0,
+        keep_undated: Callable[[UndatedPoint], None] = lambda heard: None,
+        clock_said: Callable[[str, float], None] = lambda meter, utc: None,
     ) -> None:
         self._drivers = dict(drivers)
         self._meters = meters
@@ -216,7 +227,11 @@ class Collect:
         self._forget_counter = forget_counter
         self._counter_at_least = counter_at_least
         self._set_aside = set_aside
-        self._now = now
+        self._clock = now
+        self._dating = dating
+        self._stepped = stepped
+        self._keep_undated = keep_undated
+        self._clock_said = clock_said
         self.ports = {name: PortLog(protocol, now()) for name, protocol in protocols.items()}
         self.meters: dict[str, MeterLog] = {}
         self.heard: OrderedDict[str, Heard] = OrderedDict()
@@ -228,6 +243,28 @@ class Collect:
         self._formats_awaited: set[str] = set()
         self._watches: dict[SeriesKey, IndexWatch] = {}
         self._kept: dict[SeriesKey, tuple[int, int, int]] = {}
+
+    def _now(self) -> int:
+        self.follow_clock()
+        return self._clock()
+
+    def follow_clock(self) -> None:
+        """If the clock was set: what is remembered by its time was heard so many seconds later than it said."""
+        by = self._stepped()
+        if not by:
+            return
+        for port in self.ports.values():
+            port.since += by
+            port.heard_at = None if port.heard_at is None else port.heard_at + by
+        for heard in self.heard.values():
+            heard.first_at, heard.last_at = heard.first_at + by, heard.last_at + by
+        for entry in self.meters.values():
+            entry.heard_at += by
+            entry.read_at = None if entry.read_at is None else entry.read_at + by
+            entry.said_at = {register: at + by for register, at in entry.said_at.items()}
+            entry.levels = {series: replace(point, at=point.at + by) for series, point in entry.levels.items()}
+        self._kept = {series: (at + by, value, exponent) for series, (at, value, exponent) in self._kept.items()}
+        self.strangers.shift(by)
 
     def add_port(self, port: str, protocol: str, driver: Driver | None) -> None:
         """Another line, or one whose meters are understood by another `driver` from now on."""
@@ -329,6 +366,8 @@ class Collect:
             return
         if news.kept:
             self._keep(news.kept)
+        for heard in news.undated:
+            self._keep_undated(heard)
         self._live(news.point, news.log, news.shown)
 
     # -- whose meter --------------------------------------------------------------------------------------------------
@@ -555,11 +594,15 @@ class Collect:
             entry.texts.pop(register, None)
         shown: list[Point] = []
         kept: list[Point] = []
+        undated: list[UndatedPoint] = []
         fallen: list[str] = []
         backwards = False
+        dating = past or self._dating()
         for reading in telegram.readings:
             if reading.quantity.kind is Kind.TEXT and reading.storage:
                 continue
+            if not past and reading.at is not None and (meter.address.partition(":")[0], reading.register) in CLOCKS:
+                self._clock_said(meter.address, reading.at.timestamp())
             if reading.register not in entry.registers:
                 if len(entry.registers) >= REGISTERS_MAX:
                     self.ports[port].counts["registers refused"] += 1
@@ -576,7 +619,7 @@ class Collect:
                 entry.said_at[reading.register] = now
                 if reading.quantity.kind is Kind.LEVEL:
                     entry.numbers[reading.register] = point.decimal
-            if reading.quantity.kind is Kind.INDEX:
+            if reading.quantity.kind is Kind.INDEX and dating:
                 if past and self._is_behind(point):
                     self.ports[port].counts["behind"] += 1  # a later index is known: nothing is lost with this one
                     continue
@@ -589,13 +632,16 @@ class Collect:
                         backwards = True
                         fallen.append(reading.register)
                     continue
-            else:
-                if point.main and reading.at is None:  # a level the meter dates is the past: a mean, a maximum
-                    if not past:
-                        entry.levels[point.series] = point
-                    shown.append(point)
+            elif point.quantity.kind is Kind.LEVEL and point.main and reading.at is None:
+                # A level the meter dates is the past: a mean, a maximum.
+                if not past:
+                    entry.levels[point.series] = point
+                shown.append(point)
             if self._due(point, 0 if telegram.address.protocol == COUNTED_HERE else INDEX_PACE_S):
-                kept.append(point)
+                if dating:
+                    kept.append(point)
+                else:
+                    undated.append(UndatedPoint(port, point, reading.at))
                 if point.quantity.kind is Kind.INDEX and point.main:
                     shown.append(point)
         if backwards and frame is not None and telegram.message_counter is None and self._is_radio(port):
@@ -604,7 +650,23 @@ class Collect:
                 entry.levels.pop(point.series, None)
             kept = [point for point in kept if point.quantity.kind is Kind.INDEX]
             shown = [point for point in shown if point.quantity.kind is Kind.INDEX]
-        return _News(meter.point, entry, kept, shown, fallen)
+        return _News(meter.point, entry, kept, shown, fallen, undated)
+
+    def place(self, heard: UndatedPoint, at: int) -> None:
+        """A point that was heard at `at`, before the time was known: judged and kept as if it were heard now.
+
+        One that is there already is left as it is.
+        """
+        point = replace(heard.point, at=_said(heard.said, at))
+        last = self._latest(point.series)
+        if last is not None and point.at <= last.at:
+            return
+        if point.quantity.kind is Kind.INDEX and (believed := self._held_against(point, None)) is not None:
+            if heard.port in self.ports:
+                self.ports[heard.port].counts["held"] += 1
+            self._set_aside(point, believed)
+            return
+        self._keep([point])
 
     def _is_radio(self, port: str) -> bool:
         driver = self._drivers.get(port)
@@ -661,9 +723,6 @@ def to_point(point: str, reading: Reading, now: int) -> Point | None:
     """The point a reading becomes, or None: only present, instantaneous numbers are kept as series."""
     if reading.storage or reading.function is not Function.INSTANTANEOUS or not isinstance(reading.value, Decimal):
         return None
-    at = now
-    if reading.at is not None and now - AGE_S_MAX < reading.at.timestamp() <= now:
-        at = int(reading.at.timestamp())
     sign, digits, exponent = reading.value.as_tuple()
     assert isinstance(exponent, int)
     if exponent < EXPONENT_MIN:
@@ -674,8 +733,15 @@ def to_point(point: str, reading: Reading, now: int) -> Point | None:
     return Point(
         SeriesKey(point, register, reading.tariff),
         reading.quantity,
-        at,
+        _said(reading.at, now),
         -value if sign else value,
         exponent,
         reading.main,
     )
+
+
+def _said(at: datetime | None, now: int) -> int:
+    """When a value was true: the meter's own date where it can be believed, else when it was heard."""
+    if at is not None and now - AGE_S_MAX < at.timestamp() <= now:
+        return int(at.timestamp())
+    return now

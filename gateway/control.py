@@ -195,6 +195,7 @@ def _status(house: House, setup_code: str | None) -> dict[str, Any]:
         "started_at": house.started_at,
         "saved_to": house.saved_to,
         "trouble": house.store_trouble,
+        "clock": house.clock.trust,
         "keys_trouble": house.keys_trouble,
         "setup_code": setup_code,
         "ports": [

@@ -6,12 +6,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 from drivers import pulse
-from drivers.model import Address, Medium, Telegram
+from drivers.model import Address, Medium, Quantity, Telegram
 from drivers.pulse import Counted, Weight
 from gateway.catalog import Catalog
 from gateway.config import Meter as ConfigMeter
 from gateway.model import Point, SeriesKey
 from gateway.store import Store, Swap
+from gateway.undated import Undated
 
 # The clock may have been set back before a stop; the count then goes on from the highest index of so long before.
 BACK_S = 2 * 86400
@@ -62,7 +63,7 @@ class Compared:
 # Why a dial's reading is not taken.
 STALE = "corrected meanwhile"
 NEGATIVE = "below zero, or more than a dial shows"
-CLOCK = "the box's clock was set back"
+CLOCK = "the box does not know the time"
 
 
 class DialError(Exception):
@@ -96,7 +97,7 @@ class Count:
 
 
 class Dials:
-    """The house's counts. The index is in the store, nowhere else: a start goes on from its latest point."""
+    """The house's counts. The index is in the store, or waits for its date: a start goes on from its latest point."""
 
     def __init__(
         self,
@@ -104,11 +105,13 @@ class Dials:
         catalog: Catalog,
         store: Store,
         corrected: Callable[[SeriesKey], None],
+        undated: Undated,
         now: Callable[[], int],
     ) -> None:
         self._catalog = catalog
         self._store = store
         self._corrected = corrected
+        self._undated = undated
         self._now = now
         self._counts: dict[str, Count] = {}
         for meter in meters:
@@ -128,6 +131,15 @@ class Dials:
     def say(self, address: str) -> Callable[[Counted], Telegram]:
         """What its port tells of each pulse, and what the meter would say of it."""
         return self._counts[address].say
+
+    def undated(self) -> list[Point]:
+        """The index as it is now of each count that went on while the time was not known."""
+        now = self._now()
+        return [
+            _point(count.key, count.weight.quantity, now, count.index)
+            for count in self._counts.values()
+            if count.key in self._undated.last
+        ]
 
     def count(self, point: str) -> Count | None:
         return next((count for count in self._counts.values() if count.key.point == point), None)
@@ -184,7 +196,7 @@ class Dials:
     async def _go_on(self, count: Count, dial: Decimal, weight: Weight) -> None:
         latest = self._store.latest(count.key)
         now = self._now()
-        if latest is not None and latest.at > now + 1:
+        if not self._undated.dating or (latest is not None and latest.at > now + 1):
             raise DialError(CLOCK)
         at = now if latest is None else max(now, latest.at + 1)
         box = count.index
@@ -198,7 +210,7 @@ class Dials:
         finally:
             count.paused = False
         count.go_on(dial, weight, count.pulses - before)
-        self._store.add([Point(count.key, weight.quantity, at, _whole(dial, exponent), exponent, main=True)])
+        self._store.add([_point(count.key, weight.quantity, at, dial, exponent)])
         self._corrected(count.key)
         if weight != weight_before:
             self._keep(count, at, weight_before)
@@ -208,7 +220,14 @@ class Dials:
         return [swap for swap in self._store.events(key) if swap.undone_by is None]
 
     def _last_index(self, key: SeriesKey) -> Decimal:
-        """Where the count goes on: the highest index since the last correction; 0 where there is none."""
+        """Where the count goes on: the highest index since the last correction; 0 where there is none.
+
+        While the time was not known nothing could be corrected, so what waits for its date came after that.
+        """
+        undated = self._undated.last.get(key)
+        return max(self._last_dated(key), Decimal(0) if undated is None else undated.decimal)
+
+    def _last_dated(self, key: SeriesKey) -> Decimal:
         latest = self._store.latest(key)
         swaps = self._swaps(key)
         since = swaps[-1].at if swaps else 0
@@ -238,6 +257,11 @@ class Dials:
             f"weight {count.key.point}",
             {"file": _plain(count.configured), "weight": _plain(count.weight), "before": _plain(before), "at": at},
         )
+
+
+def _point(key: SeriesKey, quantity: Quantity, at: int, index: Decimal, finest: int = 0) -> Point:
+    exponent = min(_exponent(index), finest)
+    return Point(key, quantity, at, _whole(index, exponent), exponent, main=True)
 
 
 def _factor(dial_grown: Decimal, box_grown: Decimal, each: Decimal) -> Fraction | None:

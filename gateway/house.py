@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +16,7 @@ from drivers.model import Kind, Medium, Quantity, State
 from gateway import eras, installed, lines
 from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
+from gateway.clock import Clock
 from gateway.collect import ADOPT_AFTER, AWAY, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Port as PortConfig
@@ -34,7 +35,8 @@ from gateway.ports.lan import is_loopback
 from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
-from gateway.store import SeriesInfo, Store
+from gateway.store import SeriesInfo, Store, StoreError
+from gateway.undated import Undated
 from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Preview, Value
 from gateway.waiting import Waiting
 from gateway.wires import CUSTOMER_PORTS, Wires
@@ -58,6 +60,9 @@ LEVEL_S_MAX = 900
 GAP_S = 3 * 3600
 # Formats of compact frames go to the card at once, the message counters this often and at a stop.
 COUNTERS_S = 3600
+# A time that contradicts the card is believed after so long: one that was set by mistake is set right sooner.
+AHEAD_S = 600
+FAR_S = 1 << 40
 # Held indexes are shown for a week.
 HELD_S_MAX = 7 * 86400
 RADIO = "radio"  # the setting
@@ -101,21 +106,25 @@ class House:
         aside: Aside,
         holders: Holders,
         *,
-        now: Callable[[], int],
+        clock: Clock,
     ) -> None:
         yielded = installed.yield_to_file(config, catalog)
         config, faults = installed.with_added(config, catalog, lines.faults)
         self.catalog = catalog
         self.store = store
         self.holders = holders
-        self.now = now
-        self.started_at = now()
+        self.clock = clock
+        self.now = now = clock.now
+        self._undated = Undated(aside, clock)
+        self._ahead_since: int | None = None
+        clock.look(self._newest())
+        self._started_at = clock.stamp(now())
         self.zone = ZoneInfo(config.dwelling.time_zone)
         self.live_dropped = 0
         self._queues: set[asyncio.Queue[Live]] = set()
         self._states: dict[str, PointState] = {}
         self._aside = aside
-        self._waiting = Waiting(aside)
+        self._waiting = Waiting(aside, clock)
         self._held = HeldValues(aside)
         self._remembered = Remembered(catalog.setting(RADIO))
         self._remembered_at = now()
@@ -132,13 +141,19 @@ class House:
             counter_at_least=self._remembered.at_least,
             set_aside=self._held.add,
             now=now,
+            dating=lambda: self._undated.dating,
+            stepped=clock.stepped,
+            keep_undated=self._undated.keep,
+            clock_said=clock.hear,
         )
-        self._wires = Wires(catalog, self.collect, self.meter, FIRST_NAMES[config.web.language], now)
+        self._wires = Wires(
+            catalog, self.collect, self.meter, FIRST_NAMES[config.web.language], now, lambda: self.started_at
+        )
         self._fallen = _pairs(catalog.setting(FALLEN))
         self.running = Running(self._open_port, self.collect, self.watch_states)
         drivers = partial(lines.drivers, remembered=self._remembered)
         self.devices = Devices(config, yielded + faults, catalog, self.collect, self.running, drivers, now)
-        self.dials = Dials(config.meters, catalog, store, self.collect.counted_on, now)
+        self.dials = Dials(config.meters, catalog, store, self.collect.counted_on, self._undated, now)
         self.searches = Searches(self.running.spawn, now)
         self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
@@ -162,6 +177,16 @@ class House:
     def keys_trouble(self) -> str | None:
         """Why keys that are kept cannot be read, or lie open, in one sentence, or None."""
         return self.catalog.keys_trouble
+
+    @property
+    def started_at(self) -> int | None:
+        """When the program was started, UTC seconds; None as long as nobody knows the time."""
+        return self.clock.time_of(self._started_at)
+
+    @property
+    def dating(self) -> bool:
+        """Whether the box knows the time, and gives it to what it hears."""
+        return self._undated.dating
 
     @property
     def config(self) -> Config:
@@ -215,6 +240,10 @@ class House:
         """What is kept beside the series and what of it was given up, counted by name; nothing that is zero."""
         counts = {
             **self._waiting.counts,
+            "undated": self._undated.waiting,
+            "undated thinned": self._undated.thinned,
+            "undated lost": self._undated.untimed,
+            "ahead": self._undated.ahead,
             "strangers": len(self.collect.strangers),
             "strangers thinned": self.collect.strangers.thinned,
             "refused": self._aside.refused,
@@ -379,11 +408,72 @@ class House:
 
         Not while the card refuses points: all would be decoded again at each try, and stay.
         """
-        for address in tuple(self.collect.readable) if self.store.trouble is None else ():
+        for address in tuple(self.collect.readable) if self.store.trouble is None and self.dating else ():
             await self._read_past(address)
+
+    async def tell_time(self, utc: float) -> bool:
+        """A person says what time it is; False where the card holds later points: those are put aside in a while."""
+        if not self.clock.known:
+            self.clock.tell(utc)
+        await self.find_time()
+        return self.clock.known
+
+    async def find_time(self) -> None:
+        """Find out whether the time is known, and give what was heard before its place; called now and then."""
+        self.clock.look(self._newest())
+        self.collect.follow_clock()
+        if self.clock.vouched and not self.clock.known:
+            await self._take_ahead()
+        else:
+            self._ahead_since = None
+
+        async def settle() -> bool:
+            self.store.add(self.dials.undated())
+            return await self.store.run(self.store.commit)
+
+        try:
+            await self._undated.place(self.collect.place, settle)
+        except OSError as error:
+            log.warning("what waits for its date cannot be read now: %s", error.strerror or error)
+
+    async def _take_ahead(self) -> None:
+        """Points dated later than a time that is vouched for, and was for a while, are false: taken aside as they are."""
+        now = self.now()
+        if self._ahead_since is None or now < self._ahead_since:
+            self._ahead_since = now
+        if now - self._ahead_since < AHEAD_S:
+            return
+        keys = [info.key for info in self.store.series() if info.last_at > now]
+        try:
+            for key in keys:
+                await self.store.run(self._note_ahead, key, now)
+            await self.store.run(self.store.erase, keys, now + 1, FAR_S)
+        except (OSError, StoreError) as error:
+            log.warning("points dated ahead of the clock: the card refuses to have them put aside: %s", error)
+            return
+        for key in keys:
+            self.collect.counted_on(key)
+        log.warning("%s series had points dated ahead of the clock: put aside", len(keys))
+
+    def _note_ahead(self, key: SeriesKey, now: int) -> None:
+        points = self.store.points(key, now + 1, FAR_S)
+        info = next(info for info in self.store.series() if info.key == key)
+        assert points is not None
+        self._undated.keep_ahead(
+            [
+                Point(key, info.quantity, at, value, points.exponent, info.main)
+                for at, value in zip(points.at, points.value, strict=True)
+            ]
+        )
+
+    def _newest(self) -> int | None:
+        return max((info.last_at for info in self.store.series()), default=None)
 
     async def _read_past(self, address: str) -> None:
         self.collect.readable.discard(address)
+        if not self.dating:  # what is read would not be given its time
+            self.collect.readable.add(address)
+            return
         try:
             done = await self._waiting.read(address, self.collect, lambda: self.store.run(self.store.commit), self.now)
         except OSError as error:

@@ -1,7 +1,7 @@
 """Encrypted telegrams that nobody can read yet: of meters nobody adopted, in memory only and for a day at most."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.model import Frame
 from gateway.aside import thin
@@ -62,6 +62,11 @@ class Strangers:
             self._total -= old
             if not kept:
                 del self._kept[address]
+
+    def shift(self, by: int) -> None:
+        """The clock was set: all was heard so many seconds later than it said."""
+        for kept in self._kept.values():
+            kept[:] = [replace(telegram, at=telegram.at + by) for telegram in kept]
 
     def _thin(self, kept: list[Sealed]) -> None:
         gone = thin(kept)

@@ -39,10 +39,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How many telegrams of a meter wait for its key, since when (UTC seconds); `thinned` were given up for room."""
+    """How many telegrams of a meter wait for its key, since when (UTC seconds); `thinned` were given up for room.
+
+    Of those that were heard while the box did not know the time, `since` is None.
+    """
 
     telegrams: int
-    since: int
+    since: int | None
     thinned: int
 
 

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from drivers.model import Frame, State
-from gateway.aside import Aside
+from gateway.aside import Aside, behind
 from gateway.sealed import Sealed
+from gateway.undated import Timekeeper
 from gateway.views import Waits
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,11 @@ class Reader(Protocol):
 
 
 class Waiting:
-    """Keeps telegrams in order of time, bounded, and has them read when it is asked to."""
+    """Keeps telegrams in order of time, bounded, and has them read when it is asked to, and the time is known."""
 
-    def __init__(self, aside: Aside) -> None:
+    def __init__(self, aside: Aside, clock: Timekeeper) -> None:
         self._aside = aside
+        self._clock = clock
         self._reading = asyncio.Lock()
         self._minutes: dict[str, tuple[int, int]] = {}
         self._appended: dict[str, int] = {}  # counted in the event loop, while the thread may still have to write
@@ -67,12 +69,12 @@ class Waiting:
 
     def waits(self, address: str) -> Waits | None:
         kept = self._aside.kept(PREFIX + address)
-        return None if kept is None else Waits(kept.lines, int(kept.first.split()[0]), kept.thinned)
+        return None if kept is None else Waits(kept.lines, self._clock.time_of(kept.first.split()[0]), kept.thinned)
 
     def last(self, address: str) -> bytes | None:
         """The newest telegram of a meter that waits; None where none does."""
         kept = self._aside.kept(PREFIX + address)
-        return None if kept is None else _telegram(kept.last).frame.data
+        return None if kept is None else _telegram(kept.last, 0).frame.data
 
     def erase(self, address: str) -> int:
         """Nothing of this meter waits any longer when it returns; how much did. It waits for the card: OSError."""
@@ -89,7 +91,7 @@ class Waiting:
             self.sampled += 1
             return
         self._appended[address] = self._appended.get(address, 0) + 1
-        self._aside.append(PREFIX + address, _line(telegram))
+        self._aside.append(PREFIX + address, _line(self._clock.stamp(telegram.at), telegram))
 
     async def read(
         self, address: str, reader: Reader, settle: Callable[[], Awaitable[bool]], now: Callable[[], int]
@@ -110,7 +112,7 @@ class Waiting:
                 last: str | None = None
                 while True:
                     appended = self._appended.get(address, 0)
-                    lines = _behind(last, await asyncio.wrap_future(self._aside.read(name)))
+                    lines = behind(last, await asyncio.wrap_future(self._aside.read(name)))
                     for telegram, line in self._in_time(lines, now()):
                         state = reader.again(address, telegram)
                         opened = opened or state not in STILL_SEALED
@@ -140,12 +142,12 @@ class Waiting:
     def _in_time(self, lines: list[str], now: int) -> list[tuple[Sealed, str]]:
         found: list[tuple[Sealed, str]] = []
         for line in reversed(lines):
-            telegram = _telegram(line)
-            if telegram.at <= now:
-                now = telegram.at
-                found.append((telegram, line))
-            else:
+            at = self._clock.time_of(line.split()[0])
+            if at is None or at > now:
                 self.untimed += 1
+            else:
+                now = at
+                found.append((_telegram(line, at), line))
         return found[::-1]
 
     def drop_strays(self, address: str, now: int) -> None:
@@ -153,23 +155,17 @@ class Waiting:
         if self._reading.locked():
             return  # what waits is in use; the next round asks again
         kept = self._aside.kept(PREFIX + address)
-        if kept is not None and int(kept.last.split()[0]) < now - STRAY_S_MAX:
+        last = None if kept is None else self._clock.time_of(kept.last.split()[0])
+        if kept is not None and last is not None and last < now - STRAY_S_MAX:
             self.strays += kept.lines
             self._aside.replace(PREFIX + address, [])
 
 
-def _behind(last: str | None, lines: list[str]) -> list[str]:
-    """What came after a line; the file may have been thinned in between."""
-    if last is None or last not in lines:
-        return lines
-    return lines[len(lines) - lines[::-1].index(last) :]
-
-
-def _line(telegram: Sealed) -> str:
+def _line(stamp: str, telegram: Sealed) -> str:
     rssi = telegram.frame.rssi_dbm
-    return f"{telegram.at} {telegram.port} {NO_SIGNAL if rssi is None else rssi} {telegram.frame.data.hex()}"
+    return f"{stamp} {telegram.port} {NO_SIGNAL if rssi is None else rssi} {telegram.frame.data.hex()}"
 
 
-def _telegram(line: str) -> Sealed:
-    at, port, rssi, data = line.split()
-    return Sealed(int(at), port, Frame(bytes.fromhex(data), None if rssi == NO_SIGNAL else int(rssi)))
+def _telegram(line: str, at: int) -> Sealed:
+    _, port, rssi, data = line.split()
+    return Sealed(at, port, Frame(bytes.fromhex(data), None if rssi == NO_SIGNAL else int(rssi)))

@@ -29,13 +29,14 @@ class Wires:
         meter: Callable[[str], Meter | None],
         names: Mapping[Medium, str],
         now: Callable[[], int],
+        started_at: Callable[[], int | None],
     ) -> None:
         self._catalog = catalog
         self._collect = collect
         self._meter = meter
         self._names = names
         self._now = now
-        self._started_at = now()
+        self._started_at = started_at  # None: the time is not known, and so not for how long a meter was silent
 
     def adopt(self, telegram: Telegram, port: str) -> bool:
         """The first meter on a wire of ours is ours; on a P1 wire the first of each medium, as a gas meter beside it.
@@ -73,7 +74,10 @@ class Wires:
         """A new meter at the same metering point, if the one before is no longer heard and this one is steady."""
         old = self._meter(before)
         heard = self._collect.meters.get(before)
-        quiet_s = self._now() - (heard.heard_at if heard else self._started_at)
+        started_at = self._started_at()
+        if started_at is None:
+            return False
+        quiet_s = self._now() - (heard.heard_at if heard else started_at)
         steady = self._collect.ports[port].in_a_row[medium][1] >= ADOPT_AFTER
         if not address.startswith(CUSTOMER_PORTS) or old is None or quiet_s < EXCHANGE_S_MIN or not steady:
             return False

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.aside import Aside
 from gateway.catalog import Catalog
+from gateway.clock import Clock as TrueClock
+from gateway.clock import System
 from gateway.config import parse
 from gateway.holders import Holders
 from gateway.house import House
@@ -33,14 +35,55 @@ async def lines_of(home: House) -> AsyncIterator[None]:
 NOON = 1_790_000_000
 
 
-class Clock:
-    """UTC seconds that stand still until a test moves them."""
+class FakeSystem(System):
+    """A machine of a test: its clock stands still until it is moved, and is kept by the network's time unless told."""
 
-    def __init__(self, at: int = NOON) -> None:
-        self.at = at
+    def __init__(self, at: float, boot: str = "first") -> None:
+        self.boot = boot
+        self.shows = at
+        self.up = 100.0
+        self.synchronised = True
+        self.battery: float | None = None
+        self.from_file = False
+
+    def time(self) -> float:
+        return self.shows
+
+    def uptime(self) -> float:
+        return self.up
+
+    def is_synchronised(self) -> bool:
+        return self.synchronised
+
+    def battery_time(self) -> float | None:
+        return self.battery
+
+    def goes_on_from_a_file(self) -> bool:
+        return self.from_file
+
+    def passes(self, seconds: float) -> None:
+        """Time passes."""
+        self.up += seconds
+        self.shows += seconds
+
+
+class Clock(TrueClock):
+    """A box's clock that stands still until a test moves it: `at`, UTC seconds, is time that passed."""
+
+    def __init__(self, at: int = NOON, system: FakeSystem | None = None, told: Path | None = None) -> None:
+        self.system = system or FakeSystem(at)
+        super().__init__(told, self.system)
 
     def __call__(self) -> int:
-        return self.at
+        return self.now()
+
+    @property
+    def at(self) -> int:
+        return self.now()
+
+    @at.setter
+    def at(self, at: int) -> None:
+        self.system.passes(at - self.system.shows)
 
 
 @contextmanager
@@ -56,7 +99,7 @@ def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[
     aside = Aside(folder / "aside", now)
     holders = Holders.open(folder / "holders.db")
     try:
-        yield House(config, catalog, store, aside, holders, now=now)
+        yield House(config, catalog, store, aside, holders, clock=now)
     finally:
         holders.close()
         aside.close()

@@ -35,7 +35,7 @@ def number(value: Decimal | None) -> str | None:
 
 def answer(request: web.Request, data: Mapping[str, object], status: int = 200) -> web.Response:
     house = request.app[HOUSE]
-    text = json.dumps({"now": house.now(), "saved_to": house.saved_to, **data}, ensure_ascii=False)
+    text = json.dumps({"now": house.now(), "dating": house.dating, "saved_to": house.saved_to, **data}, ensure_ascii=False)
     response = web.json_response(text=text, status=status)
     if len(text) >= COMPRESS_BYTES_MIN:
         response.enable_compression()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from webui import line
+from webui import clock, line
 from webui.page import HOUSE, SCHEDULE, render
 from webui.shown import HUES
 from webui.words import mark
@@ -54,10 +54,20 @@ ASIDE_WORDS = {
     "sampled": mark("of your meters, given up: too many came at once"),
     "strays": mark("in a meter’s name, given up: its own messages are read, these were never"),
     "untimed": mark("of your meters, given up: heard while the clock was wrong"),
+    "undated": mark("values that wait until the box knows the time"),
+    "undated thinned": mark("values given up: too many waited for the time"),
+    "undated lost": mark("values of no known time: the box was switched off before it knew"),
+    "ahead": mark("values dated later than they can have been, taken out of the history"),
     "strangers": mark("of other meters, locked, in memory only, for a day"),
     "strangers thinned": mark("of other meters, forgotten sooner: too many came"),
     "refused": mark("refused by the memory card"),
     "damaged": mark("damaged on the memory card"),
+}
+TIME_FAULTS = {
+    "unread": mark("A day and a time are needed."),
+    "refused": mark(
+        "The box holds readings of a later time. In ten minutes it takes those out of the history and keeps them aside; if the time was wrong, tell it once more before that."
+    ),
 }
 
 
@@ -82,6 +92,9 @@ async def page(request: web.Request) -> web.Response:
         set_aside=house.set_aside(),
         aside_words=ASIDE_WORDS,
         protocol_words=PROTOCOL_WORDS,
+        trust=house.clock.trust,
+        trust_words=clock.TRUST_WORDS,
+        time_fault=TIME_FAULTS.get(request.query.get("time", "")),
         started_at=house.started_at,
         heard=len(house.heard()),
         points=len(house.points()),

@@ -26,7 +26,7 @@ NOT_A_NUMBER = mark(
 FAULTS = {
     STALE: mark("The index was corrected meanwhile. Compare once more."),
     NEGATIVE: mark("The dial would then be below zero. Read it once more."),
-    CLOCK: mark("The box’s clock was set back. Try again when it has caught up."),
+    CLOCK: mark("The box does not know the time now. Try again when it does."),
 }
 
 

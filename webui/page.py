@@ -110,6 +110,7 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
             else f"/?lang={other}",
             "now": house.now(),
             "saved_to": house.saved_to,
+            "dating": house.dating,
             "trouble": house.store_trouble if occupant else None,
             "dwelling": house.dwelling_name,
             "password": request.app[PASSWORD],

@@ -187,7 +187,7 @@ async def test_a_clock_that_was_set_back_corrects_nothing_until_it_has_caught_up
     with house(tmp_path, GAS, clock) as home:
         pulses(home, clock, 4)
         clock.at -= 86400
-        with pytest.raises(DialError, match="clock"):
+        with pytest.raises(DialError, match="time"):
             await correct(home, 7_000)
         assert count_of(home).index == 40
 

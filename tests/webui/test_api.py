@@ -110,4 +110,4 @@ async def test_live_values_arrive_with_their_unit_and_stop_with_the_listener(hom
 
 
 async def test_health_is_public_and_says_nothing_of_the_home(new_box: Home) -> None:
-    assert set(await new_box.json("/api/v1/health")) == {"now", "saved_to", "status"}
+    assert set(await new_box.json("/api/v1/health")) == {"now", "dating", "saved_to", "status"}

@@ -152,7 +152,7 @@ async def test_a_stranger_is_not_told_what_ails_the_box(new_box: Home, tmp_path:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "series.db" in await new_box.text("/")
     await log_out_here(new_box)
-    assert set(json.loads(await new_box.text("/api/v1/health"))) == {"now", "saved_to", "status"}
+    assert set(json.loads(await new_box.text("/api/v1/health"))) == {"now", "dating", "saved_to", "status"}
     for path, status in (("/login", 200), ("/nowhere", 404)):
         page = await new_box.text(path, status)
         assert "series.db" not in page

@@ -1,0 +1,164 @@
+"""Whether the box knows the time, and a time that never comes twice."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.clock import WALK_S_MAX, Agreement, System, Trust
+from tests.house import NOON, Clock, FakeSystem
+
+YEAR_S = 365 * 86_400
+
+
+def clock_of(system: FakeSystem, told: Path | None = None) -> Clock:
+    return Clock(system=system, told=told)
+
+
+@pytest.mark.parametrize(
+    ("synchronised", "battery_s", "from_file", "trust"),
+    [
+        (True, None, True, Trust.NETWORK),
+        (False, None, True, Trust.NOBODY),  # it went on from where it was switched off
+        (False, 2.0, True, Trust.BATTERY),
+        (False, -YEAR_S, False, Trust.NOBODY),  # the battery is empty
+        (False, None, False, Trust.PLAUSIBLE),
+    ],
+)
+def test_on_whose_word_the_time_is_known(
+    synchronised: bool, battery_s: float | None, from_file: bool, trust: Trust
+) -> None:
+    system = FakeSystem(NOON)
+    system.synchronised, system.from_file = synchronised, from_file
+    system.battery = None if battery_s is None else NOON + battery_s
+    clock = clock_of(system)
+    assert not clock.known  # nobody has looked yet
+    clock.look(None)
+    assert clock.trust is trust
+
+
+def test_a_time_before_this_program_was_written_is_nobodys_whoever_vouches_for_it() -> None:
+    clock = clock_of(FakeSystem(0))
+    clock.look(None)
+    assert clock.trust is Trust.NOBODY
+
+
+def test_a_time_long_before_the_newest_point_is_not_the_present_one() -> None:
+    clock = clock_of(FakeSystem(NOON))
+    clock.look(NOON + int(WALK_S_MAX) + 1)
+    assert (clock.known, clock.vouched) == (False, True)
+    clock.look(NOON + 60)  # by a little: the time goes on from there
+    assert (clock.known, clock.now()) == (True, NOON + 60)
+
+
+def test_the_clock_is_found_by_whom_the_kernel_and_its_files_say(tmp_path: Path) -> None:
+    (tmp_path / "proc/sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/random/boot_id").write_text("b\n")
+    system = System(tmp_path)
+    assert (system.boot, system.battery_time(), system.goes_on_from_a_file()) == ("b", None, False)
+    (tmp_path / "sys/class/rtc/rtc0").mkdir(parents=True)
+    (tmp_path / "sys/class/rtc/rtc0/since_epoch").write_text("1790000000\n")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/fake-hwclock.data").touch()
+    assert (system.battery_time(), system.goes_on_from_a_file()) == (1_790_000_000, True)
+    assert System().is_synchronised() in (True, False)
+    assert System().uptime() <= System().uptime()
+
+
+def test_a_small_step_back_is_walked_off_and_a_large_one_is_a_time_that_nobody_knows() -> None:
+    system = FakeSystem(NOON)
+    clock = clock_of(system)
+    clock.look(None)
+    system.shows -= 40
+    assert clock.now() == NOON
+    system.passes(40)
+    assert clock.now() == NOON + 20
+    system.passes(40)
+    assert (clock.now(), clock.known, clock.stepped()) == (NOON + 40, True, 0)
+    system.shows -= 3600
+    assert clock.now() == NOON + 40 - 3600
+    assert (clock.known, clock.stepped()) == (False, -3600)
+    clock.look(NOON)
+    assert not clock.known
+
+
+def test_a_step_forward_is_told_and_the_time_is_known_again_once_somebody_has_looked() -> None:
+    system = FakeSystem(NOON)
+    clock = clock_of(system)
+    clock.look(NOON)
+    system.shows += 259_200
+    assert (clock.now(), clock.stepped(), clock.stepped(), clock.known) == (NOON + 259_200, 259_200, 0, False)
+    clock.look(NOON)
+    assert clock.known
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 500), st.floats(-25, 200)), max_size=20))
+def test_whatever_small_steps_the_clock_makes_the_time_never_runs_back_and_comes_right(
+    moves: list[tuple[float, float]],
+) -> None:
+    system = FakeSystem(NOON)
+    clock = clock_of(system)
+    clock.look(None)
+    before = clock.now()
+    for passes, step in moves:
+        system.passes(passes)
+        now = clock.now()
+        assert now >= before
+        # Steps of less than a second are followed as they are: they are a clock being kept right.
+        system.shows += step if abs(step) > 1 else 0
+        before = now
+        clock.look(now)
+        assert before <= clock.now()
+        before = clock.now()
+    system.passes(5_000 + 4_000)
+    assert abs(clock.now() - system.time()) <= 1
+
+
+def test_a_time_in_writing_is_found_again_in_this_boot_and_in_no_other() -> None:
+    system = FakeSystem(NOON - 259_200)
+    system.synchronised, system.from_file = False, True
+    clock = clock_of(system)
+    clock.look(None)
+    written = clock.stamp(clock.now() - 10)
+    assert clock.time_of(written) is None
+    system.passes(100)
+    system.shows, system.synchronised = NOON, True
+    clock.look(None)
+    assert clock.time_of(written) == NOON - 110
+    assert clock.stamp(NOON) == str(NOON)
+    other = clock_of(FakeSystem(NOON, "second"))
+    other.look(None)
+    assert (other.time_of(written), other.time_of(str(NOON))) == (None, NOON)
+
+
+def test_what_was_told_outlives_the_program_and_not_the_boot_and_the_network_is_believed_more(tmp_path: Path) -> None:
+    system = FakeSystem(NOON - 259_200)
+    system.synchronised, system.from_file = False, True
+    told = tmp_path / "clock"
+    clock = clock_of(system, told)
+    clock.tell(NOON)
+    clock.look(None)
+    assert (clock.trust, clock.now(), clock.stepped()) == (Trust.TOLD, NOON, 259_200)
+    again = clock_of(system, told)
+    again.look(None)
+    assert (again.trust, again.now()) == (Trust.TOLD, NOON)
+    system.boot = "second"
+    other = clock_of(system, told)
+    other.look(None)
+    assert not other.known
+    system.boot = "first"
+    system.shows, system.synchronised = NOON + 5, True
+    again.look(None)
+    assert (again.trust, again.now(), again.stepped()) == (Trust.NETWORK, NOON + 5, 5)
+    assert not told.exists()
+    told.write_text("{")
+    assert clock_of(system, told).now() == NOON + 5
+
+
+def test_a_meters_time_is_believed_when_it_went_on_like_the_uptime() -> None:
+    heard = Agreement()
+    assert [heard.hear("linky", NOON + at, 100.0 + at) for at in (0, 2, 4)] == [False, False, True]
+    assert not heard.hear("linky", NOON + 7200, 106.0)  # a damaged digit
+    assert [heard.hear("linky", NOON + at, 100.0 + at) for at in (8, 10, 12)] == [False, False, True]
+    assert not heard.hear("another", NOON, 112.0)

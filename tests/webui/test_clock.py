@@ -1,0 +1,51 @@
+"""What the pages say of a box that does not know the time, and what they take for an answer."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.webui.home import NOW, Home, furnish, open_home, read
+from tests.webui.test_dial import text
+
+DAY = 86_400
+
+
+def forget_time(home: Home) -> None:
+    """The box is switched on again, three days in the past, and nobody tells it the time."""
+    system = home.clock.system
+    system.shows, system.synchronised, system.from_file = NOW - 3 * DAY, False, True
+    home.clock.now()
+    home.clock.look(None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"utc": str(NOW)}, "Un compteur ou l’un de vous l’a donnée"),
+        ({"utc": "", "local": "2026-11-19T18:42:07"}, "Un compteur ou l’un de vous l’a donnée"),
+        ({"utc": "", "local": "hier"}, "Il faut un jour et une heure."),
+        ({"utc": "9" * 30, "local": ""}, "Il faut un jour et une heure."),
+        ({"utc": str(NOW - 30 * DAY)}, "Le boîtier a des relevés plus récents que cette heure."),
+    ],
+)
+async def test_a_person_tells_the_time(tmp_path: Path, fields: dict[str, str], said: str) -> None:
+    async with open_home(tmp_path) as home:
+        assert "Le boîtier la règle sur l’heure du réseau." in text(await home.text("/box"))
+        furnish(home.house)
+        forget_time(home)
+        page = await home.text("/box")
+        assert "Le boîtier ne le sait pas encore." in text(page)
+        assert "Il ne sait pas quand il a été démarré." not in text(page)  # that was before
+        assert read(page).refused == []
+        async with home.client.post("/box/time", data={"token": read(page).fields["token"], **fields}) as answer:
+            assert answer.status == 200
+            assert said in text(await answer.text())
+
+
+async def test_every_page_says_that_the_time_is_not_known(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        assert "Quelle heure est-il ?" not in text(await home.text("/"))
+        forget_time(home)
+        assert (await home.json("/api/v1/points"))["dating"] is False
+        for path in ("/", "/history", "/meters", "/data"):
+            assert "Quelle heure est-il ?" in text(await home.text(path))
