@@ -241,6 +241,7 @@ async def _watch(house: House, save_s: float) -> None:
     while True:
         await asyncio.sleep(WATCH_S)
         await house.find_time()
+        await house.count_on()
         house.watch_states()
         await house.read_past()
         if time.monotonic() - saved >= save_s:

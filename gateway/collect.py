@@ -180,6 +180,14 @@ class _News:
     undated: Sequence[UndatedPoint] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An index that began anew at zero after `last`; `point` is the first one since then, and in no series yet."""
+
+    point: Point
+    last: Decimal
+
+
 class Meters(Protocol):
     """The part of the catalogue that is asked for each telegram."""
 
@@ -194,7 +202,7 @@ class Collect:
     take a wired line's first meter; `wait` keeps a telegram that cannot be read yet, `set_aside` an index that is held.
     As long as `dating` says that the time is not known, points go to `keep_undated`, and come back through `place`;
     `stepped` says by how many seconds `now` has leapt since it was last asked, `clock_said` is told what time a meter
-    says it is. `readable` names the meters whose waiting telegrams a newer one may have opened.
+    says it is. `turned` are the indexes that began anew: until `counted_on` nothing of them is kept. `readable` names the meters whose waiting telegrams a newer one may have opened.
     """
 
     def __init__(
@@ -236,6 +244,7 @@ class Collect:
         self.meters: dict[str, MeterLog] = {}
         self.heard: OrderedDict[str, Heard] = OrderedDict()
         self.strangers = Strangers()
+        self.turned: dict[SeriesKey, Turn] = {}
         self._away: set[str] = set()
         self.readable: set[str] = set()
         self._paused: dict[str, int | None] = {}  # and the message counter it had until then
@@ -623,8 +632,16 @@ class Collect:
                 if past and self._is_behind(point):
                     self.ports[port].counts["behind"] += 1  # a later index is known: nothing is lost with this one
                     continue
+                if point.series in self.turned:
+                    continue  # until the card knows where it goes on; an index says again what was missed
                 pace = self._pace(port, reading.register, entry)
-                if (believed := self._held_against(point, pace)) is not None:
+                verdict, believed, full = self._judge(point, pace)
+                if verdict is Verdict.HOLD and (last := _finished(telegram, reading, believed)) is not None:
+                    verdict, full = Verdict.ROUND, last
+                if verdict is Verdict.ROUND:
+                    self.turned[point.series] = Turn(point, full)
+                    continue
+                if verdict is Verdict.HOLD:
                     self.ports[port].counts["held"] += 1
                     self.ports[port].last_fault = f"{point.series}: {point.decimal} held, it does not follow the last"
                     self._set_aside(point, believed)
@@ -661,11 +678,16 @@ class Collect:
         last = self._latest(point.series)
         if last is not None and point.at <= last.at:
             return
-        if point.quantity.kind is Kind.INDEX and (believed := self._held_against(point, None)) is not None:
-            if heard.port in self.ports:
-                self.ports[heard.port].counts["held"] += 1
-            self._set_aside(point, believed)
-            return
+        if point.quantity.kind is Kind.INDEX:
+            verdict, believed, full = self._judge(point, None)
+            if verdict is Verdict.ROUND:
+                self.turned[point.series] = Turn(point, full)
+                return
+            if verdict is Verdict.HOLD:
+                if heard.port in self.ports:
+                    self.ports[heard.port].counts["held"] += 1
+                self._set_aside(point, believed)
+                return
         self._keep([point])
 
     def _is_radio(self, port: str) -> bool:
@@ -680,11 +702,11 @@ class Collect:
         driver = self._drivers.get(port)  # a port that asks its meters has none
         return None if driver is None else driver.pace(register, entry.numbers)
 
-    def _held_against(self, point: Point, pace: Pace | None) -> Decimal | None:
-        """None for an index that is believed; else the last one that was, which it does not follow."""
+    def _judge(self, point: Point, pace: Pace | None) -> tuple[Verdict, Decimal, Decimal]:
+        """What becomes of an index; the last one that was believed, and where its register comes round."""
         watch = self._watch(point)
-        believed = Decimal(watch.value).scaleb(watch.exponent)
-        return None if watch.judge(point.at, point.value, point.exponent, pace) is Verdict.KEEP else believed
+        believed, full = Decimal(watch.value).scaleb(watch.exponent), Decimal(watch.full).scaleb(watch.exponent)
+        return watch.judge(point.at, point.value, point.exponent, pace), believed, full
 
     def _watch(self, point: Point) -> IndexWatch:
         watch = self._watches.get(point.series)
@@ -698,6 +720,7 @@ class Collect:
         """An index goes on from elsewhere, and the store knows where: what was believed before is no measure of it."""
         self._watches.pop(series, None)
         self._kept.pop(series, None)
+        self.turned.pop(series, None)
 
     def _due(self, point: Point, index_pace_s: int) -> bool:
         """Whether this point goes to the store now: at a pace, sooner when it changed."""
@@ -717,6 +740,25 @@ class Collect:
                 return False
         self._kept[point.series] = (point.at, point.value, point.exponent)
         return True
+
+
+def _finished(telegram: Telegram, reading: Reading, believed: Decimal) -> Decimal | None:
+    """The last index of a heat cost allocator's period that is over: it begins anew each year (EN 834, set date).
+
+    It says that index as storage 1, which cannot be less than what was believed; None where it says none.
+    """
+    if reading.quantity is not Quantity.HEAT_COST:
+        return None
+    for other in telegram.readings:
+        same = (other.register, other.tariff, other.subunit) == (reading.register, reading.tariff, reading.subunit)
+        if (
+            same
+            and other.storage == 1
+            and other.function is Function.INSTANTANEOUS
+            and isinstance(other.value, Decimal)
+        ):
+            return other.value if other.value >= believed else None
+    return None
 
 
 def to_point(point: str, reading: Reading, now: int) -> Point | None:

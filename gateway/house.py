@@ -36,8 +36,20 @@ from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
 from gateway.store import SeriesInfo, Store, StoreError
-from gateway.undated import Undated
-from gateway.views import Adoption, Curve, Exchange, HeardMeter, Live, PointState, PointView, PortView, Preview, Value
+from gateway.undated import Undated, UndatedPoint
+from gateway.views import (
+    Adoption,
+    Curve,
+    Exchange,
+    HeardMeter,
+    Live,
+    PointState,
+    PointView,
+    PortView,
+    Preview,
+    Turned,
+    Value,
+)
 from gateway.waiting import Waiting
 from gateway.wires import CUSTOMER_PORTS, Wires
 
@@ -116,6 +128,8 @@ class House:
         self.clock = clock
         self.now = now = clock.now
         self._undated = Undated(aside, clock)
+        self._placing = asyncio.Lock()
+        self._counting_on = asyncio.Lock()
         self._ahead_since: int | None = None
         clock.look(self._newest())
         self._started_at = clock.stamp(now())
@@ -420,6 +434,10 @@ class House:
 
     async def find_time(self) -> None:
         """Find out whether the time is known, and give what was heard before its place; called now and then."""
+        async with self._placing:
+            await self._find_time()
+
+    async def _find_time(self) -> None:
         self.clock.look(self._newest())
         self.collect.follow_clock()
         if self.clock.vouched and not self.clock.known:
@@ -427,12 +445,16 @@ class House:
         else:
             self._ahead_since = None
 
+        async def place(heard: UndatedPoint, at: int) -> None:
+            self.collect.place(heard, at)
+            await self.count_on()
+
         async def settle() -> bool:
             self.store.add(self.dials.undated())
             return await self.store.run(self.store.commit)
 
         try:
-            await self._undated.place(self.collect.place, settle)
+            await self._undated.place(place, settle)
         except OSError as error:
             log.warning("what waits for its date cannot be read now: %s", error.strerror or error)
 
@@ -475,12 +497,46 @@ class House:
             self.collect.readable.add(address)
             return
         try:
-            done = await self._waiting.read(address, self.collect, lambda: self.store.run(self.store.commit), self.now)
+            done = await self._waiting.read(
+                address, self.collect, lambda: self.store.run(self.store.commit), self.count_on, self.now
+            )
         except OSError as error:
             log.warning("%s: what waits cannot be read now: %s", address, error.strerror or error)
             done = False
         if not done:
             self.collect.readable.add(address)
+
+    async def count_on(self) -> None:
+        """Tell the card of indexes that began anew, so that nothing is consumed by it; called now and then."""
+        async with self._counting_on:
+            for series, turn in tuple(self.collect.turned.items()):
+                whole, exponent = _whole(turn.last)
+                try:
+                    await self.store.run(self.store.swap, series, turn.point.at, whole, 0, exponent)
+                except StoreError as error:
+                    log.warning("%s began anew, and the card does not take it: tried again: %s", series, error)
+                    continue
+                self.store.add([turn.point])
+                self.collect.counted_on(series)
+
+    async def uncount(self, point_id: str, event: int) -> bool:
+        """An index of this point did not begin anew: what lies between is not known. False if there is none such."""
+        if event not in {turned.event for turned in self._turned(point_id)}:
+            return False
+        return await self.store.run(self.store.undo, event)
+
+    def _turned(self, point_id: str) -> tuple[Turned, ...]:
+        """Of its meters' indexes, what began anew and still counts. What a dial corrected is said where the dial is."""
+        if self.dials.count(point_id) is not None:
+            return ()
+        found = []
+        for info in self.store.series():
+            if info.key.point in self._stands(point_id):
+                for swap in self.store.events(info.key):
+                    if swap.undone_by is None and swap.at > self.now() - EXCHANGE_SHOWN_S:
+                        last = Decimal(swap.old_final).scaleb(swap.exponent)
+                        found.append(Turned(swap.id, info.key, info.quantity, swap.at, last))
+        return tuple(found)
 
     async def save(self, *, stopping: bool = False) -> None:
         """Bring to the card what is set aside and what the radio's decoder has learned; called each minute."""
@@ -684,6 +740,7 @@ class House:
             in_clear=log.in_clear if log else False,
             waits=self._waiting.waits(meter.address) if meter else None,
             held=self._held.of(present, self.now() - HELD_S_MAX),
+            turned=self._turned(point.id),
             produces=produces,
         )
 
@@ -736,6 +793,13 @@ def _pairs(kept: object) -> set[tuple[str, str]]:
     """Pairs of texts out of JSON."""
     rows = kept if isinstance(kept, list) else []
     return {(str(row[0]), str(row[1])) for row in rows if isinstance(row, (list, tuple)) and len(row) == 2}
+
+
+def _whole(value: Decimal) -> tuple[int, int]:
+    """A number as an integer and its power of ten."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return int(value.scaleb(-min(exponent, 0))), min(exponent, 0)
 
 
 def _value_or_none(point: Point | None) -> Value | None:

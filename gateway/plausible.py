@@ -1,4 +1,4 @@
-"""Whether an index may be believed: one that runs backwards or leaps is held until the meter insists."""
+"""Whether an index may be believed: one that leaps is held until the meter insists, one that runs backwards for good."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -31,11 +31,18 @@ PACES = {
 }
 
 
+# A register of so many steps at least comes round to zero within a thousandth of them on both sides. An exchange that looks
+# the same by chance is rarer than one in a thousand, and is then wrong by no more than that.
+ROUND_STEPS_MIN = 100_000
+ROUND_SHARE = 1000
+
+
 class Verdict(Enum):
-    """What becomes of an index."""
+    """What becomes of an index. ROUND: it is believed, and has come round to zero since the last one."""
 
     KEEP = "keep"
     HOLD = "hold"
+    ROUND = "round"
 
 
 @dataclass(slots=True)
@@ -43,8 +50,9 @@ class IndexWatch:
     """The last believed value of one index, and the one that leapt and waits to be confirmed.
 
     Values are exact integers of one power of ten (`exponent`); times are UTC seconds. A leap forward is believed when
-    CONFIRMATIONS further readings follow it plausibly. A step backwards never is: a new meter is said by a swap. Only
-    a first reading that nothing followed yet gives way to readings that agree: it was the damaged one.
+    CONFIRMATIONS further readings follow it plausibly, and so is a register that comes round from its last digits to its
+    first ones. Another step backwards never is: a new meter is said by a swap. Only a first reading that nothing
+    followed yet gives way to readings that agree: it was the damaged one.
     """
 
     quantity: Quantity
@@ -67,7 +75,8 @@ class IndexWatch:
             self._followed = self.at is not None
             self._believe(at, value, exponent)
             return Verdict.KEEP
-        if self._followed and _less(value, exponent, self.value, self.exponent):
+        backwards = self._followed and _less(value, exponent, self.value, self.exponent)
+        if backwards and not self._comes_round(at, value, exponent, pace):
             self._agreed = 0
             return Verdict.HOLD
         held = (self._held_at, self._held_value, self._held_exponent)
@@ -78,8 +87,25 @@ class IndexWatch:
         self._held_at, self._held_value, self._held_exponent = at, value, exponent
         if self._agreed > CONFIRMATIONS:
             self._believe(at, value, exponent)
-            return Verdict.KEEP
+            return Verdict.ROUND if backwards else Verdict.KEEP
         return Verdict.HOLD
+
+    @property
+    def full(self) -> int:
+        """The power of ten at which the register that said the last value comes round; in its own steps."""
+        return int(10 ** len(str(self.value)))
+
+    def _comes_round(self, at: int, value: int, exponent: int, pace: Pace | None) -> bool:
+        assert self.at is not None
+        full = self.full
+        left = full - self.value
+        begun = Decimal(value).scaleb(exponent - self.exponent)
+        return (
+            full >= ROUND_STEPS_MIN
+            and left * ROUND_SHARE <= full
+            and 0 <= begun * ROUND_SHARE <= full
+            and _follows(self.at, -left, self.exponent, at, value, exponent, pace)
+        )
 
     def _believe(self, at: int, value: int, exponent: int) -> None:
         self.at, self.value, self.exponent = at, value, exponent

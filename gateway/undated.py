@@ -83,7 +83,9 @@ class Undated:
         self._remember(heard.point)
         self._aside.append(NAME, _line(self._clock.stamp(self._clock.now()), heard))
 
-    async def place(self, take: Callable[[UndatedPoint, int], None], settle: Callable[[], Awaitable[bool]]) -> None:
+    async def place(
+        self, take: Callable[[UndatedPoint, int], Awaitable[None]], settle: Callable[[], Awaitable[bool]]
+    ) -> None:
         """Once the time is known: hand on each with the time it was heard, in the order they came.
 
         They leave the card when `settle` answers that what they gave is there; where it does not, they stay and are
@@ -104,7 +106,7 @@ class Undated:
                 if at is None:
                     untimed += 1
                 else:
-                    take(heard, at)
+                    await take(heard, at)
                 if number % PLACED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
             if lines:

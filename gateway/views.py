@@ -66,6 +66,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """An index began anew at zero at `at` (UTC seconds); before that it had counted to `last`. Taken back as `event`."""
+
+    event: int
+    series: SeriesKey
+    quantity: Quantity
+    at: int
+    last: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """Since `at` (UTC seconds) another meter speaks on the wire of a metering point; `before` and `after` are addresses."""
 
@@ -106,6 +117,7 @@ class PointView:
     in_clear: bool = False
     waits: Waits | None = None
     held: tuple[Held, ...] = ()
+    turned: tuple[Turned, ...] = ()
     meaning: Meaning | None = None
     mean: Value | None = None
     injected: Value | None = None

@@ -94,12 +94,18 @@ class Waiting:
         self._aside.append(PREFIX + address, _line(self._clock.stamp(telegram.at), telegram))
 
     async def read(
-        self, address: str, reader: Reader, settle: Callable[[], Awaitable[bool]], now: Callable[[], int]
+        self,
+        address: str,
+        reader: Reader,
+        settle: Callable[[], Awaitable[bool]],
+        turn: Callable[[], Awaitable[None]],
+        now: Callable[[], int],
     ) -> bool:
         """Have all that waits decoded in the order it was heard; what still cannot be read goes on waiting.
 
         What the meter says meanwhile waits behind it. A telegram leaves the card only after `settle` answered that the
-        points it gave are there; False where they are not: all stays, to be read again. OSError where it cannot be read.
+        points it gave are there; False where they are not: all stays, to be read again. `turn` is awaited behind each:
+        an index that began anew goes on before the next one is read. OSError where it cannot be read.
         What bears a time after those that were heard later was heard while the clock was ahead: its time is not known.
         """
         name = PREFIX + address
@@ -115,6 +121,7 @@ class Waiting:
                     lines = behind(last, await asyncio.wrap_future(self._aside.read(name)))
                     for telegram, line in self._in_time(lines, now()):
                         state = reader.again(address, telegram)
+                        await turn()
                         opened = opened or state not in STILL_SEALED
                         if state in STILL_WAITING:
                             left.append(line)

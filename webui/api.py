@@ -35,7 +35,9 @@ def number(value: Decimal | None) -> str | None:
 
 def answer(request: web.Request, data: Mapping[str, object], status: int = 200) -> web.Response:
     house = request.app[HOUSE]
-    text = json.dumps({"now": house.now(), "dating": house.dating, "saved_to": house.saved_to, **data}, ensure_ascii=False)
+    text = json.dumps(
+        {"now": house.now(), "dating": house.dating, "saved_to": house.saved_to, **data}, ensure_ascii=False
+    )
     response = web.json_response(text=text, status=status)
     if len(text) >= COMPRESS_BYTES_MIN:
         response.enable_compression()
@@ -241,6 +243,15 @@ def _point(house: House, view: PointView) -> dict[str, object]:
                 "believed": number(held.believed),
             }
             for held in view.held
+        ],
+        "turned": [
+            {
+                "series": str(turned.series),
+                "unit": turned.quantity.unit,
+                "at": turned.at,
+                "last": number(turned.last),
+            }
+            for turned in view.turned
         ],
         "exchange": {"at": view.exchange.at, "before": view.exchange.before, "after": view.exchange.after}
         if view.exchange

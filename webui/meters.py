@@ -25,6 +25,7 @@ FAULTS = {
 
 # Who looks for a meter finds it among those heard most; a made-up crowd of them must not weigh on the page.
 HEARD_SHOWN_MAX = 100
+EVENT_DIGITS_MAX = 18  # of a row in SQLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,17 @@ async def apart(request: web.Request) -> web.Response:
     if house.point(point) is None:
         raise web.HTTPNotFound
     house.take_apart(point)
+    raise see(f"/meters#{point}")
+
+
+async def uncount(request: web.Request) -> web.Response:
+    """An index did not begin anew, whatever it looked like."""
+    house = request.app[HOUSE]
+    fields = await read_form(request)
+    point, event = fields.get("point", ""), fields.get("event", "")
+    if house.point(point) is None or not event.isdecimal() or len(event) > EVENT_DIGITS_MAX:
+        raise web.HTTPNotFound
+    await house.uncount(point, int(event))
     raise see(f"/meters#{point}")
 
 

@@ -105,6 +105,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/meters/keys", Role.OCCUPANT, keyfiles.bring_in, KEY_FILE_BYTES_MAX),
         Route("POST", "/meters/name", Role.OCCUPANT, meters.rename),
         Route("POST", "/meters/apart", Role.OCCUPANT, meters.apart),
+        Route("POST", "/meters/uncount", Role.OCCUPANT, meters.uncount),
         Route("GET", "/meters/dial", Role.OCCUPANT, dial.page),
         Route("POST", "/meters/dial", Role.OCCUPANT, dial.compare),
         Route("POST", "/meters/dial/correct", Role.OCCUPANT, dial.correct),

@@ -1,7 +1,9 @@
+import pytest
+
 from drivers.model import Quantity
 from gateway.plausible import CONFIRMATIONS, IndexWatch, Pace, Verdict
 
-KEEP, HOLD = Verdict.KEEP, Verdict.HOLD
+KEEP, HOLD, ROUND = Verdict.KEEP, Verdict.HOLD, Verdict.ROUND
 
 
 def test_the_first_index_is_believed_and_so_are_those_that_follow() -> None:
@@ -76,3 +78,30 @@ def test_a_meter_that_says_how_fast_it_can_count_is_held_to_it() -> None:
     assert watch.judge(62, 8_000_656, 0, nine_kva) is HOLD
     assert watch.judge(64, 8_000_302, 0, nine_kva) is KEEP
     assert watch.judge(64 + 3600, 8_009_300, 0, nine_kva) is KEEP, "an hour unheard grants an hour"
+
+
+def test_a_register_that_comes_round_is_believed_when_further_readings_follow() -> None:
+    watch = IndexWatch(Quantity.VOLUME, 0, 99_999_950)
+    verdicts = [watch.judge(60 * n, 3 + n, 0) for n in range(1, CONFIRMATIONS + 3)]
+    assert verdicts == [HOLD] * CONFIRMATIONS + [ROUND, KEEP]
+
+
+def test_a_register_of_tenths_comes_round_at_its_own_power_of_ten() -> None:
+    watch = IndexWatch(Quantity.VOLUME, 0, 999_995, -1)
+    assert watch.full == 1_000_000
+    assert [watch.judge(60 * n, n, 0) for n in range(1, CONFIRMATIONS + 2)] == [HOLD] * CONFIRMATIONS + [ROUND]
+
+
+@pytest.mark.parametrize(
+    ("last", "values", "pace_s"),
+    [
+        (99_999_950, (4, 99_999_955, 5, 6), 60),  # damaged once: the true one goes on
+        (99_899_000, (3, 4, 5, 6), 60),  # not at its last digits: an exchange
+        (99_999_950, (150_000, 150_001, 150_002, 150_003), 3600),  # not at its first ones
+        (9_999, (0, 0, 0, 0), 60),  # ten steps of so few digits say nothing
+        (99_999_950, (60_000, 60_001, 60_002, 60_003), 60),  # more than any water meter counts in a minute
+    ],
+)
+def test_what_only_looks_a_little_like_coming_round_does_not(last: int, values: tuple[int, ...], pace_s: int) -> None:
+    watch = IndexWatch(Quantity.VOLUME, 0, last)
+    assert ROUND not in [watch.judge(pace_s * n, value, 0) for n, value in enumerate(values, 1)]
