@@ -87,7 +87,11 @@ class Ledger:
             raise LedgerError(f"{path}: {error}") from None
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))
+        """LedgerError where the card refuses."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._db))
+        except sqlite3.Error as error:
+            raise LedgerError(f"ledger.db: {error}") from None
 
     async def password(self) -> str | None:
         """The hash of the household's password; None until one was chosen."""

@@ -1,6 +1,7 @@
 """The web server: every route with its role in one table, and what stands between a request and its handler."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -10,9 +11,12 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
+from gateway.ledger import LedgerError
 from gateway.schedule import Schedule
+from gateway.store import StoreError
 from webui import (
     analyze,
     api,
@@ -66,6 +70,7 @@ BODIES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 # A file is sent to a route that says so, and to no other: and not before who sends it has logged in.
 FILE_BODIES = frozenset({"multipart/form-data"})
 FILES_S_MAX = 120.0
+CARD_REFUSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class Role(StrEnum):
@@ -201,6 +206,10 @@ ERRORS = {
         mark("Another name"),
         mark("This box does not answer to the name that was typed. Use its address, or releve.local."),
     ),
+    503: (
+        mark("The card does not answer"),
+        mark("What lies on it cannot be shown now. The box goes on reading your meters, and tries the card again."),
+    ),
     507: (mark("Not kept"), mark("The card refuses to be written on. Nothing was changed.")),
 }
 OTHER_ERROR = (mark("Not possible"), mark("The box could not do what was asked. Nothing was changed."))
@@ -210,7 +219,7 @@ OTHER_ERROR = (mark("Not possible"), mark("The box could not do what was asked. 
 async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One clear sentence for whatever was wrong with a request: JSON for programs, a page for people."""
     try:
-        return await handler(request)
+        return await _with_card(request, handler)
     except Problem as error:
         return problem(request, error.status, error.detail)
     except web.HTTPException as error:
@@ -228,6 +237,19 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
+
+
+async def _with_card(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A card that refuses is the world's fault and no bug of ours: said as such, and written to the log."""
+    try:
+        return await handler(request)
+    except (OSError, StoreError, LedgerError, HoldersError) as error:
+        if isinstance(error, OSError) and error.errno not in CARD_REFUSES:
+            raise
+        log.warning("%s %s: %s", request.method, request.path, error)
+        if request.method in SAFE_METHODS:
+            raise web.HTTPServiceUnavailable(text="The card does not answer.\n") from None
+        raise web.HTTPInsufficientStorage(text="The card refuses to be written on.\n") from None
 
 
 @web.middleware
