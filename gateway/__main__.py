@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import backup_command, erase_command, import_command, store_command
+from gateway import backup_command, erase_command, export_command, import_command, store_command
 from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     _takes_config(erase)
     erase_command.add_arguments(erase)
     erase.set_defaults(command=_erase)
+
+    export = commands.add_parser("export", help="write all that was read as CSV tables or JSON, for other programs")
+    _takes_config(export)
+    export_command.add_arguments(export)
+    export.set_defaults(command=_export)
 
     analyze = commands.add_parser(
         "analyze", help="explain one M-Bus telegram byte by byte, and what is needed to read it"
@@ -246,6 +251,10 @@ def _check_store(options: argparse.Namespace) -> int:
 
 def _erase(options: argparse.Namespace) -> None:
     erase_command.run(options, _load(options.config), say)
+
+
+def _export(options: argparse.Namespace) -> int:
+    return export_command.run(options, _load(options.config), say)
 
 
 def _restore(options: argparse.Namespace) -> None:

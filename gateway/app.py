@@ -20,6 +20,7 @@ from gateway.backup import RESTORED, Backups
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError, Port, load
+from gateway.export import Export
 from gateway.holders import Holders, HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
@@ -151,6 +152,19 @@ def backups_stopped(config: Config) -> Iterator[Backups]:
     """What writes a back-up, for the command line of a gateway that does not run."""
     with contextlib.ExitStack() as opened:
         yield _open(config, Clock(), opened)[2]
+
+
+@contextlib.contextmanager
+def export_stopped(config: Config) -> Iterator[Export]:
+    """What hands a house over, for the command line of a gateway that does not run."""
+    if not (config.data / "series.db").exists():
+        raise Trouble(f"{config.data}: there is no house here")
+    clock = Clock()
+    with contextlib.ExitStack() as opened:
+        with _in_one_sentence():
+            catalog, store = _open_data(config, clock, opened)
+            holders = _open_holders(config, opened)
+        yield Export(catalog, store, holders, clock.now)
 
 
 def erase_stopped(config: Config, point: str, start: int, end: int) -> dict[str, int]:

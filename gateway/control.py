@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.backup import BackupError, Backups, Seal
 from gateway.catalog import CatalogError
+from gateway.export import Export
 from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers import keyfile
@@ -72,6 +73,14 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
         except StoreError as error:
             return web.json_response({"error": str(error)}, status=400)
 
+    parts = Export(house.catalog, house.store, house.holders, house.now)
+
+    async def export(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await asyncio.to_thread(parts.piece, request.path, await request.json()))
+        except (StoreError, HoldersError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
     async def erase(request: web.Request) -> web.Response:
         asked = await request.json()
         try:
@@ -126,6 +135,8 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
     app.router.add_post("/backup", backup)
     app.router.add_post("/check-store", check_store)
     app.router.add_post("/erase", erase)
+    for path in ("/export", "/export/points", "/export/periods"):
+        app.router.add_post(path, export)
     app.router.add_post("/keys", bring_keys)
     app.router.add_post("/holders", holders_files)
     app.router.add_get("/imports", imports)

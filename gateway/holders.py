@@ -192,6 +192,15 @@ class Holders:
         query = "SELECT EXISTS (SELECT 1 FROM part WHERE point=:p) OR EXISTS (SELECT 1 FROM own WHERE point=:p)"
         return bool(self._call(lambda db: db.execute(query, {"p": point}).fetchone())[0])
 
+    def parts(self) -> list[dict[str, str | int]]:
+        """What each import keeps of each register, by the names of its columns, the oldest first; `rows_of` has its rows."""
+        return self._call(_all_parts)
+
+    def rows_of(self, part: int, after: int, limit: int) -> list[tuple[int, int, int]]:
+        """At most so many rows of a part that start later: (start, end, value), in order. An index has start = end."""
+        query = "SELECT start, start + length, value FROM row WHERE part=? AND start>? ORDER BY start LIMIT ?"
+        return self._call(lambda db: db.execute(query, (part, after, limit)).fetchall())
+
     def imports(self) -> list[Import]:
         """Every import, the latest first."""
         return self._call(_imports)
@@ -351,6 +360,17 @@ def _imports(db: sqlite3.Connection) -> list[Import]:
             "SELECT i.id, i.made_at, json_group_array(DISTINCT p.point), i.kinds, sum(p.n), min(p.start), max(p.end), "
             "i.left_out, i.refused FROM import i JOIN (SELECT import, point, n, start, end FROM part "
             "UNION ALL SELECT import, point, n, start, end FROM own) p ON p.import = i.id GROUP BY i.id ORDER BY i.id DESC"
+        )
+    ]
+
+
+def _all_parts(db: sqlite3.Connection) -> list[dict[str, str | int]]:
+    columns = "part, import, made_at, point, holder, register, tariff, given, quantity, shape, exponent, n"
+    return [
+        dict(zip(columns.split(", "), row, strict=True))
+        for row in db.execute(
+            "SELECT p.id, p.import, i.made_at, p.point, p.holder, p.register, p.tariff, p.given, p.quantity, p.shape, "
+            "p.exponent, p.n FROM part p JOIN import i ON i.id = p.import ORDER BY p.id"
         )
     ]
 

@@ -20,6 +20,7 @@ from gateway.model import SeriesKey
 HEAD = ("point", "medium", "meter", "register", "tariff", "unit")
 NEEDED = ("time", *HEAD, "value")
 OPTIONAL = ("main",)
+IGNORED = ("local",)  # the time again, for people: `releve export` writes it
 
 BLOCK_BYTES = 1 << 18
 LINE_BYTES_MAX = 4096
@@ -263,7 +264,7 @@ class _Reader:
 def _header(line: str) -> list[str]:
     columns = [name.strip().lower() for name in _quoted(line.rstrip("\r").removeprefix("\ufeff"))]
     missing = [name for name in NEEDED if name not in columns]
-    unknown = [name for name in columns if name not in NEEDED + OPTIONAL]
+    unknown = [name for name in columns if name not in NEEDED + OPTIONAL + IGNORED]
     if missing or unknown or len(set(columns)) != len(columns):
         wrong = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown) or 'a column twice'!r:.40} is not"
         raise RefusedError(f"line 1: the columns {','.join(NEEDED)} are needed: {wrong}")

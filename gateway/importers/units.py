@@ -39,4 +39,15 @@ UNITS: dict[str, tuple[Quantity, int]] = {
     "Hz": (Quantity.FREQUENCY, 0),
     "%": (Quantity.RATIO, 0),
     "ppm": (Quantity.CONCENTRATION, 0),
+    "s": (Quantity.DURATION, 0),
+    "s run": (Quantity.OPERATING_TIME, 0),
+    "power factor": (Quantity.POWER_FACTOR, 0),
+    "number": (Quantity.NUMBER, 0),
 }
+
+
+def unit_for(quantity: Quantity, exponent: int) -> tuple[str, int]:
+    """The unit, and its power of ten, in which a value of so many tens is written with the digits it has, and no more."""
+    fitting = {power: unit for unit, (its, power) in UNITS.items() if its is quantity and power <= max(exponent, 0)}
+    power = max(fitting)
+    return fitting[power], power

@@ -294,6 +294,10 @@ class Store:
         """Look at all that is on the card; points go on being added, and questions answered."""
         return self._call(self._check)
 
+    def wait(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call in the store's thread and wait, from another thread than the event loop's; StoreError from the card."""
+        return self._call(function, *args, **kwargs)
+
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call in the store's thread, so that the event loop does not wait for the card."""
         return await self._worker.run(function, *args, **kwargs)
