@@ -20,6 +20,7 @@ from gateway.trouble import Trouble
 # In one piece: at a point each ten seconds 2 MB.
 SPAN_S = 14 * 86_400
 SLOT_S = 900  # every zone's clock is a whole number of these from UTC, nowadays
+OF_AN_HOUR = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]
 ALWAYS = 1 << 40
 
 Progress = Callable[[float], None]
@@ -124,7 +125,7 @@ class Moments:
         self._zone = zone
         self._slot = -1
         self._utc = self._local = ""
-        self._utc_minute = self._local_minute = 0
+        self._utc_s = self._local_s = 0
 
     def __call__(self, at: int) -> tuple[str, str]:
         slot, rest = divmod(at, SLOT_S)
@@ -136,13 +137,8 @@ class Moments:
                 return f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc.astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
             self._slot = slot
             self._utc, self._local = f"{utc:%Y-%m-%dT%H:}", f"{local:%Y-%m-%d %H:}"
-            self._utc_minute, self._local_minute = utc.minute, local.minute
-        minute, second = divmod(rest, 60)
-        end = f":{second:02}"
-        return (
-            f"{self._utc}{self._utc_minute + minute:02}{end}Z",
-            f"{self._local}{self._local_minute + minute:02}{end}",
-        )
+            self._utc_s, self._local_s = utc.minute * 60, local.minute * 60
+        return f"{self._utc}{OF_AN_HOUR[self._utc_s + rest]}Z", self._local + OF_AN_HOUR[self._local_s + rest]
 
 
 def _decimals(values: array[int], decimals: int) -> list[str]:
