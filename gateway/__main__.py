@@ -193,6 +193,8 @@ def _status(options: argparse.Namespace) -> None:
         return
     if answer["setup_code"]:
         say(f"first visit: the code is {answer['setup_code']}")
+    if answer["damaged"]:
+        say("trouble: series.db is damaged; a restart takes out what can be read")
     for trouble in (answer["trouble"], answer["keys_trouble"]):
         if trouble:
             say(f"trouble: {trouble}")

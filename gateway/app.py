@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import control, folders, lines
+from gateway import control, folders, heal, lines
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
 from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError, Port, load
 from gateway.export import Export
+from gateway.heal import Healed
 from gateway.holders import Holders, HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
@@ -76,7 +77,7 @@ async def run(
     if demo is not None:
         clock.tell(time.time())  # a made-up house: whatever the machine says is its time
     with contextlib.ExitStack() as opened:
-        house, ledger, backups = _open(config, clock, opened)
+        house, ledger, backups = _open(config, clock, opened, healing=True)
         if demo is not None:
             with contextlib.suppress(StoppedError):
                 await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
@@ -84,9 +85,12 @@ async def run(
             await _serve(config, house, ledger, backups, running, demo, stop)
 
 
-def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[House, Ledger, Backups]:
+def _open(
+    config: Config, clock: Clock, opened: contextlib.ExitStack, *, healing: bool = False
+) -> tuple[House, Ledger, Backups]:
+    healed: list[Healed] = []
     with _in_one_sentence():
-        catalog, store = _open_data(config, clock, opened)
+        catalog, store = _open_data(config, clock, opened, healed if healing else None)
         catalog.seal_keys()
         if catalog.keys_trouble is not None:
             log.warning("%s", catalog.keys_trouble)
@@ -96,6 +100,8 @@ def _open(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[H
         ledger = Ledger.open(config.data / "ledger.db")
         opened.callback(ledger.close)
         house = House(config, catalog, store, aside, holders, clock=clock)
+        for each in healed:  # only now is it known whether the clock is right
+            heal.keep(catalog, each, clock.stamp(clock.now()))
         backups = Backups(config, store, holders, ledger, aside, clock.now)
         opened.callback(backups.stop)
         return house, ledger, backups
@@ -107,20 +113,25 @@ def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:
     return holders
 
 
-def _open_data(config: Config, clock: Clock, opened: contextlib.ExitStack) -> tuple[Catalog, Store]:
+def _open_data(
+    config: Config, clock: Clock, opened: contextlib.ExitStack, healed: list[Healed] | None = None
+) -> tuple[Catalog, Store]:
+    """Damaged series are refused; where `healed` is to hold what becomes of them, what can be read is taken out."""
     folders.own(config.data, "box.data")
     folders.own(config.runtime, "box.runtime")
     if (config.data / RESTORED).exists() and not (config.data / "series.db").exists():
         raise Trouble(f"{config.data}: a restore was cut short: ask for it once more, nothing was deleted")
-    store = Store.open(  # first: it is the one that refuses a second gateway on this folder
-        config.data / "series.db",
-        config.runtime / "tail",
-        zone=ZoneInfo(config.dwelling.time_zone),
-        now=clock.now,
-        commit_s=config.commit_s,
-    )
-    opened.callback(store.close)
     home = config.dwelling
+    path, tail = config.data / "series.db", config.runtime / "tail"
+
+    def open_() -> Store:
+        return Store.open(path, tail, zone=ZoneInfo(home.time_zone), now=clock.now, commit_s=config.commit_s)
+
+    # First: it is the one that refuses a second gateway on this folder.
+    store, done = (open_(), None) if healed is None else heal.opened(open_, path, clock.now)
+    opened.callback(store.close)
+    if healed is not None and done is not None:
+        healed.append(done)
     catalog = Catalog.open(config.data, home.name, home.time_zone, BoxSecret(config.secret))
     return catalog, store
 

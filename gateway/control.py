@@ -207,6 +207,7 @@ def _status(house: House, setup_code: str | None) -> dict[str, Any]:
         "saved_to": house.saved_to,
         "trouble": house.store_trouble,
         "clock": house.clock.trust,
+        "damaged": house.store_damaged,
         "keys_trouble": house.keys_trouble,
         "setup_code": setup_code,
         "ports": [

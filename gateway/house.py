@@ -188,6 +188,11 @@ class House:
         return self.store.trouble or self._aside.trouble
 
     @property
+    def store_damaged(self) -> bool:
+        """Whether damage was met in the series since the start: what lies there is shown as not known."""
+        return self.store.damaged
+
+    @property
     def keys_trouble(self) -> str | None:
         """Why keys that are kept cannot be read, or lie open, in one sentence, or None."""
         return self.catalog.keys_trouble
@@ -306,7 +311,12 @@ class House:
     def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
-            for index, part in enumerate(self.store.consumption(key, bounds, gap_s=self._gap_s(key.point))):
+            try:
+                parts = self.store.consumption(key, bounds, gap_s=self._gap_s(key.point))
+            except StoreError as error:
+                log.warning("%s", error)
+                return [None] * (len(bounds) - 1)
+            for index, part in enumerate(parts):
                 total = totals[index]
                 if part.value is None or total is None:
                     totals[index] = None
@@ -379,7 +389,11 @@ class House:
         return await self.store.run(self._curve, series, start, end, buckets)
 
     def _curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
-        columns = self.store.curve(series, start, end, buckets)
+        try:
+            columns = self.store.curve(series, start, end, buckets)
+        except StoreError as error:  # what cannot be read is not known; `store_damaged` and `store_trouble` say why
+            log.warning("%s", error)
+            columns = None
         if columns is None:
             return Curve(0, (), (), (), ())
 

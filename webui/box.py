@@ -1,11 +1,13 @@
 """`/box`: what the box itself does. `/data`: who has what."""
 
+import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway import heal
 from webui import clock, line
-from webui.page import HOUSE, SCHEDULE, render
+from webui.page import HOUSE, SCHEDULE, read_form, render, see
 from webui.shown import HUES
 from webui.words import mark
 
@@ -101,7 +103,17 @@ async def page(request: web.Request) -> web.Response:
         keys_trouble=house.keys_trouble,
         unused=house.devices.faults,
         schedule=request.app.get(SCHEDULE),
+        time_of=house.clock.time_of,
+        commit_s=house.config.commit_s,
+        counts_pulses=any(port.protocol == "pulse" for port in house.config.ports),
     )
+
+
+async def seen(request: web.Request) -> web.Response:
+    """What became of a damaged file was read."""
+    await read_form(request)
+    await asyncio.to_thread(heal.seen, request.app[HOUSE].catalog)
+    raise see("/box")
 
 
 async def data(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from gateway import heal
 from gateway.house import House
 from gateway.ledger import Session
 from gateway.schedule import Schedule
@@ -112,6 +113,8 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
             "saved_to": house.saved_to,
             "dating": house.dating,
             "trouble": house.store_trouble if occupant else None,
+            "damaged": occupant and house.store_damaged,
+            "healed": heal.said(house.catalog) if occupant else (),
             "dwelling": house.dwelling_name,
             "password": request.app[PASSWORD],
             "occupant": occupant,

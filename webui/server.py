@@ -147,6 +147,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("GET", "/data", Role.OCCUPANT, box.data),
         Route("POST", "/box/time", Role.OCCUPANT, clock.tell),
         Route("GET", "/box", Role.OCCUPANT, box.page),
+        Route("POST", "/box/seen", Role.OCCUPANT, box.seen),
         Route("GET", "/settings", Role.OCCUPANT, settings.page),
         Route("POST", "/settings/password", Role.OCCUPANT, settings.password),
         Route("POST", "/settings/sessions", Role.OCCUPANT, settings.end_session),

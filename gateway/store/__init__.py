@@ -5,6 +5,7 @@ from gateway.store.model import (
     Columns,
     Consumption,
     Counts,
+    DamagedStoreError,
     Imported,
     Indexes,
     InUseError,
@@ -12,14 +13,16 @@ from gateway.store.model import (
     SeriesInfo,
     StoreError,
     Swap,
+    UnreadableError,
 )
-from gateway.store.salvage import Salvaged, salvage
+from gateway.store.salvage import Salvaged, begin_anew, salvage
 from gateway.store.store import Store
 
 __all__ = [
     "Columns",
     "Consumption",
     "Counts",
+    "DamagedStoreError",
     "Findings",
     "Imported",
     "InUseError",
@@ -30,5 +33,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Swap",
+    "UnreadableError",
+    "begin_anew",
     "salvage",
 ]

@@ -17,6 +17,14 @@ class InUseError(StoreError):
     """Another program has the series open."""
 
 
+class DamagedStoreError(StoreError):
+    """The file is damaged: what can be read of it can be taken out (`salvage`)."""
+
+
+class UnreadableError(StoreError):
+    """Nothing at all can be taken out of a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesInfo:
     """One series: what it measures, how finely, since when and until when."""

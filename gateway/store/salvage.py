@@ -17,11 +17,13 @@ from gateway.store.card import Card
 from gateway.store.check import fault_of
 from gateway.store.codec import DamagedError, decode, pack, unpack
 from gateway.store.memory import EXPONENT_MAX, SeriesRow
-from gateway.store.model import InUseError, StoreError
+from gateway.store.model import InUseError, StoreError, UnreadableError
+from gateway.store.rollup import DAY_S
 
 COMMIT_CHUNKS = 500
 # A file of n bytes has no more rows than this; a row is never smaller.
 ROW_BYTES_MIN = 16
+LAST_S = 1 << 33  # no box stands in the year 2242
 
 
 @dataclass(slots=True)
@@ -38,31 +40,53 @@ class Salvaged:
 def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] = lambda share: None) -> Salvaged:
     """Take out what is readable of `path`, and let it stand in its place.
 
-    StoreError where nothing can be taken out at all; then the file is as it was.
+    UnreadableError where nothing can be taken out at all, OSError and sqlite3.Error where there is no room for it; then
+    the file is as it was. `now` says where the memory of a file begins that does not say it itself, and has no days.
     """
     new = path.with_name(f"{path.name}.salvaged")
-    for suffix in ("", "-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    _remove(new)
     done = Salvaged()
-    with contextlib.closing(_damaged(path)) as old, contextlib.closing(schema.connect(new, _window(old, now))) as db:
-        card, rows_max = Card(db), path.stat().st_size // ROW_BYTES_MIN
-        names = _series(old, card, done, rows_max)
-        if not names:
-            raise StoreError(f"{path.name}: no series can be read in it; restore a back-up")
-        _chunks(old, card, names, done, rows_max, progress)
-        _log(old, card, names, done, rows_max)
-        _swaps(old, card, names, done, rows_max)
-        card.checkpoint()
+    try:
+        with contextlib.closing(_damaged(path)) as old, contextlib.closing(schema.connect(new, _window(old))) as db:
+            card, rows_max = Card(db), path.stat().st_size // ROW_BYTES_MIN
+            names = _series(old, card, done, rows_max)
+            if not names:
+                raise UnreadableError(f"{path.name}: no series can be read in it; restore a back-up")
+            _chunks(old, card, names, done, rows_max, progress)
+            _begin_memory(db, now)
+            _log(old, card, names, done, rows_max)
+            _swaps(old, card, names, done, rows_max)
+            card.checkpoint()
+    except BaseException:
+        _remove(new)
+        raise
     done.aside = path.with_name(f"{path.name}.damaged-{stamp}")
     wal = path.with_name(path.name + "-wal")
     done.aside.hardlink_to(path)  # at each moment a file of this name stands: a start must not begin an empty one
     if wal.exists():  # it belongs to the damaged file, and is not to be played into the new one
         wal.rename(done.aside.with_name(done.aside.name + "-wal"))
     new.replace(path)
-    for suffix in ("-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    _remove(new)
+    schema.suspect(path).unlink(missing_ok=True)
     flush_names(path.parent)
     return done
+
+
+def begin_anew(path: Path, stamp: str) -> Path:
+    """A file of which nothing can be read is set aside, and none stands in its place; where it lies."""
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists():
+        wal.rename(aside.with_name(aside.name + "-wal"))
+    path.rename(aside)
+    schema.suspect(path).unlink(missing_ok=True)
+    flush_names(path.parent)
+    return aside
+
+
+def _remove(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def _damaged(path: Path) -> sqlite3.Connection:
@@ -77,11 +101,20 @@ def _damaged(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _window(old: sqlite3.Connection, now: int) -> int:
+def _window(old: sqlite3.Connection) -> int:
+    """Where the file's memory began; 0 where it does not say so. Never by the clock: a box without a battery wakes in the past."""
     for (folded_to,) in _rows(old, "state", "folded_to", 10, Salvaged()):
-        if 0 < folded_to <= now:
-            return int(folded_to)
-    return now // 86_400 * 86_400
+        if isinstance(folded_to, int) and 0 < folded_to < LAST_S and folded_to % DAY_S == 0:
+            return folded_to
+    return 0
+
+
+def _begin_memory(db: sqlite3.Connection, now: int) -> None:
+    """No day that was taken out lies in what is taken to be in memory, else nobody would look for it there."""
+    (last,) = db.execute("SELECT max(day) FROM chunk").fetchone()
+    (said,) = db.execute("SELECT folded_to FROM state").fetchone()
+    window = max(said, 0 if last is None else (last + 1) * DAY_S) or now // DAY_S * DAY_S
+    db.execute("UPDATE state SET folded_to = ?", (window,))
 
 
 def _rows(old: sqlite3.Connection, table: str, columns: str, last: int, done: Salvaged) -> Iterator[tuple[Any, ...]]:
@@ -97,8 +130,10 @@ def _rows(old: sqlite3.Connection, table: str, columns: str, last: int, done: Sa
                 if number > at:  # else a damaged one, and it would be read for ever
                     at = number
                     yield tuple(row)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
             done.left += not damaged
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+                return  # nor will any other row be read
             damaged = True
             at += 1  # as long as the page that is damaged
         else:

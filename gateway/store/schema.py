@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from gateway.store.model import InUseError, StoreError
+from gateway.store.model import DamagedStoreError, InUseError, StoreError
 
 APPLICATION_ID = 0x52454C56  # "RELV", so that a file of another program is refused by name
 
@@ -57,7 +57,7 @@ def connect(path: Path, window: int) -> sqlite3.Connection:
         if new and not isinstance(error, FileExistsError):
             for suffix in ("", "-wal", "-journal"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-        raise StoreError(f"{path.name}: {why(error, path)}") from error
+        raise refusal(error, path) from error
 
 
 def look(path: Path) -> sqlite3.Connection:
@@ -90,7 +90,7 @@ def _refuse_foreign(path: Path) -> None:
         finally:
             connection.close()
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{path.name}: {why(error, path)}") from error
+        raise refusal(error, path) from error
     if application != APPLICATION_ID:
         raise StoreError(f"{path.name}: a database of another program; give Relevé a file of its own")
     if version > len(MIGRATIONS):
@@ -127,6 +127,21 @@ def _open(path: Path, window: int) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def suspect(path: Path) -> Path:
+    """What lies beside a file in which damage was met while it was in use: the next start takes out what can be read."""
+    return path.with_name(path.name + ".suspect")
+
+
+def refusal(error: OSError | sqlite3.Error, path: Path) -> StoreError:
+    """Why the file cannot be opened."""
+    return (DamagedStoreError if damages(error) else StoreError)(f"{path.name}: {why(error, path)}")
+
+
+def damages(error: OSError | sqlite3.Error) -> bool:
+    """Whether it is the file itself that is damaged."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def why(error: OSError | sqlite3.Error, path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from array import array
@@ -66,6 +67,8 @@ class Store:
         self._worker = Worker()
         self._trouble: str | None = None
         self._tail_trouble: str | None = None
+        # Met since the start: what lies on damaged pages is not answered, all else goes on.
+        self.damaged = False
         self._saved_to = 0
         self._fold_day = ""
         for series in self._card.series():
@@ -99,7 +102,7 @@ class Store:
                     connection.close()
                     raise
             except (OSError, sqlite3.Error) as error:
-                opened.set_exception(StoreError(f"{path.name}: {schema.why(error, path)}"))
+                opened.set_exception(schema.refusal(error, path))
             except BaseException as error:  # noqa: BLE001 - raised again by opened.result()
                 opened.set_exception(error)
             else:
@@ -319,7 +322,15 @@ class Store:
         try:
             return self._worker.call(function, *args, **kwargs)
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path.name}: {schema.why(error, self._path)}") from error
+            raise StoreError(self._refused(error)) from error
+
+    def _refused(self, error: sqlite3.Error) -> str:
+        """Why the card does not answer; a damaged file is remembered, for the next start to take out what can be read."""
+        if schema.damages(error) and not self.damaged:
+            self.damaged = True
+            with contextlib.suppress(OSError):  # a card that cannot keep it will say so again
+                schema.suspect(self._path).touch(0o600)
+        return f"{self._path.name}: {schema.why(error, self._path)}"
 
     def _commit(self) -> bool:
         with self._lock:
@@ -327,7 +338,7 @@ class Store:
         try:
             self._card.write(batch)
         except sqlite3.Error as error:
-            self._trouble = f"{self._path.name}: {schema.why(error, self._path)}"
+            self._trouble = self._refused(error)
             return False
         with self._lock:
             self._memory.settle(batch)
@@ -356,7 +367,7 @@ class Store:
         try:
             self._card.fold(window)
         except sqlite3.Error as error:
-            self._trouble = f"{self._path.name}: {schema.why(error, self._path)}"
+            self._trouble = self._refused(error)
             return False
         with self._lock:
             self._memory.folded(self._card.folded_to)
@@ -490,6 +501,10 @@ class Store:
             progress(1 - remaining / max(total, 1))
             self._worker.between()
 
+        if self.damaged:  # it could not be restored, and would in time take the place of one that can
+            raise StoreError(
+                f"{self._path.name}: damaged, so no copy is made; the next start takes out what can be read"
+            )
         if not self._commit():
             raise StoreError(self._trouble)
         try:
@@ -508,7 +523,7 @@ class Store:
         try:
             self._card.checkpoint()
         except sqlite3.Error as error:
-            self._trouble = f"{self._path.name}: {schema.why(error, self._path)}"
+            self._trouble = self._refused(error)
         self._card.close()
         self._tail.close()
 
