@@ -45,6 +45,7 @@ def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] 
     """
     new = path.with_name(f"{path.name}.salvaged")
     _remove(new)
+    _go_back(path)
     done = Salvaged()
     try:
         with contextlib.closing(_damaged(path)) as old, contextlib.closing(schema.connect(new, _window(old))) as db:
@@ -62,6 +63,7 @@ def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] 
         raise
     done.aside = path.with_name(f"{path.name}.damaged-{stamp}")
     wal = path.with_name(path.name + "-wal")
+    schema.suspect(path).touch(0o600)  # a kill from here on has it done again: the file may be without its WAL
     done.aside.hardlink_to(path)  # at each moment a file of this name stands: a start must not begin an empty one
     if wal.exists():  # it belongs to the damaged file, and is not to be played into the new one
         wal.rename(done.aside.with_name(done.aside.name + "-wal"))
@@ -82,6 +84,17 @@ def begin_anew(path: Path, stamp: str) -> Path:
     schema.suspect(path).unlink(missing_ok=True)
     flush_names(path.parent)
     return aside
+
+
+def _go_back(path: Path) -> None:
+    """A kill between the last steps left a second name of the file, and there its WAL."""
+    wal = path.with_name(path.name + "-wal")
+    for aside in path.parent.glob(f"{path.name}.damaged-*"):
+        if aside.samefile(path):
+            its_wal = aside.with_name(aside.name + "-wal")
+            if its_wal.exists() and not wal.exists():
+                its_wal.rename(wal)
+            aside.unlink()
 
 
 def _remove(database: Path) -> None:

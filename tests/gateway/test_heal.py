@@ -164,6 +164,56 @@ def test_what_is_suspected_of_no_file_is_nothing(tmp_path: Path) -> None:
     house.store.close()
 
 
+@pytest.fixture
+def cut_off(tmp_path: Path) -> tuple[Path, object]:
+    """A file of which the last days are in its WAL alone, and all that it says."""
+    folder = tmp_path / "running"
+    folder.mkdir()
+    house = House(folder)
+    furnish(house)
+    before = everything(house.store)
+    for suffix in ("", "-wal"):
+        (tmp_path / f"series.db{suffix}").write_bytes((folder / f"series.db{suffix}").read_bytes())
+    house.store.close()
+    return tmp_path / "series.db", before
+
+
+class KilledError(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("step", ["touch", "hardlink_to", "replace"])
+def test_a_kill_in_the_last_steps_of_a_salvage_loses_nothing(
+    cut_off: tuple[Path, object], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path, before = cut_off
+
+    def kill(*arguments: object, **more: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, step, kill)
+        with pytest.raises(KilledError):
+            salvage(path, "first", NOW)
+    salvaged_again(path, before)
+
+
+def test_nor_does_one_after_the_wal_got_its_other_name(cut_off: tuple[Path, object]) -> None:
+    path, before = cut_off
+    aside = path.with_name("series.db.damaged-first")
+    aside.hardlink_to(path)
+    path.with_name("series.db-wal").rename(path.with_name("series.db.damaged-first-wal"))
+    salvaged_again(path, before)
+
+
+def salvaged_again(path: Path, before: object) -> None:
+    assert salvage(path, "second", NOW).left == 0
+    assert [each.name for each in path.parent.glob("series.db.*")] == ["series.db.damaged-second"]
+    store = Store.open(path, path.with_name("tail"), zone=PARIS, now=lambda: NOW)
+    assert everything(store) == before
+    store.close()
+
+
 @pytest.mark.parametrize("now", [1000, NOW, NOW + 9000 * DAY])
 def test_a_clock_that_is_wrong_hides_no_day_of_what_is_taken_out(tmp_path: Path, now: int) -> None:
     house = House(tmp_path)
