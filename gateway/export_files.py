@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -121,9 +121,10 @@ def write_json(ask: Pieces, wanted: Wanted, out: TextIO, progress: Progress) -> 
 
 
 def _readings(walk: Walk, series: dict[str, Any], out: TextIO) -> None:
-    """The rows of a series. Where a swap stands the meter has another name before it, and a last row with its final index.
+    """The rows of a series. Where a swap stands the meter has another name before it, and one row more.
 
-    So the import finds the same swap between the two (docs/import.md).
+    That row says, at the time of the first one after the swap, what the meter would then show had there been none, so
+    that the import counts on as the swap does (docs/import.md).
     """
     swaps = [swap for swap in series["swaps"] if not swap["taken_back"]]
     befores = [f" until {walk.moments(swap['at'])[0]}" for swap in swaps]
@@ -135,26 +136,33 @@ def _readings(walk: Walk, series: dict[str, Any], out: TextIO) -> None:
         ).rstrip("\n")
         for before in (*befores, "")
     ]  # fmt: skip
+    shifts = [
+        Decimal(walk.said(series, swap["old_final"])) - Decimal(walk.said(series, swap["new_start"])) for swap in swaps
+    ]
     main, moments = _yes(series["main"]), walk.moments
-    number = 0
+    number = bisect_left([swap["at"] for swap in swaps], walk.start)
+    last = None
     for ats, values in walk.spans(series):
         begin = 0
         while begin < len(ats):
-            while number < len(swaps) and (at := swaps[number]["at"]) <= ats[begin]:
-                if at >= walk.start:
-                    utc, local = moments(at)
-                    out.write(f"{utc},{local},{heads[number]},{walk.said(series, swaps[number]['old_final'])},{main}\n")
-                    new_start = Decimal(walk.said(series, swaps[number]["new_start"]))
-                    walk.done.unsaid += at != ats[begin] or Decimal(values[begin]) != new_start
-                number += 1
+            passed = bisect_right([swap["at"] for swap in swaps], ats[begin])
+            if passed > number:
+                shown = Decimal(values[begin]) + sum(shifts[number:passed])
+                if last is None or shown >= Decimal(last):
+                    utc, local = moments(ats[begin])
+                    out.write(f"{utc},{local},{heads[number]},{shown:f},{main}\n")
+                else:  # the import would refuse a row that runs backwards
+                    walk.done.unsaid += passed - number
+                number = passed
             finish = bisect_left(ats, swaps[number]["at"], begin) if number < len(swaps) else len(ats)
             head = heads[number]
             out.writelines(
                 f"{utc},{local},{head},{value},{main}\n"
                 for (utc, local), value in zip(map(moments, ats[begin:finish]), values[begin:finish], strict=True)
             )
+            last = values[finish - 1]
             begin = finish
-    walk.done.unsaid += sum(walk.start <= swap["at"] < walk.end for swap in swaps[number:])
+    walk.done.unsaid += sum(swap["at"] < walk.end for swap in swaps[number:])
 
 
 def _unit(part: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Done:
-    """What was written. `damaged` days could not be read; `unsaid` swaps are no rows of readings.csv that say the same."""
+    """What was written. `damaged` days could not be read; `unsaid` swaps cannot be told from the rows of readings.csv."""
 
     readings: int = 0
     series: int = 0

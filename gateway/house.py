@@ -314,7 +314,9 @@ class House:
             try:
                 parts = self.store.consumption(key, bounds, gap_s=self._gap_s(key.point))
             except StoreError as error:
-                log.warning("%s", error)
+                if not self.store.damaged:
+                    raise
+                log.warning("%s", error)  # not known, and each page says why
                 return [None] * (len(bounds) - 1)
             for index, part in enumerate(parts):
                 total = totals[index]
@@ -391,7 +393,9 @@ class House:
     def _curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:
         try:
             columns = self.store.curve(series, start, end, buckets)
-        except StoreError as error:  # what cannot be read is not known; `store_damaged` and `store_trouble` say why
+        except StoreError as error:
+            if not self.store.damaged:
+                raise
             log.warning("%s", error)
             columns = None
         if columns is None:

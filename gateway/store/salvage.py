@@ -17,7 +17,7 @@ from gateway.store.card import Card
 from gateway.store.check import fault_of
 from gateway.store.codec import DamagedError, decode, pack, unpack
 from gateway.store.memory import EXPONENT_MAX, SeriesRow
-from gateway.store.model import InUseError, StoreError, UnreadableError
+from gateway.store.model import DamagedStoreError, InUseError, StoreError, UnreadableError
 from gateway.store.rollup import DAY_S
 
 COMMIT_CHUNKS = 500
@@ -43,6 +43,8 @@ def salvage(path: Path, stamp: str, now: int, progress: Callable[[float], None] 
     UnreadableError where nothing can be taken out at all, OSError and sqlite3.Error where there is no room for it; then
     the file is as it was. `now` says where the memory of a file begins that does not say it itself, and has no days.
     """
+    with contextlib.suppress(DamagedStoreError):
+        schema.refuse_newer(path)  # what it means by its rows is not known here
     new = path.with_name(f"{path.name}.salvaged")
     _remove(new)
     _go_back(path)

@@ -77,12 +77,31 @@ def look(path: Path) -> sqlite3.Connection:
     return db
 
 
+def refuse_newer(path: Path) -> None:
+    """StoreError for a file of ours that a newer program has written; DamagedStoreError where it does not say."""
+    version, application = _versions(path)
+    if application == APPLICATION_ID and version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path.name}: schema {version} is newer than this program's {len(MIGRATIONS)}: install a newer Relevé"
+        )
+
+
 def _refuse_foreign(path: Path) -> None:
-    # immutable: neither lock nor WAL is looked at, so that a refused file keeps every byte. Read through SQLite and not
-    # open(): closing a second descriptor would drop the lock of a store open in this same process (POSIX).
     try:
         if not path.stat().st_size:
             return
+    except OSError as error:
+        raise refusal(error, path) from error
+    if _versions(path)[1] != APPLICATION_ID:
+        raise StoreError(f"{path.name}: a database of another program; give Relevé a file of its own")
+    refuse_newer(path)
+
+
+def _versions(path: Path) -> tuple[int, int]:
+    """The file's schema, and whose it is."""
+    # immutable: neither lock nor WAL is looked at, so that a refused file keeps every byte. Read through SQLite and not
+    # open(): closing a second descriptor would drop the lock of a store open in this same process (POSIX).
+    try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -91,12 +110,7 @@ def _refuse_foreign(path: Path) -> None:
             connection.close()
     except (OSError, sqlite3.Error) as error:
         raise refusal(error, path) from error
-    if application != APPLICATION_ID:
-        raise StoreError(f"{path.name}: a database of another program; give Relevé a file of its own")
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"{path.name}: schema {version} is newer than this program's {len(MIGRATIONS)}: install a newer Relevé"
-        )
+    return version, application
 
 
 def _open(path: Path, window: int) -> sqlite3.Connection:

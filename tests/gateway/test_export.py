@@ -177,21 +177,42 @@ def test_an_empty_house_takes_all_of_it_back(home: list[tuple[str, Medium, list[
         assert len(found) <= len(swaps) + sum(len(meters) - 1 for _, _, meters in home)
 
 
-def test_consumption_across_a_swap_is_the_same_in_the_house_that_took_it_back(tmp_path: Path) -> None:
+# When the swap is, and what the old one ended and the new one began with; the first reading after it is 3, on day 20.
+@pytest.mark.parametrize(
+    ("before_s", "swaps"),
+    [
+        (0, [(1195, 3)]),  # another meter, as an import or a dial says it
+        (0, [(10_000, 0)]),  # it came round, and had counted on when it was heard again
+        (40_000, [(1195, 1)]),  # nobody read the new one when it was put there
+        (40_000, [(1195, 0), (2, 0)]),  # two, and nothing heard of the one between
+    ],
+)
+def test_consumption_across_a_swap_is_the_same_in_the_house_that_took_it_back(
+    tmp_path: Path, before_s: int, swaps: list[tuple[int, int]]
+) -> None:
     with boxes(tmp_path, "a", "b") as (a, b):
         a.catalog.adopt("wmbus:1", "Eau", Medium.WATER, NOW - 40 * DAY)
         key = SeriesKey("eau", "volume")
         days = [NOW - number * DAY for number in range(30, 0, -1)]
         a.store.add([Point(key, Quantity.VOLUME, at, 1000 + 10 * n, 0, True) for n, at in enumerate(days[:20])])
         a.store.add([Point(key, Quantity.VOLUME, at, 3 + 7 * n, 0, True) for n, at in enumerate(days[20:])])
-        a.store.swap(key, days[20], 1195, 3, 0)
-        tables, _ = a.written()
+        for number, (old_final, new_start) in enumerate(swaps):
+            a.store.swap(key, days[20] - before_s + number, old_final, new_start, 0)
+        tables, done = a.written()
+        assert (done.swaps, done.unsaid) == (len(swaps), 0)
         path = tmp_path / "readings.csv"
         path.write_text(tables[READINGS])
-        import_file(path, b.store, b.catalog, lambda: NOW)
+        assert import_file(path, b.store, b.catalog, lambda: NOW).refusals == []
+        assert b.said() == a.said()
         bounds = [days[0], days[15], days[-1]]
         assert b.store.consumption(key, bounds) == a.store.consumption(key, bounds)
-        assert [each.value for each in a.store.consumption(key, bounds)] == [150, 45 + 63]
+        over = sum(old_final - new_start for old_final, new_start in swaps)
+        assert [each.value for each in a.store.consumption(key, bounds)] == [150, over + 66 - 1150]
+        path.write_text(a.written(Wanted(first=datetime.fromtimestamp(days[18], PARIS).date()))[0][READINGS])
+    with boxes(tmp_path, "c") as (c,):  # the same of a span that begins before it
+        assert import_file(path, c.store, c.catalog, lambda: NOW).refusals == []
+        (grown,) = c.store.consumption(key, [days[18], days[-1]])
+        assert grown.value == over + 66 - 1180
 
 
 def test_a_swap_that_no_rows_can_say_is_counted_and_stays_in_its_own_table(tmp_path: Path) -> None:
@@ -199,15 +220,18 @@ def test_a_swap_that_no_rows_can_say_is_counted_and_stays_in_its_own_table(tmp_p
         a.catalog.adopt("wmbus:1", "Eau", Medium.WATER, NOW - DAY)
         key = SeriesKey("eau", "volume")
         a.store.add([Point(key, Quantity.VOLUME, NOW - 60 * n, 100 - n, 0, True) for n in range(10)])
-        a.store.swap(key, NOW - 90, 97, 50, 0)  # between two points
+        a.store.swap(key, NOW + 1, 97, 50, 0)  # nothing was said since
+        a.store.swap(key, NOW - 240, 10, 80, 0)  # the old one would have run back
         a.store.undo(a.store.swap(key, NOW - 60, 97, 50, 0).id)
         tables, done = a.written()
-        assert (done.swaps, done.unsaid) == (2, 1)
+        assert (done.swaps, done.unsaid) == (3, 2)
         rows = list(csv.DictReader(io.StringIO(tables["swaps.csv"])))
         assert [(row["old_final"], row["new_start"], row["taken_back"]) for row in rows] == [
-            ("97", "50", "no"),
+            ("10", "80", "no"),
             ("97", "50", "yes"),
+            ("97", "50", "no"),
         ]
+        assert tables[READINGS].count("\n") == 1 + 10
 
 
 def test_two_of_one_name_are_told_apart_by_their_ids(tmp_path: Path) -> None:
@@ -367,11 +391,10 @@ def test_json_is_as_its_schema_says_and_says_what_the_tables_say(config: Path, t
     export(config, tmp_path / "out")
     tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in read(tmp_path / "out").items()}
     (series,) = document["series"]
-    final = [row["time"] for row in tables[READINGS] if " until " in row["meter"]][-1]
-    assert final == series["swaps"][0]["time"]
-    rows = [
-        row for row in tables[READINGS] if (row["time"], row["value"]) != (final, "5") or " until " not in row["meter"]
-    ]
+    times = [row["time"] for row in tables[READINGS]]
+    (extra,) = [number for number, time in enumerate(times) if times.count(time) == 2][:1]
+    assert times[extra] == series["swaps"][0]["time"]
+    rows = [row for number, row in enumerate(tables[READINGS]) if number != extra]
     assert [[row["time"], row["local"], row["value"]] for row in rows] == series["readings"]
     (part,) = document["files"]
     assert [[row["start"], row["end"], row["value"]] for row in tables["files.csv"]] == part["periods"]

@@ -155,6 +155,16 @@ def test_a_file_that_opens_is_used_as_it_is_where_there_is_no_room(box: House, t
     assert healed.left == 0
 
 
+def test_a_file_of_a_newer_program_is_not_taken_apart(box: House, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "series.db")) as db:
+        db.execute("PRAGMA user_version=99")
+    schema.suspect(tmp_path / "series.db").touch()
+    before = (tmp_path / "series.db").read_bytes()
+    with pytest.raises(StoreError, match="install a newer Relev"):
+        start(box)
+    assert (tmp_path / "series.db").read_bytes() == before
+
+
 def test_what_is_suspected_of_no_file_is_nothing(tmp_path: Path) -> None:
     schema.suspect(tmp_path / "series.db").touch()
     house = House(tmp_path)
