@@ -277,6 +277,33 @@ def test_damage_that_shows_while_it_runs_takes_nothing_that_comes_and_the_next_s
     house.store.close()
 
 
+def test_a_damaged_page_that_refuses_every_commit_leaves_what_comes_in_the_tail(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    furnish(house)
+    house.reopen()
+    harm(tmp_path / "series.db", "log")
+    house.store._call(lambda: house.store._card.db.execute("PRAGMA shrink_memory"))  # as if others had been read since
+    for number in range(1, 4):
+        house.now = NOW + 60 + 60 * number
+        house.store.add([index(house.now, 20_001 + number)])
+        assert not house.store.commit()
+    assert house.store.damaged
+    assert house.store.trouble is not None
+    assert house.store.trouble.startswith("series.db: the database is damaged")
+    assert house.store.latest(INDEX) == index(house.now, 20_004)
+    recent = house.store.points(INDEX, NOW, house.now + 1)
+    assert recent is not None
+    assert recent.value[-4:].tolist() == [20_001, 20_002, 20_003, 20_004]
+    house.store.close()
+    healed = start(house)
+    assert healed is not None
+    found = points_of(house.store)[str(INDEX)]
+    assert [found[NOW + 60 + 60 * number] for number in range(1, 4)] == [200_020, 200_030, 200_040]
+    assert not house.store.trouble
+    assert house.store.check().faults == []
+    house.store.close()
+
+
 def test_what_became_of_a_file_is_said_until_it_was_seen(tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path, "Maison", "Europe/Paris", BoxSecret(tmp_path / "secret"))
     for number in range(7):
