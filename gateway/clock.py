@@ -12,6 +12,8 @@ from gateway.files import replace
 
 # 1 January 2026: a clock that says less was never set.
 NOT_BEFORE = 1_767_225_600
+# 1 January 2100: nobody tells a later one but by a slip of the finger, and it would hold until the next start.
+NOT_AFTER = 4_102_444_800
 # Finer moves are a clock being kept right; what is set by more is a step.
 STEP_S = 1.0
 # A step back of up to this is walked off at half speed: no second comes twice, and no point takes another one's place.
@@ -57,13 +59,15 @@ class System:
         return int(TIMEX.unpack_from(timex)[3]) < MAXERROR_US
 
     def battery_time(self) -> float | None:
-        """What a clock with a battery shows; None where there is none."""
-        for file in sorted((self._root / "sys/class/rtc").glob("rtc*/since_epoch")):
+        """What a clock with a battery shows, the latest of several; None where there is none."""
+        said: float | None = None
+        for file in (self._root / "sys/class/rtc").glob("rtc*/since_epoch"):
             try:
-                return float(file.read_text())
+                shown = float(file.read_text())
             except (OSError, ValueError):
-                continue
-        return None
+                shown = 0.0  # the kernel refuses what a dead cell left: that is a clock, and it says nothing
+            said = max(said or 0.0, shown)
+        return said
 
     def goes_on_from_a_file(self) -> bool:
         """Whether it begins each time with the time at which it was last seen running, as boxes without a battery do."""
@@ -135,7 +139,12 @@ class Clock:
             self.tell(utc)
 
     def tell(self, utc: float) -> None:
-        """Somebody says what time it is; the network's time, where it comes, is believed more."""
+        """Somebody says what time it is; the network's time, where it comes, is believed more.
+
+        One that cannot be (`may_be`) is not taken: pages could not be shown, and the store not be opened.
+        """
+        if not may_be(utc):
+            return
         with self._lock:
             self._told = utc - self._system.uptime()
             if self._file is not None:
@@ -207,6 +216,11 @@ class Clock:
             return float(kept["offset"]) if kept["boot"] == self._system.boot else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def may_be(utc: float) -> bool:
+    """Whether it may be the present time."""
+    return NOT_BEFORE <= utc < NOT_AFTER
 
 
 class Agreement:

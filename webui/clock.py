@@ -4,7 +4,7 @@ from datetime import datetime
 
 from aiohttp import web
 
-from gateway.clock import Trust
+from gateway.clock import Trust, may_be
 from webui.page import HOUSE, read_form, see
 from webui.words import mark
 
@@ -27,6 +27,8 @@ async def tell(request: web.Request) -> web.Response:
             utc = datetime.fromisoformat(fields.get("local", "")).replace(tzinfo=house.zone).timestamp()
         except (ValueError, OverflowError):
             raise see("/box?time=unread#clock") from None
+    if not may_be(utc):
+        raise see("/box?time=unread#clock")
     raise see("/box#clock" if await house.tell_time(utc) else "/box?time=refused#clock")
 
 

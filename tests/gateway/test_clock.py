@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clock import WALK_S_MAX, Agreement, System, Trust
+from gateway.clock import NOT_AFTER, NOT_BEFORE, WALK_S_MAX, Agreement, System, Trust
 from tests.house import NOON, Clock, FakeSystem
 
 YEAR_S = 365 * 86_400
@@ -162,3 +162,36 @@ def test_a_meters_time_is_believed_when_it_went_on_like_the_uptime() -> None:
     assert not heard.hear("linky", NOON + 7200, 106.0)  # a damaged digit
     assert [heard.hear("linky", NOON + at, 100.0 + at) for at in (8, 10, 12)] == [False, False, True]
     assert not heard.hear("another", NOON, 112.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "battery"),
+    [
+        ((12.0, float(NOON)), NOON),  # a Pi 5 without its cell, and a clock that was added
+        ((None,), 0),  # the kernel refuses what a dead cell left: no reason to believe the system's
+        ((), None),
+    ],
+)
+def test_a_battery_clock_that_says_nothing_is_still_one_and_of_several_the_latest_counts(
+    tmp_path: Path, said: tuple[float | None, ...], battery: float | None
+) -> None:
+    (tmp_path / "proc/sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/random/boot_id").write_text("b\n")
+    for number, shown in enumerate(said):
+        file = tmp_path / f"sys/class/rtc/rtc{number}/since_epoch"
+        file.parent.mkdir(parents=True)
+        if shown is None:
+            file.mkdir()  # reading it is refused
+        else:
+            file.write_text(f"{shown}\n")
+    assert System(tmp_path).battery_time() == battery
+
+
+@pytest.mark.parametrize("utc", [-62_135_597_361.0, 0.0, NOT_BEFORE - 1, NOT_AFTER, 253_402_300_799.0])
+def test_a_time_that_cannot_be_is_not_taken_nor_kept_for_the_next_start(tmp_path: Path, utc: float) -> None:
+    system = FakeSystem(NOON)
+    system.synchronised, system.from_file = False, True
+    clock = clock_of(system, tmp_path / "clock")
+    clock.tell(utc)
+    clock.look(None)
+    assert (clock.known, clock.now(), (tmp_path / "clock").exists()) == (False, NOON, False)

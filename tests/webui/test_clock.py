@@ -25,6 +25,8 @@ def forget_time(home: Home) -> None:
         ({"utc": "", "local": "2026-11-19T18:42:07"}, "Un compteur ou l’un de vous l’a donnée"),
         ({"utc": "", "local": "hier"}, "Il faut un jour et une heure."),
         ({"utc": "9" * 30, "local": ""}, "Il faut un jour et une heure."),
+        ({"utc": "", "local": "0001-01-01T00:00:00"}, "Il faut un jour et une heure."),
+        ({"utc": "", "local": "9999-12-31T23:59"}, "Il faut un jour et une heure."),
         ({"utc": str(NOW - 30 * DAY)}, "Le boîtier a des relevés plus récents que cette heure."),
     ],
 )
@@ -49,3 +51,9 @@ async def test_every_page_says_that_the_time_is_not_known(tmp_path: Path) -> Non
         assert (await home.json("/api/v1/points"))["dating"] is False
         for path in ("/", "/history", "/meters", "/data"):
             assert "Quelle heure est-il ?" in text(await home.text(path))
+
+
+async def test_nobody_tells_the_box_its_own_wrong_time_by_pressing_the_button(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        forget_time(home)
+        assert read(await home.text("/box")).fields.get("local", "") == ""
