@@ -75,7 +75,10 @@ class Aside:
 
     @property
     def saved_to(self) -> int:
-        """UTC seconds: every line that was appended before is on the card."""
+        """UTC seconds: every line that was appended before is on the card, but those that it refused and that are counted.
+
+        It stands still while the card takes no sync.
+        """
         with self._lock:
             return self._now() if self._oldest is None else self._oldest
 
@@ -89,6 +92,7 @@ class Aside:
                 self.refused += 1
                 return
             self._queued += 1
+            self._oldest = self._now() if self._oldest is None else self._oldest
         self._submit(self._append, name, line)
 
     def read(self, name: str) -> Future[list[str]]:
@@ -110,7 +114,7 @@ class Aside:
 
     def sync(self) -> Future[None]:
         """Everything appended so far is on the card when it is done."""
-        return self._submit(self._sync)
+        return self._submit(self._sync, self._now())
 
     def close(self) -> None:
         self.sync().result()
@@ -168,7 +172,6 @@ class Aside:
             kept = self._kept.setdefault(name, Kept(first=line))
             kept.lines, kept.bytes, kept.last = kept.lines + 1, kept.bytes + len(row), line
             self._unsaved.add(name)
-            self._oldest = self._now() if self._oldest is None else self._oldest
         if kept.bytes > FILE_BYTES_MAX:
             self._thin(name)
 
@@ -217,20 +220,22 @@ class Aside:
             self._replace(name, kept, 0)
         return len(lines) - len(kept)
 
-    def _sync(self) -> None:
+    def _sync(self, asked: int) -> None:
+        """What was appended at `asked` or later may wait behind this."""
         with self._lock:
+            if self._oldest is None:
+                return
             unsaved = tuple(self._unsaved)
         try:
             for name in unsaved:
                 _fsync(self._path(name))
-            if unsaved:
-                flush_names(self._folder)
+            flush_names(self._folder)
         except OSError as error:
             self._refused(error)
             return
         with self._lock:
             self._unsaved.clear()
-            self._oldest = None
+            self._oldest = asked if self._queued else None
 
 
 def thin(items: list[T]) -> int:

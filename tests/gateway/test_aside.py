@@ -2,6 +2,7 @@
 
 import os
 import resource
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,38 @@ def test_all_that_came_before_saved_to_is_on_the_card(kept: Aside, clock: Clock)
     assert kept.saved_to == first
     kept.sync().result()
     assert kept.saved_to == clock.at
+
+
+def test_a_line_that_waits_for_a_slow_card_is_not_said_to_be_on_it(
+    kept: Aside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(aside, "flush_names", lambda folder: goes_on.wait(10))
+    kept.append("a", "1")
+    synced = kept.sync()
+    clock.at += 1
+    second = clock.at
+    kept.append("a", "2")
+    clock.at += 30
+    goes_on.set()
+    synced.result()
+    assert lines(kept, "a") == ["1", "2"]
+    assert kept.saved_to <= second
+    kept.sync().result()
+    assert kept.saved_to == clock.at
+
+
+def test_while_the_card_refuses_all_nothing_more_is_said_to_be_on_it(tmp_path: Path, clock: Clock, kept: Aside) -> None:
+    first = clock.at
+    (tmp_path / "aside").rmdir()
+    kept.append("a", "1")
+    clock.at += 60
+    kept.sync().result()
+    assert kept.saved_to == first
+    assert kept.trouble is not None
+    (tmp_path / "aside").mkdir()
+    kept.sync().result()
+    assert (kept.saved_to, kept.refused) == (clock.at, 2)
 
 
 def test_a_line_that_a_power_cut_tore_is_cut_off_and_counted_and_the_others_stay(
