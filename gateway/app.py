@@ -228,7 +228,7 @@ async def _serve(
     await house.find_time()
     await house.read_past()
     access = Access(house, ledger)
-    schedule = None if config.backup is None else Schedule(config.backup, backups, house.now)
+    schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
     async with (

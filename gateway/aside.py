@@ -1,12 +1,14 @@
 """What is set aside on the card: files of short lines, each with its checksum, that one thread appends to and reads.
 
 A line is with the system when `append` was done: a kill loses none. It is on the card with the next `sync`: a power cut
-takes what came after `saved_to`.
+takes what came after `saved_to`. What the card refuses waits in memory, and is tried again with each line and each sync.
 """
 
+import errno
 import os
 import threading
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,11 +19,14 @@ from urllib.parse import quote, unquote
 from gateway.files import flush_names, remains, replace
 
 SUFFIX = ".lines"
+UNREADABLE = ".unreadable"
 CRC_DIGITS = 8
 LINE_BYTES_MAX = 4096
 FILE_BYTES_MAX = 4_000_000
 # What may wait for the thread while a card takes its time; more is refused and counted.
 QUEUED_MAX = 5000
+# What a card refuses waits in memory, so many lines; later ones are given up and counted.
+REFUSED_MAX = 20_000
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +59,7 @@ class Aside:
         self._unsaved: set[str] = set()
         self._oldest: int | None = None
         self._queued = 0
+        self._refused: deque[tuple[str, str]] = deque()
         self.refused = 0
         self.damaged = 0
         self.trouble: str | None = None
@@ -75,16 +81,16 @@ class Aside:
 
     @property
     def saved_to(self) -> int:
-        """UTC seconds: every line that was appended before is on the card, but those that it refused and that are counted.
+        """UTC seconds: every line that was appended before is on the card, but those that are counted as `refused`.
 
-        It stands still while the card takes no sync.
+        It stands still while the card takes no line or no sync.
         """
         with self._lock:
             return self._now() if self._oldest is None else self._oldest
 
     # -- in the thread ------------------------------------------------------------------------------------------------
     def append(self, name: str, line: str) -> None:
-        """Add a line; it waits for nothing. What the card refuses is counted and said in `trouble`."""
+        """Add a line; it waits for nothing. That the card refuses it is said in `trouble`; `refused` counts what was given up."""
         assert "\n" not in line, name
         assert len(line) < LINE_BYTES_MAX, name
         with self._lock:
@@ -101,7 +107,14 @@ class Aside:
 
     def replace(self, name: str, lines: Sequence[str]) -> Future[None]:
         """Keep these lines instead, whole or not at all; none of them removes the file. OSError where the card refuses."""
-        return self._submit(self._replace, name, lines, 0)
+        return self._submit(self._replace, name, lines)
+
+    def rewrite(self, name: str, each: Callable[[str], str | None]) -> Future[int]:
+        """Put what `each` makes of a line in its place, None: nothing, in one step with reading; how many went.
+
+        OSError where the card refuses: then all is as it was.
+        """
+        return self._submit(self._rewrite, name, each)
 
     def files(self) -> dict[str, bytes]:
         """Each file as it is now, by its name."""
@@ -110,7 +123,7 @@ class Aside:
 
     def drop(self, name: str, goes: Callable[[str], bool]) -> Future[int]:
         """Give up the lines that go, in one step with reading them; how many. OSError where the card refuses."""
-        return self._submit(self._drop, name, goes)
+        return self.rewrite(name, lambda line: None if goes(line) else line)
 
     def sync(self) -> Future[None]:
         """Everything appended so far is on the card when it is done."""
@@ -129,7 +142,7 @@ class Aside:
     def _open(self, name: str) -> None:
         """Count what a file holds, and cut off a line that a power cut tore."""
         path = self._path(name)
-        data = path.read_bytes()
+        data = self._bytes(path)
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
             self.damaged += 1
@@ -137,6 +150,19 @@ class Aside:
         lines = self._checked(whole)
         if lines:
             self._kept[name] = Kept(len(lines), len(whole), lines[0], lines[-1])
+
+    def _bytes(self, path: Path) -> bytes:
+        """What a file holds; one that the card no longer gives back is laid beside, so that another one can be begun."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.damaged += 1
+            path.rename(path.with_suffix(UNREADABLE))
+            return b""
 
     def _checked(self, data: bytes) -> list[str]:
         lines = []
@@ -149,51 +175,70 @@ class Aside:
         return lines
 
     def _append(self, name: str, line: str) -> None:
-        row = _row(line)
-        try:
-            file = os.open(
-                self._path(name), os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
-            try:
-                size = os.fstat(file).st_size
-                if os.write(file, row) != len(row):
-                    os.ftruncate(file, size)
-                    raise OSError("no room")
-            finally:
-                os.close(file)
-        except OSError as error:
-            self._refused(error)
-            return
-        finally:
-            with self._lock:
-                self._queued -= 1
         with self._lock:
-            self.trouble = None
-            kept = self._kept.setdefault(name, Kept(first=line))
-            kept.lines, kept.bytes, kept.last = kept.lines + 1, kept.bytes + len(row), line
-            self._unsaved.add(name)
-        if kept.bytes > FILE_BYTES_MAX:
-            self._thin(name)
+            self._queued -= 1
+        self._refused.append((name, line))
+        self._write_refused()
+        if len(self._refused) > REFUSED_MAX:
+            self._refused.pop()
+            self.refused += 1
 
-    def _refused(self, error: OSError) -> None:
-        self.refused += 1
+    def _write_refused(self) -> None:
+        """In the order they came, up to the first one that the card refuses still."""
+        while self._refused:
+            name, line = self._refused[0]
+            try:
+                size = self._write(name, _row(line))
+            except OSError as error:
+                self._ail(error)
+                return
+            self._refused.popleft()
+            with self._lock:
+                self.trouble = None
+                kept = self._kept.setdefault(name, Kept(first=line))
+                kept.lines, kept.bytes, kept.last = kept.lines + 1, kept.bytes + size, line
+                self._unsaved.add(name)
+            if kept.bytes > FILE_BYTES_MAX:
+                self._thin(name)
+
+    def _write(self, name: str, row: bytes) -> int:
+        file = os.open(self._path(name), os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            if os.write(file, row) != len(row):
+                os.ftruncate(file, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
+        return len(row)
+
+    def _ail(self, error: OSError) -> None:
         self.trouble = f"{self._folder.name}: {error.strerror or error}"
 
     def _thin(self, name: str) -> None:
-        lines = self._read(name)
+        lines = self._checked(self._bytes(self._path(name)))
         given_up = thin(lines)
         try:
-            self._replace(name, lines, given_up)
+            self._put(name, lines, given_up)
         except OSError as error:
-            self._refused(error)
+            self._ail(error)
 
     def _read(self, name: str) -> list[str]:
-        try:
-            return self._checked(self._path(name).read_bytes())
-        except FileNotFoundError:
-            return []
+        lines = self._checked(self._bytes(self._path(name)))
+        return lines + [line for other, line in self._refused if other == name]
 
-    def _replace(self, name: str, lines: Sequence[str], given_up: int) -> None:
+    def _rewrite(self, name: str, each: Callable[[str], str | None]) -> int:
+        lines = self._read(name)
+        made = [line for line in map(each, lines) if line is not None]
+        if made != lines:
+            self._replace(name, made)
+        return len(lines) - len(made)
+
+    def _replace(self, name: str, lines: Sequence[str]) -> None:
+        self._put(name, lines, 0)
+        self._refused = deque(other for other in self._refused if other[0] != name)
+
+    def _put(self, name: str, lines: Sequence[str], given_up: int) -> None:
         path = self._path(name)
         if not lines:
             path.unlink(missing_ok=True)
@@ -213,15 +258,9 @@ class Aside:
             self._kept[name] = Kept(len(lines), len(data), lines[0], lines[-1], thinned)
             self._unsaved.discard(name)
 
-    def _drop(self, name: str, goes: Callable[[str], bool]) -> int:
-        lines = self._read(name)
-        kept = [line for line in lines if not goes(line)]
-        if len(kept) < len(lines):
-            self._replace(name, kept, 0)
-        return len(lines) - len(kept)
-
     def _sync(self, asked: int) -> None:
         """What was appended at `asked` or later may wait behind this."""
+        self._write_refused()
         with self._lock:
             if self._oldest is None:
                 return
@@ -231,11 +270,12 @@ class Aside:
                 _fsync(self._path(name))
             flush_names(self._folder)
         except OSError as error:
-            self._refused(error)
+            self._ail(error)
             return
         with self._lock:
             self._unsaved.clear()
-            self._oldest = asked if self._queued else None
+            if not self._refused:
+                self._oldest = asked if self._queued else None
 
 
 def thin(items: list[T]) -> int:

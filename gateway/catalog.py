@@ -138,8 +138,13 @@ class Catalog:
         assert address not in self._meters
         with self.together():
             stand = self._new_id(point, self._points[point].medium)
-            self._db.table("meters").insert({"address": address, "point": point, "since": at, "stand": stand})
+            row = {"address": address, "point": point, "since": self._since(point, at), "stand": stand}
+            self._db.table("meters").insert(row)
         return self._meters[address]
+
+    def _since(self, point: str, at: int) -> int:
+        """After the meters that stood there before, though the clock was ahead then, or is not known now."""
+        return max([at, *(meter.since + 1 for meter in self.standing(point))])
 
     def take_apart(self, address: str, name: str) -> Meter:
         """It was no exchange: the meter stands at a point of its own, to which its series have belonged since."""
@@ -256,7 +261,7 @@ class Catalog:
                     {"id": there, "dwelling": self.dwelling.id, "name": name, "medium": medium.value}
                 )
             if known is None:
-                self._db.table("meters").insert({"address": address, "point": there, "since": at})
+                self._db.table("meters").insert({"address": address, "point": there, "since": self._since(there, at)})
         return self._meters[address]
 
     @contextmanager

@@ -1,10 +1,13 @@
 """The box's clock: what time it is, and whether anybody knows."""
 
+import contextlib
 import ctypes
 import json
+import os
 import struct
 import threading
 import time
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +25,11 @@ WALK_S_MAX = 600.0
 BATTERY_S_MAX = 60.0
 # `timedatectl` calls a clock synchronised on the same ground (systemd, basic/time-util): the kernel's error bound.
 MAXERROR_US = 16_000_000
+# PCs have a clock with a battery, and their virtual machines one of the host's, though it may be shown nowhere.
+PCS = frozenset({"x86_64", "i686", "i386"})
+# A meter that told the time is heard again when the time is off by more.
+DRIFT_S_MAX = 5.0
+PERSON = "person"
 TIMEX = struct.Struct("@I4l")  # adjtimex(2): modes, offset, freq, maxerror, esterror
 TIMEX_BYTES = 512
 
@@ -39,8 +47,9 @@ class Trust(StrEnum):
 class System:
     """What the machine says of time. A test brings another one."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), machine: str | None = None) -> None:
         self._root = root
+        self._machine = machine or os.uname().machine
         self.boot = (root / "proc/sys/kernel/random/boot_id").read_text().strip()
 
     def time(self) -> float:
@@ -70,26 +79,38 @@ class System:
         return said
 
     def goes_on_from_a_file(self) -> bool:
-        """Whether it begins each time with the time at which it was last seen running, as boxes without a battery do."""
+        """Whether it begins each time with the time at which it was last seen running, as boards without a battery do.
+
+        What is no PC is taken for such a board: a container on one does not see its files.
+        """
         files = ("etc/fake-hwclock.data", "var/lib/systemd/timesync/clock")
-        return any((self._root / file).exists() for file in files)
+        return self._machine not in PCS or any((self._root / file).exists() for file in files)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is to add to this boot's uptime; who told it, a person or a meter's address. None: what vouched was `trust`."""
+
+    offset: float
+    teller: str | None
+    trust: Trust
 
 
 class Clock:
     """UTC seconds that never come twice, and `known`: whether they are the world's.
 
-    A box without a battery wakes in the past, until the network, a meter or a person tells it the time. `told` keeps
-    what was told through a restart of the program: a file in a folder that the machine's next start empties.
-    Any thread may ask.
+    A box without a battery wakes in the past, until the network, a meter or a person tells it the time. What was told, and
+    that the network or a battery said so, outlives a restart of the program: in the file `kept`, in a folder that
+    the machine's next start empties. Any thread may ask.
     """
 
-    def __init__(self, told: Path | None = None, system: System | None = None) -> None:
+    def __init__(self, kept: Path | None = None, system: System | None = None) -> None:
         self._system = system or System()
-        self._file = told
+        self._file = kept
         self._lock = threading.Lock()
-        self._told = self._read_told()  # what to add to the uptime
+        self._kept = self._read()
         self._synchronised = self._system.is_synchronised()
-        self._at = self._system.uptime()
+        self._at = self._steady_since = self._system.uptime()
         self._offset = self._right_offset(self._at)
         self._ahead = 0.0  # of the right time, after a small step back
         self._stepped = 0.0
@@ -106,9 +127,12 @@ class Clock:
         return self.trust is not Trust.NOBODY
 
     @property
-    def vouched(self) -> bool:
-        """The network, a meter or a person says what time it is, whatever the card holds."""
-        return (self._synchronised or self._told is not None) and self._at + self._offset >= NOT_BEFORE
+    def vouched_s(self) -> float:
+        """For how long the network, a meter or a person has said what time it is, whatever the card holds."""
+        with self._lock:
+            self._look()
+            vouched = self._ground(self._at + self._offset) in (Trust.NETWORK, Trust.TOLD)
+            return self._at - self._steady_since if vouched else 0.0
 
     def stamp(self, at: int) -> str:
         """A time of this clock in writing; as long as it is not known, which boot it was in, and how far into it."""
@@ -125,6 +149,11 @@ class Clock:
             now = self._look()
             return int(now - (self._at - float(uptime))) if self.known and boot == self._system.boot else None
 
+    def is_of_this_boot(self, stamp: str) -> bool:
+        """Whether this stamp has a time once the time is known."""
+        boot, of_boot, _ = stamp.partition("/")
+        return not of_boot or boot == self._system.boot
+
     def stepped(self) -> int:
         """By how many seconds `now` has leapt since this was last asked."""
         with self._lock:
@@ -135,10 +164,15 @@ class Clock:
 
     def hear(self, meter: str, utc: float) -> None:
         """A meter says its own time: believed when it says so a few times, and nobody else has said anything."""
-        if self.trust is Trust.NOBODY and self._meters.hear(meter, utc, self._system.uptime()):
-            self.tell(utc)
+        teller = self._teller
+        if self._synchronised or self.trust not in (Trust.NOBODY, Trust.TOLD) or teller not in (None, meter):
+            return
+        uptime = self._system.uptime()
+        agreed = self._meters.hear(meter, utc, uptime)
+        if agreed and (self._kept is None or teller is None or abs(utc - uptime - self._kept.offset) > DRIFT_S_MAX):
+            self.tell(utc, meter)
 
-    def tell(self, utc: float) -> None:
+    def tell(self, utc: float, teller: str = PERSON) -> None:
         """Somebody says what time it is; the network's time, where it comes, is believed more.
 
         One that cannot be (`may_be`) is not taken: pages could not be shown, and the store not be opened.
@@ -146,25 +180,32 @@ class Clock:
         if not may_be(utc):
             return
         with self._lock:
-            self._told = utc - self._system.uptime()
-            if self._file is not None:
-                replace(self._file, json.dumps({"boot": self._system.boot, "offset": self._told}).encode())
+            uptime = self._system.uptime()
+            self._keep(Kept(utc - uptime, teller, Trust.TOLD))
+            self._steady_since = uptime
             self._look()
 
     def look(self, newest: int | None) -> None:
         """Find out whether the time is known; `newest` is when the newest point on the card was heard."""
         synchronised = self._system.is_synchronised()
         with self._lock:
-            if synchronised:
-                self._forget_told()
+            if synchronised != self._synchronised:
+                self._steady_since = self._system.uptime()
             self._synchronised = synchronised
-            self._look()
-            if self.trust is Trust.NOBODY or self.trust is Trust.PLAUSIBLE or synchronised:
-                self._find(newest)
+            now = self._look()
+            ground = self._ground(self._at + self._offset)
+            if ground is Trust.NETWORK if self.known else newest is None or newest <= now:
+                self.trust = ground
+            if self.trust in (Trust.NETWORK, Trust.BATTERY) and not self._is_kept(self.trust):
+                self._keep(Kept(self._offset, None, self.trust))
+
+    @property
+    def _teller(self) -> str | None:
+        return None if self._kept is None else self._kept.teller
 
     def _right_offset(self, uptime: float) -> float:
-        if self._told is not None and not self._synchronised:
-            return self._told
+        if self._kept is not None and self._kept.teller is not None and not self._synchronised:
+            return self._kept.offset
         return self._system.time() - uptime
 
     def _look(self) -> float:
@@ -177,43 +218,45 @@ class Clock:
             left = ahead - moved
             self._ahead = left if self.known and 0 < left <= WALK_S_MAX else 0.0
             self._stepped += moved + self._ahead - ahead
+            self._steady_since = uptime
             if not self._ahead:
                 self.trust = Trust.NOBODY  # until `look` finds otherwise
         return uptime + offset + self._ahead
 
-    def _find(self, newest: int | None) -> None:
-        now = self._at + self._offset
-        self.trust = self._ground(now)
-        behind = max(0.0, (newest or 0) - (now + self._ahead))
-        if behind > WALK_S_MAX:
-            self.trust = Trust.NOBODY
-        elif self.known:
-            self._ahead += behind
-            self._stepped += behind
-
     def _ground(self, now: float) -> Trust:
-        if now < NOT_BEFORE:
+        if not may_be(now):
             return Trust.NOBODY
         if self._synchronised:
             return Trust.NETWORK
-        if self._told is not None:
+        if self._teller is not None:
             return Trust.TOLD
+        if self._kept is not None and self._is_kept(self._kept.trust):
+            return self._kept.trust
         battery = self._system.battery_time()
         if battery is not None:
             return Trust.BATTERY if abs(battery - now) <= BATTERY_S_MAX else Trust.NOBODY
         return Trust.NOBODY if self._system.goes_on_from_a_file() else Trust.PLAUSIBLE
 
-    def _forget_told(self) -> None:
-        self._told = None
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
+    def _is_kept(self, trust: Trust) -> bool:
+        """Whether the clock went on, in this boot, from what this was kept for."""
+        kept = self._kept
+        return kept is not None and kept.trust is trust and abs(kept.offset - self._offset) <= BATTERY_S_MAX
 
-    def _read_told(self) -> float | None:
+    def _keep(self, kept: Kept) -> None:
+        self._kept = kept
+        if self._file is not None:
+            said = {"boot": self._system.boot, "offset": kept.offset, "teller": kept.teller, "trust": kept.trust}
+            with contextlib.suppress(OSError):  # found again after a restart, or told again
+                replace(self._file, json.dumps(said).encode())
+
+    def _read(self) -> Kept | None:
         if self._file is None:
             return None
         try:
-            kept = json.loads(self._file.read_bytes())
-            return float(kept["offset"]) if kept["boot"] == self._system.boot else None
+            said = json.loads(self._file.read_bytes())
+            teller = None if said["teller"] is None else str(said["teller"])
+            kept = Kept(float(said["offset"]), teller, Trust(said["trust"]))
+            return kept if said["boot"] == self._system.boot else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

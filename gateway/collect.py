@@ -202,7 +202,7 @@ class Collect:
     take a wired line's first meter; `wait` keeps a telegram that cannot be read yet, `set_aside` an index that is held.
     As long as `dating` says that the time is not known, points go to `keep_undated`, and come back through `place`;
     `stepped` says by how many seconds `now` has leapt since it was last asked, `clock_said` is told what time a meter
-    says it is. `turned` are the indexes that began anew: until `counted_on` nothing of them is kept. `readable` names the meters whose waiting telegrams a newer one may have opened.
+    on a port says it is. `turned` are the indexes that began anew: until `counted_on` nothing of them is kept. `readable` names the meters whose waiting telegrams a newer one may have opened.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class Collect:
         dating: Callable[[], bool] = lambda: True,
         stepped: Callable[[], int] = lambda: 0,
         keep_undated: Callable[[UndatedPoint], None] = lambda heard: None,
-        clock_said: Callable[[str, float], None] = lambda meter, utc: None,
+        clock_said: Callable[[str, str, float], None] = lambda port, meter, utc: None,
     ) -> None:
         self._drivers = dict(drivers)
         self._meters = meters
@@ -458,7 +458,8 @@ class Collect:
         self._blamed = frame.data
         self._forget(address)
         state.counts["telegrams"] += 1
-        if address in self._paused:
+        if address in self._paused or (address in self.readable and not self._dating()):
+            # Its past comes first, and has its times once the time is known.
             self._wait(address, Sealed(state.heard_at, port, frame))
             return None
         if telegram is None or (telegram.encrypted and telegram.state in SEALED):
@@ -611,7 +612,7 @@ class Collect:
             if reading.quantity.kind is Kind.TEXT and reading.storage:
                 continue
             if not past and reading.at is not None and (meter.address.partition(":")[0], reading.register) in CLOCKS:
-                self._clock_said(meter.address, reading.at.timestamp())
+                self._clock_said(port, meter.address, reading.at.timestamp())
             if reading.register not in entry.registers:
                 if len(entry.registers) >= REGISTERS_MAX:
                     self.ports[port].counts["registers refused"] += 1
@@ -659,8 +660,8 @@ class Collect:
                     kept.append(point)
                 else:
                     undated.append(UndatedPoint(port, point, reading.at))
-                if point.quantity.kind is Kind.INDEX and point.main:
-                    shown.append(point)
+                if point.quantity.kind is Kind.INDEX and point.main and dating:
+                    shown.append(point)  # one that nobody has judged yet may have run back
         if backwards and frame is not None and telegram.message_counter is None and self._is_radio(port):
             # An old telegram played again has an old power, too; nothing tells it from the present one.
             for point in shown:
@@ -672,12 +673,16 @@ class Collect:
     def place(self, heard: UndatedPoint, at: int) -> None:
         """A point that was heard at `at`, before the time was known: judged and kept as if it were heard now.
 
-        One that is there already is left as it is.
+        One that is there already is left as it is; one behind another that is there is counted.
         """
         point = replace(heard.point, at=_said(heard.said, at))
         last = self._latest(point.series)
         if last is not None and point.at <= last.at:
+            if heard.port in self.ports and point.at < last.at:
+                self.ports[heard.port].counts["behind"] += 1
             return
+        if point.series in self.turned:
+            return  # until the card knows where it goes on; an index says again what was missed
         if point.quantity.kind is Kind.INDEX:
             verdict, believed, full = self._judge(point, None)
             if verdict is Verdict.ROUND:

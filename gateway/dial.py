@@ -132,14 +132,10 @@ class Dials:
         """What its port tells of each pulse, and what the meter would say of it."""
         return self._counts[address].say
 
-    def undated(self) -> list[Point]:
-        """The index as it is now of each count that went on while the time was not known."""
+    def now(self) -> list[Point]:
+        """The index of each count as it is now."""
         now = self._now()
-        return [
-            _point(count.key, count.weight.quantity, now, count.index)
-            for count in self._counts.values()
-            if count.key in self._undated.last
-        ]
+        return [_point(count.key, count.weight.quantity, now, count.index) for count in self._counts.values()]
 
     def count(self, point: str) -> Count | None:
         return next((count for count in self._counts.values() if count.key.point == point), None)

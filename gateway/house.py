@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from drivers.model import Kind, Medium, Quantity, State
 from gateway import eras, installed, lines
 from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
-from gateway.clock import Clock
+from gateway.clock import Clock, Trust
 from gateway.collect import ADOPT_AFTER, AWAY, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Port as PortConfig
@@ -74,6 +75,8 @@ GAP_S = 3 * 3600
 COUNTERS_S = 3600
 # A time that contradicts the card is believed after so long: one that was set by mistake is set right sooner.
 AHEAD_S = 600
+PUT_AHEAD = "~ahead"  # behind a point's id: no series of its own
+FRANCE = ZoneInfo("Europe/Paris")
 FAR_S = 1 << 40
 # Held indexes are shown for a week.
 HELD_S_MAX = 7 * 86400
@@ -130,7 +133,6 @@ class House:
         self._undated = Undated(aside, clock)
         self._placing = asyncio.Lock()
         self._counting_on = asyncio.Lock()
-        self._ahead_since: int | None = None
         clock.look(self._newest())
         self._started_at = clock.stamp(now())
         self.zone = ZoneInfo(config.dwelling.time_zone)
@@ -158,7 +160,7 @@ class House:
             dating=lambda: self._undated.dating,
             stepped=clock.stepped,
             keep_undated=self._undated.keep,
-            clock_said=clock.hear,
+            clock_said=self._hear_time,
         )
         self._wires = Wires(
             catalog, self.collect, self.meter, FIRST_NAMES[config.web.language], now, lambda: self.started_at
@@ -180,7 +182,7 @@ class House:
     @property
     def saved_to(self) -> int:
         """Everything shown up to this time (UTC seconds) is on the card."""
-        return min(self.store.saved_to, self._aside.saved_to)
+        return min(self.store.saved_to, self._aside.saved_to, self.now())
 
     @property
     def store_trouble(self) -> str | None:
@@ -201,6 +203,10 @@ class House:
     def started_at(self) -> int | None:
         """When the program was started, UTC seconds; None as long as nobody knows the time."""
         return self.clock.time_of(self._started_at)
+
+    def since(self) -> int:
+        """When a meter that is adopted now came: now, or 0 as long as nobody knows the time."""
+        return self.now() if self.dating else 0
 
     @property
     def dating(self) -> bool:
@@ -262,7 +268,7 @@ class House:
             "undated": self._undated.waiting,
             "undated thinned": self._undated.thinned,
             "undated lost": self._undated.untimed,
-            "ahead": self._undated.ahead,
+            "ahead": sum(info.key.point.endswith(PUT_AHEAD) for info in self.store.series()),
             "strangers": len(self.collect.strangers),
             "strangers thinned": self.collect.strangers.thinned,
             "refused": self._aside.refused,
@@ -374,11 +380,12 @@ class House:
         """
         if self._metering_point(point_id) is None:
             raise LookupError(f"{point_id}: no such metering point")
-        keys = self.series(point_id)
+        stands = self._stands(point_id)
+        keys = tuple(info.key for info in self.store.series() if info.key.point.removesuffix(PUT_AHEAD) in stands)
         gone = {"points": await self.store.run(self.store.erase, keys, start, end)}
         gone["periods"] = await asyncio.to_thread(self.holders.erase, point_id, start, end)
-        gone["held"] = await self._held.erase(self._stands(point_id), start, end)
-        gone["waiting"] = 0
+        gone["held"] = await self._held.erase(stands, start, end)
+        gone["waiting"] = await self._undated.erase(stands) if end > self.now() else 0
         for meter in self.catalog.standing(point_id) if start <= 0 and end > self.now() else ():
             gone["waiting"] += await asyncio.to_thread(self._waiting.erase, meter.address)
             self.collect.let_go(meter.address)
@@ -420,7 +427,7 @@ class House:
         if key is not None:
             self.catalog.set_key(address, key)  # first: a card that refuses it leaves the meter as it was
             self._remembered.forget(address)
-        meter = self.catalog.adopt(address, name, heard.medium if heard else Medium.OTHER, self.now())
+        meter = self.catalog.adopt(address, name, heard.medium if heard else Medium.OTHER, self.since())
         self.collect.take_over(address)
         await self._read_past(address)  # without a key of ours too: makers' own keys open some
         return self._adoption(meter)
@@ -445,69 +452,75 @@ class House:
 
     async def tell_time(self, utc: float) -> bool:
         """A person says what time it is; False where the card holds later points: those are put aside in a while."""
-        if not self.clock.known:
+        if self.clock.trust in (Trust.NOBODY, Trust.TOLD, Trust.PLAUSIBLE):
             self.clock.tell(utc)
         await self.find_time()
         return self.clock.known
 
+    def _hear_time(self, port: str, meter: str, utc: float) -> None:
+        """Only from a line that lies in the home, and where the hour of mainland France is that of the home."""
+        at = datetime.fromtimestamp(utc, self.zone)
+        line = next((each for each in self.config.ports if each.name == port), None)
+        if line is not None and line.device is not None and at.utcoffset() == at.astimezone(FRANCE).utcoffset():
+            self.clock.hear(meter, utc)
+
     async def find_time(self) -> None:
         """Find out whether the time is known, and give what was heard before its place; called now and then."""
         async with self._placing:
-            await self._find_time()
+            self.clock.look(self._newest())
+            self.collect.follow_clock()
+            try:
+                if not self.clock.known and self.clock.vouched_s >= AHEAD_S:
+                    for key in await self.store.run(self._put_ahead):
+                        self.collect.counted_on(key)
+                    self.clock.look(self._newest())
+                await self._undated.place(self._place, self._settle)
+            except (OSError, StoreError) as error:
+                log.warning("what was heard before the time was known: the card refuses its place: %s", error)
 
-    async def _find_time(self) -> None:
-        self.clock.look(self._newest())
-        self.collect.follow_clock()
-        if self.clock.vouched and not self.clock.known:
-            await self._take_ahead()
-        else:
-            self._ahead_since = None
+    async def _place(self, heard: UndatedPoint, at: int) -> None:
+        self.collect.place(heard, at)
+        await self.count_on()
+        if self.collect.turned:
+            raise StoreError("an index began anew, which the card does not take now")
 
-        async def place(heard: UndatedPoint, at: int) -> None:
-            self.collect.place(heard, at)
-            await self.count_on()
+    async def _settle(self) -> bool:
+        """What was placed, and what the box counts itself, is on the card."""
+        if self.collect.turned:
+            return False
+        self.store.add(self.dials.now())
+        return await self.store.run(self.store.commit)
 
-        async def settle() -> bool:
-            self.store.add(self.dials.undated())
-            return await self.store.run(self.store.commit)
+    def _put_ahead(self) -> list[SeriesKey]:
+        """Points dated later than the time that is vouched for are false: they leave their series for one beside it.
 
-        try:
-            await self._undated.place(place, settle)
-        except OSError as error:
-            log.warning("what waits for its date cannot be read now: %s", error.strerror or error)
-
-    async def _take_ahead(self) -> None:
-        """Points dated later than a time that is vouched for, and was for a while, are false: taken aside as they are."""
+        Done again after a kill in the middle it does no harm. What was counted on there is counted on from now.
+        """
         now = self.now()
-        if self._ahead_since is None or now < self._ahead_since:
-            self._ahead_since = now
-        if now - self._ahead_since < AHEAD_S:
-            return
-        keys = [info.key for info in self.store.series() if info.last_at > now]
-        try:
-            for key in keys:
-                await self.store.run(self._note_ahead, key, now)
-            await self.store.run(self.store.erase, keys, now + 1, FAR_S)
-        except (OSError, StoreError) as error:
-            log.warning("points dated ahead of the clock: the card refuses to have them put aside: %s", error)
-            return
-        for key in keys:
-            self.collect.counted_on(key)
-        log.warning("%s series had points dated ahead of the clock: put aside", len(keys))
-
-    def _note_ahead(self, key: SeriesKey, now: int) -> None:
-        points = self.store.points(key, now + 1, FAR_S)
-        info = next(info for info in self.store.series() if info.key == key)
-        assert points is not None
-        self._undated.keep_ahead(
-            [
-                Point(key, info.quantity, at, value, points.exponent, info.main)
-                for at, value in zip(points.at, points.value, strict=True)
-            ]
-        )
+        self.store.add(self.dials.now())  # what the box counts itself is said by no meter again
+        put = []
+        for info in self.store.series():
+            key = info.key
+            if info.last_at <= now or key.point.endswith(PUT_AHEAD):
+                continue
+            for swap in self.store.events(key):
+                if swap.undone_by is None and swap.at > now:
+                    self.store.undo(
+                        swap.id
+                    )  # first: between the two an index that runs back is not known, and not false
+                    self.store.swap(key, now, swap.old_final, swap.new_start, swap.exponent)
+            points = self.store.points(key, now + 1, FAR_S)
+            assert points is not None
+            beside = replace(key, point=key.point + PUT_AHEAD)
+            self.store.bulk(beside, info.quantity, points.exponent, False, points.at, points.value)
+            self.store.erase([key], now + 1, FAR_S)
+            put.append(key)
+            log.warning("%s: %d points dated ahead of the clock were put aside", key, len(points.at))
+        return put
 
     def _newest(self) -> int | None:
-        return max((info.last_at for info in self.store.series()), default=None)
+        believed = (info for info in self.store.series() if not info.key.point.endswith(PUT_AHEAD))
+        return max((info.last_at for info in believed), default=None)
 
     async def _read_past(self, address: str) -> None:
         self.collect.readable.discard(address)

@@ -18,6 +18,8 @@ from gateway import database
 SCHEMA_VERSION = 1
 SESSION_IDLE_S_MAX = 30 * 86400
 SESSION_S_MAX = 180 * 86400
+# One that was seen later than now was opened under a clock that was ahead, and would not grow old.
+SESSION_AHEAD_S_MAX = 86400
 # A household has phones and tablets; a script that logs in each minute must not fill the card.
 SESSIONS_MAX = 100
 # "Last seen" is written this often: one page shown is not one write to the card.
@@ -137,7 +139,8 @@ class Ledger:
             if row is None:
                 return None
             found = Session(*row)
-            if now - found.seen_at > SESSION_IDLE_S_MAX or now - found.opened_at > SESSION_S_MAX:
+            idle_s = now - found.seen_at
+            if not -SESSION_AHEAD_S_MAX <= idle_s <= SESSION_IDLE_S_MAX or now - found.opened_at > SESSION_S_MAX:
                 db.execute("DELETE FROM session WHERE id = ?", (found.id,))
                 return None
             if now - found.seen_at >= SEEN_PACE_S:
@@ -157,6 +160,12 @@ class Ledger:
             return [Session(*row) for row in rows]
 
         return await self._run(work)
+
+    async def renew_session(self, session: int, now: int) -> None:
+        """As if it were opened now: the clock was set, and its times meant nothing."""
+        await self._run(
+            lambda db: db.execute("UPDATE session SET opened_at = ?, seen_at = ? WHERE id = ?", (now, now, session))
+        )
 
     async def end_session(self, session: int) -> None:
         await self._run(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session,)))

@@ -22,7 +22,9 @@ NAME = re.compile(r"releve-([0-9]{8}T[0-9]{6}Z)\.backup")
 class Schedule:
     """What is written, when the last one was, and why the next one could not be. No other file in the folder is touched."""
 
-    def __init__(self, backup: Backup, backups: Backups, now: Callable[[], int]) -> None:
+    def __init__(
+        self, backup: Backup, backups: Backups, now: Callable[[], int], dating: Callable[[], bool] = lambda: True
+    ) -> None:
         self.folder = backup.folder
         self.every_s = backup.every_s
         self.trouble: str | None = None
@@ -31,6 +33,7 @@ class Schedule:
         self._keep = backup.keep
         self._backups = backups
         self._now = now
+        self._dating = dating
         self._tried_at: int | None = None
 
     @property
@@ -45,7 +48,9 @@ class Schedule:
             await asyncio.sleep(LOOK_S)
 
     async def turn(self) -> None:
-        """Write one, if it is due; then let go of those that are too many."""
+        """Write one, if it is due and the time is known; then let go of those that are too many."""
+        if not self._dating():
+            return
         now = self._now()
         if self._tried_at is not None and 0 <= now - self._tried_at < RETRY_S and self.trouble is not None:
             return

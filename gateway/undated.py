@@ -1,7 +1,7 @@
 """Points heard while the box does not know the time: on the card until it does, then given their place."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,11 +12,8 @@ from gateway.aside import Aside, behind
 from gateway.model import Point, SeriesKey
 
 NAME = "undated"
-# Dated later than a time that the network vouches for: kept as they were, for whoever repairs.
-AHEAD = "dated ahead "
-AHEAD_AT_A_TIME = 1000
-# Placing one takes some microseconds: so many at a time, and the event loop has its turn.
-PLACED_AT_A_TIME = 200
+# Placing one takes some tens of microseconds: so many at a time, and the event loop has its turn.
+PLACED_AT_A_TIME = 20
 NEVER = "-"
 
 
@@ -28,6 +25,7 @@ class Timekeeper(Protocol):
     def now(self) -> int: ...
     def stamp(self, at: int) -> str: ...
     def time_of(self, stamp: str) -> int | None: ...
+    def is_of_this_boot(self, stamp: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,13 @@ class Undated:
         self._aside = aside
         self._clock = clock
         self._appended = 0
-        self._placed = False  # and still on the card
+        self._done: str | None = None  # the last line that was handed on
         self.untimed = 0
         self.last: dict[SeriesKey, Point] = {}
         for line in aside.read(NAME).result():
             self._remember(_heard(line)[1].point)
         self._waits = aside.kept(NAME) is not None
+        self._lies = self._waits  # on the card, placed or not
 
     @property
     def dating(self) -> bool:
@@ -78,7 +77,7 @@ class Undated:
 
     def keep(self, heard: UndatedPoint) -> None:
         """On the card as soon as it can; it waits for nothing."""
-        self._waits = True
+        self._waits = self._lies = True
         self._appended += 1
         self._remember(heard.point)
         self._aside.append(NAME, _line(self._clock.stamp(self._clock.now()), heard))
@@ -88,55 +87,64 @@ class Undated:
     ) -> None:
         """Once the time is known: hand on each with the time it was heard, in the order they came.
 
-        They leave the card when `settle` answers that what they gave is there; where it does not, they stay and are
-        handed on once more, which must do no harm.
+        They leave the card when `settle` answers that what they gave is there. Before that their times are written
+        down: handed on once more after a kill, they have the same ones, and what is there already does no harm.
+        OSError where the card does not answer; StoreError from `take`, behind which it goes on the next time.
         """
-        if not self._is_known() or not (self._waits or self._placed):
+        if not self._clock.known or not self._lies:
             return
-        last: str | None = None
-        untimed = 0
+        await self._write_times()
         while self._waits:
             appended = self._appended
-            lines = behind(last, await asyncio.wrap_future(self._aside.read(NAME)))
+            lines = behind(self._done, await asyncio.wrap_future(self._aside.read(NAME)))
             for number, line in enumerate(lines, 1):
                 stamp, heard = _heard(line)
-                at = self._clock.time_of(stamp)
-                if not self._is_known():  # it was set just now
-                    return
-                if at is None:
-                    untimed += 1
-                else:
-                    await take(heard, at)
+                if not stamp.isdecimal() and self._clock.is_of_this_boot(stamp):
+                    return  # the time was lost again, just now
+                self._done = line
+                if stamp.isdecimal():
+                    await take(heard, int(stamp))
                 if number % PLACED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
-            if lines:
-                last = lines[-1]
-            elif appended == self._appended:
-                self._waits, self._placed = False, True
+            if not lines and appended == self._appended:
+                self._waits = False
         if await settle() and self.dating:
             # No wait since the last look: what is heard while the time is not known is written behind this.
-            replaced = self._aside.replace(NAME, [])
-            self._placed = False
-            self.untimed += untimed
-            self.last.clear()
-            await asyncio.wrap_future(replaced)
+            await self._let_go()
 
-    @property
-    def ahead(self) -> int:
-        """How many points were dated later than they can have been."""
-        kept = (self._aside.kept(name) for name in self._aside.names() if name.startswith(AHEAD))
-        return sum(each.lines for each in kept if each is not None)
+    async def erase(self, stands: Collection[str]) -> int:
+        """What waits of these is gone when it returns; how many. OSError from the card."""
+        for series in [series for series in self.last if series.point in stands]:
+            del self.last[series]
+        return await asyncio.wrap_future(
+            self._aside.drop(NAME, lambda line: _heard(line)[1].point.series.point in stands)
+        )
 
-    def keep_ahead(self, points: Sequence[Point]) -> None:
-        """Points of one series whose date cannot be true; on the card when it returns, for which it waits."""
-        for number, point in enumerate(points, 1):
-            self._aside.append(AHEAD + str(point.series), _line(str(point.at), UndatedPoint(NEVER, point, None)))
-            if number % AHEAD_AT_A_TIME == 0:
-                self._aside.sync().result()
-        self._aside.sync().result()
+    async def _write_times(self) -> None:
+        """In place of this boot and its uptimes; nobody knows those of another one."""
 
-    def _is_known(self) -> bool:
-        return self._clock.known
+        def timed(line: str) -> str:
+            stamp, _, rest = line.partition(" ")
+            at = self._clock.time_of(stamp)
+            return line if at is None else f"{at} {rest}"
+
+        await asyncio.wrap_future(self._aside.rewrite(NAME, timed))
+
+    async def _let_go(self) -> None:
+        placed = dict(self.last)
+        untimed = 0
+
+        def goes(line: str) -> bool:
+            nonlocal untimed
+            untimed += not line.partition(" ")[0].isdecimal()
+            return True
+
+        await asyncio.wrap_future(self._aside.drop(NAME, goes))
+        self.untimed += untimed
+        self._lies, self._done = self._waits, None
+        for series, point in placed.items():
+            if self.last.get(series) is point:
+                del self.last[series]
 
     def _remember(self, point: Point) -> None:
         if point.quantity.kind is Kind.INDEX:

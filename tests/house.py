@@ -70,9 +70,9 @@ class FakeSystem(System):
 class Clock(TrueClock):
     """A box's clock that stands still until a test moves it: `at`, UTC seconds, is time that passed."""
 
-    def __init__(self, at: int = NOON, system: FakeSystem | None = None, told: Path | None = None) -> None:
+    def __init__(self, at: int = NOON, system: FakeSystem | None = None, kept: Path | None = None) -> None:
         self.system = system or FakeSystem(at)
-        super().__init__(told, self.system)
+        super().__init__(kept, self.system)
 
     def __call__(self) -> int:
         return self.now()

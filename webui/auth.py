@@ -144,6 +144,9 @@ class Access:
         """Whether somebody reads the box from this address already."""
         return any(network(session.address) == network(address) for session in await self.sessions())
 
+    async def renew_session(self, session: int) -> None:
+        await self._ledger.renew_session(session, self._house.now())
+
     async def end_session(self, session: int) -> None:
         await self._ledger.end_session(session)
 

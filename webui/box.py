@@ -59,7 +59,7 @@ ASIDE_WORDS = {
     "undated": mark("values that wait until the box knows the time"),
     "undated thinned": mark("values given up: too many waited for the time"),
     "undated lost": mark("values of no known time: the box was switched off before it knew"),
-    "ahead": mark("values dated later than they can have been, taken out of the history"),
+    "ahead": mark("series of values dated later than they can have been, taken out of the history"),
     "strangers": mark("of other meters, locked, in memory only, for a day"),
     "strangers thinned": mark("of other meters, forgotten sooner: too many came"),
     "refused": mark("refused by the memory card"),

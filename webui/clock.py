@@ -5,7 +5,7 @@ from datetime import datetime
 from aiohttp import web
 
 from gateway.clock import Trust, may_be
-from webui.page import HOUSE, read_form, see
+from webui.page import ACCESS, HOUSE, read_form, see, session_of
 from webui.words import mark
 
 TRUST_WORDS = {
@@ -29,7 +29,10 @@ async def tell(request: web.Request) -> web.Response:
             raise see("/box?time=unread#clock") from None
     if not may_be(utc):
         raise see("/box?time=unread#clock")
-    raise see("/box#clock" if await house.tell_time(utc) else "/box?time=refused#clock")
+    known = await house.tell_time(utc)
+    if (session := session_of(request)) is not None:
+        await request.app[ACCESS].renew_session(session.id)  # who has just told the time is not to log in again for it
+    raise see("/box#clock" if known else "/box?time=refused#clock")
 
 
 def _utc(text: str) -> float | None:

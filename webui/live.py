@@ -81,6 +81,7 @@ async def still_allowed(request: web.Request) -> bool:
 def _event(count: int, house: House, event: Live, words: Words | None, media: dict[str, Medium]) -> bytes:
     data: dict[str, object] = {
         "now": house.now(),
+        "dating": house.dating,
         "saved_to": house.saved_to,
         "point": event.point,
         "state": event.state,

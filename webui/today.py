@@ -76,7 +76,8 @@ async def page(request: web.Request) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
     now = house.now()
     views = house.points()
-    known = {view.point.id: await look(house, view, now) for view in views}
+    # A box that does not know the time does not know which day it is.
+    known = {view.point.id: await look(house, view, now) if house.dating else None for view in views}
     found = [today for today in known.values() if today is not None]
     return render(
         request,

@@ -284,7 +284,7 @@ class Store:
 
     def fold(self) -> bool:
         """Move what is older than memory's window into chunks now; done by itself at each day's end."""
-        return self._call(self._fold, (self._now() - MEMORY_S) // DAY_S * DAY_S)
+        return self._call(lambda: self._fold(self._window()))
 
     def backup(self, path: Path, progress: Callable[[float], None] = lambda share: None) -> None:
         """Write everything added so far into a new file at `path`, which `open` takes.
@@ -358,8 +358,16 @@ class Store:
     def _fold_on_new_day(self) -> None:
         now = self._now()
         today = datetime.fromtimestamp(now, self._zone).date().isoformat()
-        if today != self._fold_day and self._fold((now - MEMORY_S) // DAY_S * DAY_S):
+        if today != self._fold_day and self._fold(self._window()):
             self._fold_day = today
+
+    def _window(self) -> int:
+        """Where memory is to begin: a clock that is ahead moves it no further than the points have come."""
+        with self._lock:
+            newest = max((series.last_at or 0 for series in self._memory.series.values()), default=0)
+        end: int = min(self._now(), newest)
+        window: int = max(self._card.folded_to, (end - MEMORY_S) // DAY_S * DAY_S)
+        return window
 
     def _fold(self, window: int) -> bool:
         if not self._commit():

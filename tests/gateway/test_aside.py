@@ -1,5 +1,6 @@
 """Lines on the card: what a kill, a power cut, a full card and a long wait leave of them."""
 
+import errno
 import os
 import resource
 import threading
@@ -83,7 +84,7 @@ def test_while_the_card_refuses_all_nothing_more_is_said_to_be_on_it(tmp_path: P
     assert kept.trouble is not None
     (tmp_path / "aside").mkdir()
     kept.sync().result()
-    assert (kept.saved_to, kept.refused) == (clock.at, 2)
+    assert (kept.saved_to, kept.refused, lines(kept, "a")) == (clock.at, 0, ["1"])
 
 
 def test_a_line_that_a_power_cut_tore_is_cut_off_and_counted_and_the_others_stay(
@@ -137,21 +138,47 @@ def test_a_file_that_grew_too_long_keeps_its_first_and_its_newest_lines_and_says
     assert found == sorted(found)
 
 
-def test_a_full_card_is_counted_and_said_and_over_once_there_is_room(kept: Aside) -> None:
+def test_a_full_card_is_said_and_gets_all_once_there_is_room_again(
+    kept: Aside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.aside.REFUSED_MAX", 2)
     kept.append("a", "1")
     lines(kept, "a")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3, hard))  # Python ignores SIGXFSZ: a write fails with EFBIG
     try:
-        kept.append("a", "2")
-        lines(kept, "a")
+        for line in ("2", "3", "4"):
+            kept.append("a", line)
+        assert lines(kept, "a") == ["1", "2", "3"]
+        assert (kept.refused, kept.trouble) == (1, "aside: File too large")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (kept.refused, kept.trouble) == (1, "aside: File too large")
-    kept.append("a", "3")
+    kept.append("a", "5")
     kept.sync().result()
     assert kept.trouble is None
-    assert lines(kept, "a") == ["1", "3"]
+    assert lines(kept, "a") == ["1", "2", "3", "5"]
+
+
+def test_a_file_that_cannot_be_read_is_laid_beside_and_another_one_begun(
+    tmp_path: Path, clock: Clock, kept: Aside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.append("a", "1")
+    kept.sync().result()
+    read_bytes = Path.read_bytes
+
+    def bad_sector(path: Path) -> bytes:
+        if path.name == "a.lines":
+            raise OSError(errno.EIO, "Input/output error")
+        return read_bytes(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", bad_sector)
+        again = Aside(tmp_path / "aside", clock)
+        assert (again.names(), again.damaged) == ((), 1)
+    assert (tmp_path / "aside" / "a.unreadable").exists()
+    again.append("a", "2")
+    assert lines(again, "a") == ["2"]
+    again.close()
 
 
 def test_the_first_and_all_newer_ones_outlive_any_number_of_thinnings() -> None:

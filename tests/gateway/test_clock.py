@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clock import NOT_AFTER, NOT_BEFORE, WALK_S_MAX, Agreement, System, Trust
+from gateway.clock import NOT_AFTER, NOT_BEFORE, Agreement, System, Trust
 from tests.house import NOON, Clock, FakeSystem
 
 YEAR_S = 365 * 86_400
 
 
-def clock_of(system: FakeSystem, told: Path | None = None) -> Clock:
-    return Clock(system=system, told=told)
+def clock_of(system: FakeSystem, kept: Path | None = None) -> Clock:
+    return Clock(system=system, kept=kept)
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,24 @@ def test_a_time_before_this_program_was_written_is_nobodys_whoever_vouches_for_i
     assert clock.trust is Trust.NOBODY
 
 
-def test_a_time_long_before_the_newest_point_is_not_the_present_one() -> None:
-    clock = clock_of(FakeSystem(NOON))
-    clock.look(NOON + int(WALK_S_MAX) + 1)
-    assert (clock.known, clock.vouched) == (False, True)
-    clock.look(NOON + 60)  # by a little: the time goes on from there
+def test_a_time_before_the_newest_point_is_not_the_present_one() -> None:
+    system = FakeSystem(NOON)
+    clock = clock_of(system)
+    clock.look(NOON + 60)
+    system.passes(30)
+    clock.look(NOON + 60)
+    assert (clock.known, clock.vouched_s) == (False, 30)
+    system.passes(30)
+    clock.look(NOON + 60)
     assert (clock.known, clock.now()) == (True, NOON + 60)
+    clock.look(NOON + 3600)  # once it is known, a point of a file that came in does not take it away
+    assert clock.known
 
 
 def test_the_clock_is_found_by_whom_the_kernel_and_its_files_say(tmp_path: Path) -> None:
     (tmp_path / "proc/sys/kernel/random").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/random/boot_id").write_text("b\n")
-    system = System(tmp_path)
+    system = System(tmp_path, "x86_64")
     assert (system.boot, system.battery_time(), system.goes_on_from_a_file()) == ("b", None, False)
     (tmp_path / "sys/class/rtc/rtc0").mkdir(parents=True)
     (tmp_path / "sys/class/rtc/rtc0/since_epoch").write_text("1790000000\n")
@@ -151,9 +157,43 @@ def test_what_was_told_outlives_the_program_and_not_the_boot_and_the_network_is_
     system.shows, system.synchronised = NOON + 5, True
     again.look(None)
     assert (again.trust, again.now(), again.stepped()) == (Trust.NETWORK, NOON + 5, 5)
-    assert not told.exists()
     told.write_text("{")
     assert clock_of(system, told).now() == NOON + 5
+
+
+def test_a_restart_in_a_spell_without_network_does_not_forget_the_time(tmp_path: Path) -> None:
+    system = FakeSystem(NOON)
+    system.from_file = True
+    clock = clock_of(system, tmp_path / "clock")
+    clock.look(None)
+    system.passes(10 * 3600)
+    system.synchronised = False  # the kernel's error bound passes 16 s after nine hours
+    clock.look(NOON)
+    again = clock_of(system, tmp_path / "clock")
+    again.look(NOON)
+    assert (clock.trust, again.trust) == (Trust.NETWORK, Trust.NETWORK)
+    system.shows -= 3600  # set by hand since
+    again = clock_of(system, tmp_path / "clock")
+    again.look(None)
+    assert not again.known
+
+
+def test_a_battery_clock_that_drifted_for_months_is_believed_after_a_restart(tmp_path: Path) -> None:
+    system = FakeSystem(NOON)
+    system.synchronised, system.from_file, system.battery = False, True, NOON
+    clock_of(system, tmp_path / "clock").look(None)
+    system.passes(60 * 86_400)
+    system.battery += 60 * 86_400 + 90  # 17 ppm
+    again = clock_of(system, tmp_path / "clock")
+    again.look(NOON)
+    assert again.trust is Trust.BATTERY
+
+
+def test_what_is_no_pc_is_taken_for_a_board_without_a_battery(tmp_path: Path) -> None:
+    (tmp_path / "proc/sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/random/boot_id").write_text("b")
+    found = {machine: System(tmp_path, machine).goes_on_from_a_file() for machine in ("aarch64", "armv7l", "x86_64")}
+    assert found == {"aarch64": True, "armv7l": True, "x86_64": False}
 
 
 def test_a_meters_time_is_believed_when_it_went_on_like_the_uptime() -> None:

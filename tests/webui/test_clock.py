@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import Trust
+from gateway.views import Live
 from tests.webui.home import NOW, Home, furnish, open_home, read
 from tests.webui.test_dial import text
+from webui import live
+from webui.page import SESSION_COOKIE
 
 DAY = 86_400
 
@@ -57,3 +61,57 @@ async def test_nobody_tells_the_box_its_own_wrong_time_by_pressing_the_button(tm
     async with open_home(tmp_path) as home:
         forget_time(home)
         assert read(await home.text("/box")).fields.get("local", "") == ""
+
+
+async def test_a_session_does_not_live_for_years_because_a_clock_was_once_ahead(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        system = home.clock.system
+        system.shows += 3650 * DAY
+        token = await home.access.open_session("192.0.2.1", "Firefox")
+        system.shows -= 3650 * DAY
+        home.clock.look(None)
+        system.passes(400 * DAY)
+        assert await home.access.session(token) is None
+
+
+async def test_who_tells_the_time_after_a_long_absence_stays_logged_in(tmp_path: Path) -> None:
+    async with open_home(tmp_path, password=True) as home:
+        system = home.clock.system
+        system.shows, system.synchronised, system.from_file = NOW - 90 * DAY, False, True
+        home.clock.now()
+        home.clock.look(None)
+        await home.access.set_password("a good one", first=True)
+        cookie = {SESSION_COOKIE: await home.access.open_session("127.0.0.1", "Firefox")}
+        page = await home.text("/box", cookies=cookie)
+        data = {"token": read(page).fields["token"], "utc": str(NOW)}
+        async with home.client.post("/box/time", data=data, cookies=cookie) as answer:
+            assert answer.url.path == "/box"
+        assert home.clock.trust is Trust.TOLD
+
+
+async def test_no_day_is_called_today_while_the_time_is_not_known(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        furnish(home.house)
+        assert "Aujourd’hui, la maison" in text(await home.text("/"))
+        forget_time(home)
+        said = text(await home.text("/"))
+        assert "Aujourd’hui, la maison" not in said
+        assert "avant de savoir quel jour on est" in said
+
+
+async def test_a_time_that_was_told_wrong_can_be_told_again(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        forget_time(home)
+        await home.house.tell_time(NOW + 900 * DAY)
+        page = await home.text("/box")
+        assert "Elle est fausse" in text(page)
+        data = {"token": read(page).fields["token"], "utc": str(NOW)}
+        async with home.client.post("/box/time", data=data) as answer:
+            assert answer.status == 200
+        assert home.clock.now() == NOW
+
+
+async def test_a_live_event_says_that_its_time_is_not_known(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        forget_time(home)
+        assert b'"dating": false' in live._event(1, home.house, Live(), None, {})

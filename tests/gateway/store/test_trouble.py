@@ -64,10 +64,10 @@ def test_what_a_full_disk_refused_is_in_the_tail_when_the_program_ends(house: Ho
 
 
 def test_a_disk_that_fills_while_a_day_is_folded_keeps_the_day(house: House, tmp_path: Path) -> None:
-    house.store.add([index(at, at) for at in range(NOW - DAY, NOW, 60)])
+    house.now += 5 * DAY
+    house.store.add([index(at, at) for at in (*range(NOW - DAY, NOW, 60), house.now)])
     assert house.store.commit()
     before = everything(house.store)
-    house.now += 5 * DAY
     with full_disk(tmp_path):
         assert not house.store.fold()
         assert everything(house.store) == before
