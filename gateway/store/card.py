@@ -137,7 +137,7 @@ class Card:
                     self.db.execute("DELETE FROM log WHERE i=?", (number,))
             for series in sorted(old):
                 order = sorted(old[series])
-                self._into_chunks(series, order, list(map(old[series].__getitem__, order)))
+                self._into_chunks(series, array("q", order), array("q", map(old[series].__getitem__, order)))
             self.db.execute("UPDATE state SET folded_to=?", (window,))
         self.folded_to = window
 
@@ -149,10 +149,10 @@ class Card:
         with self.transaction():
             self.define((row,))
             factor = 10 ** (row.exponent - self.exponents[row.id])
-            scaled = values.tolist() if factor == 1 else [value * factor for value in values]
-            return self._into_chunks(row.id, ats.tolist(), scaled, keep=True)
+            scaled = values if factor == 1 else array("q", [value * factor for value in values])
+            return self._into_chunks(row.id, ats, scaled, keep=True)
 
-    def _into_chunks(self, series: int, ats: list[int], values: list[int], *, keep: bool = False) -> tuple[int, int]:
+    def _into_chunks(self, series: int, ats: array[int], values: array[int], *, keep: bool = False) -> tuple[int, int]:
         """How many points were there the same, and how many otherwise: the new ones win, or with `keep` the old."""
         exponent, kind = self.exponents[series], self.kinds[series]
         there = {
@@ -169,7 +169,7 @@ class Card:
         while start < len(ats):
             day = ats[start] // DAY_S
             end = bisect_left(ats, (day + 1) * DAY_S, start)
-            day_ats, day_values = ats[start:end], values[start:end]
+            day_ats, day_values = ats[start:end].tolist(), values[start:end].tolist()
             if day in there:
                 old_ats, old_values = self.day(series, day)
                 old, new = (old_ats, old_values), (day_ats, day_values)
@@ -191,7 +191,7 @@ class Card:
         """Whole days of series (id, times, values in its exponent), with their rollups, in one transaction."""
         with self.transaction():
             for series, ats, values in days:
-                self._into_chunks(series, ats, values)
+                self._into_chunks(series, array("q", ats), array("q", values))
 
     def take_out(self, series: int, gone: Mapping[int, int]) -> None:
         """Points (at: value) go where exactly that is said, from chunks, rollups and log, in one transaction."""
@@ -255,7 +255,7 @@ class Card:
                 (series, start, start + DAY_S),
             )
         if kept:
-            ats, values = (list(column) for column in zip(*kept, strict=True))
+            ats, values = (array("q", column) for column in zip(*kept, strict=True))
             self._into_chunks(series, ats, values)
 
     def _keep_in_log(self, stays: Callable[[int, int, int, int], bool]) -> int:

@@ -11,6 +11,7 @@ import struct
 import sys
 import zlib
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import add, sub
@@ -88,18 +89,29 @@ def _encode_times(ats: Sequence[int]) -> tuple[int, int, bytes]:
         return REGULAR, step, b""
     since = [at - first for at in ats]
     deltas = list(map(sub, since[1:], since))
-    step = sorted(deltas)[len(deltas) // 2]
-    intervals = [delta - step for delta in deltas]
+    met = Counter(deltas)
+    step = _middle(met)
     half = step // 2
-    rests = [(second + half) % step - half for second in since]
+    shifted = [second + half for second in since]
+    rests = [second % step for second in shifted]
     # A jitter counts twice in intervals, a drift adds up in slots; the number of different values tells them apart.
-    if len(set(rests)) >= len(set(intervals)):
-        return INTERVALS, step, _encode_column(intervals)
-    slots = [(second + half) // step for second in since]
-    skipped = _encode_column([delta - 1 for delta in map(sub, slots[1:], slots)])
+    if len(set(rests)) >= len(met):
+        return INTERVALS, step, _encode_column([delta - step for delta in deltas])
+    slots = [second // step for second in shifted]
+    skipped = _encode_column([pace - 1 for pace in map(sub, slots[1:], slots)])
     head = bytearray()
     _put(head, len(skipped))
-    return SLOTS, step, bytes(head) + skipped + _encode_column(rests)
+    return SLOTS, step, bytes(head) + skipped + _encode_column([rest - half for rest in rests])
+
+
+def _middle(met: Counter[int]) -> int:
+    """The median of numbers that were met so many times."""
+    place = met.total() // 2
+    for number in sorted(met):
+        place -= met[number]
+        if place < 0:
+            return number
+    raise AssertionError("no number was met")
 
 
 def _decode_times(kind: int, n: int, first: int, step: int, data: bytes) -> list[int]:
@@ -120,6 +132,11 @@ def _encode_column(numbers: Sequence[int]) -> bytes:
     """Signed numbers: width, jumps that do not fit it, byte planes, deflated."""
     if not any(numbers):
         return b""
+    try:
+        # Most columns fit one byte, and packing them says so sooner than their least and greatest number do.
+        return _deflated(0, 0, 0, struct.pack(f"{len(numbers)}b", *numbers))
+    except struct.error:
+        pass
     column, jumps = list(numbers), []
     width = 0
     full = _width(min(column), max(column))
@@ -135,8 +152,12 @@ def _encode_column(numbers: Sequence[int]) -> bytes:
         width += 1
     jumps_width = _width(min(jumps), max(jumps)) if jumps else 0
     planes = _planes(pack_numbers(CODES[width], column)) + _planes(pack_numbers(CODES[jumps_width], jumps))
+    return _deflated(width, jumps_width, len(jumps), planes)
+
+
+def _deflated(width: int, jumps_width: int, jumps_count: int, planes: bytes) -> bytes:
     head = bytearray((width | jumps_width << 2,))
-    _put(head, len(jumps))
+    _put(head, jumps_count)
     # FILTERED: the noise of deltas gains from Huffman codes, and loses by short matches (3 % smaller).
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_FILTERED)
     return bytes(head) + deflate.compress(planes) + deflate.flush()

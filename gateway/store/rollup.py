@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from operator import lt
 
 from drivers.model import Kind
@@ -12,6 +13,8 @@ from drivers.model import Kind
 HOUR_S = 3_600
 Q6_S = 21_600
 DAY_S = 86_400
+
+PART = 8_192
 
 # series-less rollup row: t, n, low, high, total, first_s, first, last_s, last.
 # A level fills low, high, total; an index the others, `first_s` and `last_s` being seconds after t.
@@ -92,10 +95,23 @@ def merged(
 
 def in_order(ats: Sequence[int], values: Sequence[int]) -> tuple[array[int], array[int], int]:
     """The points sorted, each time once (the last one given wins), and how many were given twice."""
-    at_array = ats if isinstance(ats, array) and ats.typecode == "q" else array("q", ats)
-    value_array = values if isinstance(values, array) and values.typecode == "q" else array("q", values)
-    if all(map(lt, at_array, at_array[1:])):
+    at_array, value_array = _packed(ats), _packed(values)
+    if all(all(map(lt, part, islice(part, 1, None))) for part in parts(at_array, 1)):
         return at_array, value_array, 0
     last = dict(zip(at_array, value_array, strict=True))
     order = sorted(last)
     return array("q", order), array("q", map(last.__getitem__, order)), len(at_array) - len(order)
+
+
+def parts(column: array[int], more: int = 0) -> Iterator[list[int]]:
+    """An array as lists, and of each next one its `more` first numbers.
+
+    An array makes a number anew each time it is looked at; a whole list takes five times the memory, and the garbage
+    collector goes through it again and again.
+    """
+    for start in range(0, len(column), PART):
+        yield column[start : start + PART + more].tolist()
+
+
+def _packed(column: Sequence[int]) -> array[int]:
+    return column if isinstance(column, array) and column.typecode == "q" else array("q", column)

@@ -34,7 +34,7 @@ from gateway.store.model import (
     Swap,
 )
 from gateway.store.queries import GAP_S, Around, Recent
-from gateway.store.rollup import DAY_S, in_order
+from gateway.store.rollup import DAY_S, in_order, parts
 from gateway.store.tail import Definition, Tail, read
 from gateway.store.worker import StoppingError, Worker
 
@@ -401,8 +401,9 @@ class Store:
                 raise StoreError(f"{key}: {quantity.name} * 10**{exponent} does not fit the series of that name")
             row = self._memory.row(series)
         factor = 10 ** (exponent - row.exponent)
-        if max(value_array) * factor > series.limit or min(value_array) * factor < -series.limit:
-            raise StoreError(f"{key}: numbers up to {series.limit} are kept, not {max(map(abs, value_array)) * factor}")
+        largest = factor * max(max(max(part), -min(part)) for part in parts(value_array))
+        if largest > series.limit:
+            raise StoreError(f"{key}: numbers up to {series.limit} are kept, not {largest}")
         if factor > 1:
             value_array = array("q", [value * factor for value in value_array])
         # What is there already must be where it is looked for.
