@@ -13,7 +13,7 @@ from gateway.model import SeriesKey
 from gateway.store.codec import DamagedError, decode, encode, pack, pack_numbers, unpack
 from gateway.store.memory import Batch, Series, SeriesRow
 from gateway.store.model import Swap
-from gateway.store.rollup import DAY_S, Q6_S, Rollup, coarser, hours, merged
+from gateway.store.rollup import COLUMNS, DAY_S, Q6_S, Rollup, coarser, hours, merged
 
 # One log row at most: a blob this long still decodes in a tenth of a second.
 LOG_ROW_POINTS_MAX = 100_000
@@ -179,10 +179,12 @@ class Card:
             hour_rows += hours(kind, day_ats, day_values)
             start = end
         self.db.executemany("INSERT OR REPLACE INTO chunk VALUES (?,?,?,?)", chunks)
-        six_hours = coarser(hour_rows, Q6_S)
-        for table, rows in (("hour", hour_rows), ("q6", six_hours), ("day", coarser(six_hours, DAY_S))):
+        six_hours = coarser(kind, hour_rows, Q6_S)
+        columns = COLUMNS[kind]
+        places = ",".join("?" * (2 + columns.count(",")))
+        for table, rows in (("hour", hour_rows), ("q6", six_hours), ("day", coarser(kind, six_hours, DAY_S))):
             self.db.executemany(
-                f"INSERT OR REPLACE INTO {table} VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own table names
+                f"INSERT OR REPLACE INTO {table} (series, {columns}) VALUES ({places})",  # noqa: S608 - our own names
                 [(series, *row) for row in rows],
             )
         return same, other

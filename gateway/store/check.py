@@ -10,16 +10,14 @@ from itertools import pairwise
 from drivers.model import Kind, Quantity
 from gateway.model import SeriesKey
 from gateway.store.codec import DamagedError, decode, unpack
-from gateway.store.rollup import DAY_S, Q6_S, coarser, hours
+from gateway.store.rollup import COLUMNS, DAY_S, Q6_S, coarser, hours
 
 FAULTS_SHOWN_MAX = 50
 PAGES_SHOWN_MAX = 10
 # So many chunks between two looks at who waits: some milliseconds.
 STEP_CHUNKS = 50
 
-ROLLUP = (
-    "SELECT t, n, low, high, total, first_s, first, last_s, last FROM {} WHERE series=? AND t>=? AND t<? ORDER BY t"
-)
+ROLLUP = "SELECT {} FROM {} WHERE series=? AND t>=? AND t<? ORDER BY t"
 
 
 @dataclass(slots=True)
@@ -108,9 +106,9 @@ def _day(db: sqlite3.Connection, found: Findings, number: int, kind: Kind, day: 
     if stated < exponent:
         return f"it is finer (10^{stated}) than its series (10^{exponent})"
     wanted = hours(kind, ats, [value * 10 ** (stated - exponent) for value in values])
-    quarters = coarser(wanted, Q6_S)
-    for table, rows in (("hour", wanted), ("q6", quarters), ("day", coarser(quarters, DAY_S))):
-        there = db.execute(ROLLUP.format(table), (number, day * DAY_S, (day + 1) * DAY_S)).fetchall()
+    quarters = coarser(kind, wanted, Q6_S)
+    for table, rows in (("hour", wanted), ("q6", quarters), ("day", coarser(kind, quarters, DAY_S))):
+        there = db.execute(ROLLUP.format(COLUMNS[kind], table), (number, day * DAY_S, (day + 1) * DAY_S)).fetchall()
         if there != rows:
             return f"the {table} rows are not those of its points"
     return None

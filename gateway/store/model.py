@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from drivers.model import Quantity
 from gateway.model import SeriesKey
@@ -79,8 +80,7 @@ class Indexes:
     values: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Consumption:
+class Consumption(NamedTuple):
     """What an index grew by between two bounds.
 
     `complete`: the index is known at both bounds, so this is all of it. Otherwise `value` is what is known to have

@@ -16,9 +16,10 @@ DAY_S = 86_400
 
 PART = 8_192
 
-# series-less rollup row: t, n, low, high, total, first_s, first, last_s, last.
-# A level fills low, high, total; an index the others, `first_s` and `last_s` being seconds after t.
-Rollup = tuple[int, int, int | None, int | None, int | None, int | None, int | None, int | None, int | None]
+# A bucket of a level: t, n, low, high, total. Of an index: t, n, first_s, first, last_s, last, the seconds being those
+# after t.
+Rollup = tuple[int, ...]
+COLUMNS = {Kind.LEVEL: "t, n, low, high, total", Kind.INDEX: "t, n, first_s, first, last_s, last"}
 
 
 def hours(kind: Kind, ats: Sequence[int], values: Sequence[int]) -> list[Rollup]:
@@ -33,50 +34,41 @@ def buckets(kind: Kind, ats: Sequence[int], values: Sequence[int], step_s: int, 
     index = kind is Kind.INDEX
     while i < n:
         t = (ats[i] - origin) // step_s * step_s + origin
-        j = bisect_left(ats, t + step_s, i)
+        j = bisect_left(ats, t + step_s, i, min(n, i + step_s))
         if index:
-            rows.append((t, j - i, None, None, None, ats[i] - t, values[i], ats[j - 1] - t, values[j - 1]))
+            rows.append((t, j - i, ats[i] - t, values[i], ats[j - 1] - t, values[j - 1]))
         else:
             part = values[i:j]
-            rows.append((t, j - i, min(part), max(part), sum(part), None, None, None, None))
+            rows.append((t, j - i, min(part), max(part), sum(part)))
         i = j
     return rows
 
 
-def coarser(rows: Iterable[Rollup], step_s: int, origin: int = 0) -> list[Rollup]:
+def coarser(kind: Kind, rows: Iterable[Rollup], step_s: int, origin: int = 0) -> list[Rollup]:
     """The same in wider buckets; rows come in order of time, and each lies within one wider bucket."""
+    index = kind is Kind.INDEX
     out: list[Rollup] = []
     for row in rows:
         t = (row[0] - origin) // step_s * step_s + origin
-        if out and out[-1][0] == t:
-            out[-1] = _joined(out[-1], row)
-        elif row[0] == t:
-            out.append(row)
+        if index:
+            at, n, first_s, first, last_s, last = row
+            row = (t, n, at - t + first_s, first, at - t + last_s, last)
         else:
-            shift = row[0] - t
-            first_s, last_s = row[5], row[7]
-            out.append(
-                (
-                    t,
-                    *row[1:5],
-                    None if first_s is None else first_s + shift,
-                    row[6],
-                    None if last_s is None else last_s + shift,
-                    row[8],
-                )
-            )
+            row = (t, *row[1:])
+        if out and out[-1][0] == t:
+            out[-1] = _joined(index, out[-1], row)
+        else:
+            out.append(row)
     return out
 
 
-def _joined(whole: Rollup, row: Rollup) -> Rollup:
-    t, n, low, high, total, first_s, first, _, _ = whole
-    if low is None or high is None or total is None:
-        assert row[7] is not None
-        return (t, n + row[1], None, None, None, first_s, first, row[0] - t + row[7], row[8])
-    assert row[2] is not None
-    assert row[3] is not None
-    assert row[4] is not None
-    return (t, n + row[1], min(low, row[2]), max(high, row[3]), total + row[4], None, None, None, None)
+def _joined(index: bool, whole: Rollup, row: Rollup) -> Rollup:
+    """Two parts of one bucket, the later one last."""
+    if index:
+        t, n, first_s, first, _, _ = whole
+        return (t, n + row[1], first_s, first, row[4], row[5])
+    t, n, low, high, total = whole
+    return (t, n + row[1], min(low, row[2]), max(high, row[3]), total + row[4])
 
 
 def merged(
