@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import queue
 import threading
@@ -98,6 +97,8 @@ class Worker:
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call and await."""
+        import asyncio  # what only reads the file, as a check of it, spares 7 MB
+
         return await asyncio.wrap_future(self.submit(function, *args, **kwargs))
 
     def stopping(self) -> None:
