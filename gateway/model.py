@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from drivers.model import Medium, Quantity
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SeriesKey:
+class SeriesKey(NamedTuple):
     """Metering point + register + tariff. `str()` of it is a promise: `maison:EAST:0`."""
 
     point: str

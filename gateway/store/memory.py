@@ -37,10 +37,10 @@ class Series:
     last_at: int | None = None
     last: int = 0
     swaps: tuple[Swap, ...] = ()
+    limit: int = field(init=False)
 
-    @property
-    def limit(self) -> int:
-        return INDEX_MAX if self.quantity.kind is Kind.INDEX else LEVEL_MAX
+    def __post_init__(self) -> None:
+        self.limit = INDEX_MAX if self.quantity.kind is Kind.INDEX else LEVEL_MAX
 
     def seen(self, first_at: int, last_at: int, last: int) -> None:
         """Widen what is known of the series' ends."""
@@ -103,28 +103,40 @@ class Memory:
         """Take points; what was new or changed, as (series, at, value, exponent) for the tail, and whose it is."""
         touched: dict[int, Series] = {}
         taken: list[tuple[int, int, int, int]] = []
-        series_pending, at_pending, value_pending, exponent_pending = self._columns
+        known = self.series
+        room = PENDING_POINTS_MAX - len(self._columns[0])
         for point in points:
-            series = self.series.get(point.series) or self._define(point)
-            value = self._scaled(series, point) if series else None
-            if series is None or value is None:
+            series, at, value, exponent = known.get(point.series), point.at, point.value, point.exponent
+            if (
+                series is None
+                or exponent != series.exponent
+                or point.quantity is not series.quantity
+                or point.main is not series.main
+            ):
+                series = self._defined(point)
+                if series is not None:
+                    exponent = series.exponent
+                    value *= 10 ** (point.exponent - exponent)
+            if series is None or not -series.limit <= value <= series.limit:
                 self.counts.refused += 1
                 continue
-            if len(at_pending) >= PENDING_POINTS_MAX:
+            if len(taken) >= room:
                 self.counts.lost += 1
                 continue
-            at = point.at
-            if not self._place(series, at, value):
+            ats = series.ats
+            if ats and at > ats[-1]:  # in its order, as nearly all come
+                ats.append(at)
+                series.values.append(value)
+                series.seen(at, at, value)
+            elif not self._place(series, at, value):
                 self.counts.duplicates += 1
                 continue
-            if self.oldest is None:
-                self.oldest = now
-            series_pending.append(series.id)
-            at_pending.append(at)
-            value_pending.append(value)
-            exponent_pending.append(series.exponent)
             touched[series.id] = series
-            taken.append((series.id, at, value, series.exponent))
+            taken.append((series.id, at, value, exponent))
+        if taken and self.oldest is None:
+            self.oldest = now
+        for column, numbers in zip(self._columns, zip(*taken, strict=True), strict=False):
+            column.extend(pack_numbers("q", numbers))
         return list(touched.values()), taken
 
     def merge(self, series: Series, ats: array[int], values: array[int], now: int) -> tuple[int, int]:
@@ -245,20 +257,11 @@ class Memory:
             series.key, series.quantity, series.exponent, series.main, series.first_at, series.last_at
         )  # fmt: skip
 
-    def _define(self, point: Point) -> Series | None:
+    def _defined(self, point: Point) -> Series | None:
+        """The point's series, made or made finer where needed; None if it cannot be one of it."""
         if point.quantity.kind not in (Kind.INDEX, Kind.LEVEL) or abs(point.exponent) > EXPONENT_MAX:
             return None
         return self.define(point.series, point.quantity, point.exponent, point.main)
-
-    def _scaled(self, series: Series, point: Point) -> int | None:
-        value = point.value
-        if point.exponent != series.exponent or point.quantity is not series.quantity or point.main is not series.main:
-            if abs(point.exponent) > EXPONENT_MAX:
-                return None
-            if self.define(point.series, point.quantity, point.exponent, point.main) is None:
-                return None
-            value *= 10 ** (point.exponent - series.exponent)
-        return value if -series.limit <= value <= series.limit else None
 
     def _place(self, series: Series, at: int, value: int) -> bool:
         """False when the point was there already."""

@@ -35,7 +35,7 @@ from gateway.store.model import (
 )
 from gateway.store.queries import GAP_S, Around, Recent
 from gateway.store.rollup import DAY_S, in_order, parts
-from gateway.store.tail import Definition, Tail, read
+from gateway.store.tail import Tail, read
 from gateway.store.worker import StoppingError, Worker
 
 # Live values, the last day's curve and its comparison with the day before never touch the card.
@@ -127,7 +127,7 @@ class Store:
             duplicates = counts.duplicates
             self._saved_to = min(self._saved_to, now)  # the clock was set back
             touched, taken = self._memory.add(points, now)
-            if taken and not self._tail.append(map(_definition, touched), taken):
+            if taken and not self._tail.append(touched, taken):
                 counts.tail_unwritten += len(taken)
                 self._tail_trouble = "tail: no room; a crash of the program would lose what came since the last commit"
             return counts.duplicates - duplicates
@@ -350,7 +350,7 @@ class Store:
     def _cut_tail(self) -> None:
         series, points = self._memory.waiting()
         try:
-            self._tail.cut(map(_definition, series), points)
+            self._tail.cut(series, points)
             self._tail_trouble = None
         except OSError as error:
             self._tail_trouble = f"tail: {error}"
@@ -565,7 +565,3 @@ class Store:
         if recent.ats and min(bounds, default=0) >= recent.ats[0]:
             return series, queries.around(None, series, recent, bounds)
         return series, self._call(lambda: queries.around(self._card, series, self._settled(series), bounds))
-
-
-def _definition(series: Series) -> Definition:
-    return Definition(series.id, series.key, series.quantity, series.main)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from drivers.model import Quantity
 from gateway.model import Point, SeriesKey
+from gateway.store.memory import Series
 
 # LL LL LL LL CC CC CC CC K ...     L: length of K and what follows   C: CRC-32 of them   K: kind
 HEAD = struct.Struct("<II")
@@ -26,9 +27,8 @@ TAIL_BYTES_MAX = 48 << 20
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What the tail must know of a series."""
+    """What the tail says of a series."""
 
-    id: int
     key: SeriesKey
     quantity: Quantity
     main: bool
@@ -43,9 +43,9 @@ class Tail:
         self._size = os.fstat(self._file).st_size
         self._defined: set[int] = set()
 
-    def append(self, definitions: Iterable[Definition], points: Sequence[tuple[int, int, int, int]]) -> bool:
+    def append(self, series: Iterable[Series], points: Sequence[tuple[int, int, int, int]]) -> bool:
         """Hand points (series, at, value, exponent) to the system; False when it did not take them."""
-        record = self._record(definitions, points)
+        record = self._record(series, points)
         if self._size + len(record) <= TAIL_BYTES_MAX:
             try:
                 if os.write(self._file, record) == len(record):
@@ -57,7 +57,7 @@ class Tail:
         self._defined.clear()
         return False
 
-    def cut(self, definitions: Iterable[Definition], points: Sequence[tuple[int, int, int, int]]) -> None:
+    def cut(self, series: Iterable[Series], points: Sequence[tuple[int, int, int, int]]) -> None:
         """Forget everything but these points: the rest is on the card."""
         self._defined.clear()
         if not points:
@@ -65,7 +65,7 @@ class Tail:
             self._size = 0
             return
         # A kill between the two leaves the old file: replaying what the card has changes nothing.
-        record = self._record(definitions, points)
+        record = self._record(series, points)
         beside = self._path.with_name(self._path.name + ".new")
         file = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -82,15 +82,13 @@ class Tail:
     def close(self) -> None:
         os.close(self._file)
 
-    def _record(self, definitions: Iterable[Definition], points: Sequence[tuple[int, int, int, int]]) -> bytes:
+    def _record(self, series: Iterable[Series], points: Sequence[tuple[int, int, int, int]]) -> bytes:
         parts = []
-        for definition in definitions:
-            if definition.id not in self._defined:
-                self._defined.add(definition.id)
-                key = definition.key
-                fields = [
-                    definition.id, key.point, key.register, key.tariff, definition.quantity.name, definition.main
-                ]  # fmt: skip
+        for each in series:
+            if each.id not in self._defined:
+                self._defined.add(each.id)
+                key = each.key
+                fields = [each.id, key.point, key.register, key.tariff, each.quantity.name, each.main]
                 parts.append(_framed(DEFINITION + json.dumps(fields).encode()))
         parts.append(_framed(POINTS + b"".join([POINT.pack(*point) for point in points])))
         return b"".join(parts)
@@ -113,7 +111,7 @@ def read(path: Path) -> tuple[list[list[Point]], int]:
         try:
             if payload[:1] == DEFINITION:
                 number, point, register, tariff, quantity, main = json.loads(payload[1:])
-                known[number] = Definition(number, SeriesKey(point, register, tariff), Quantity[quantity], main)
+                known[number] = Definition(SeriesKey(point, register, tariff), Quantity[quantity], main)
             elif payload[:1] == POINTS:
                 batches.append(list(_points(payload, known)))
             else:
