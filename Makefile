@@ -2,13 +2,13 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration bench fuzz
+.PHONY: help demo test lint fix integration bench bench-store fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
 
 help:  ## what each of these does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo:  ## a furnished house in your browser, with no hardware and no configuration; Ctrl-C ends it
 	@tools/venv run
@@ -42,6 +42,10 @@ integration:  ## as root: against the servers of other projects, each really sta
 bench:  ## the times and sizes that docs/measured.md and the comments name; writes that page
 	@tools/venv dev
 	$(BIN)/python tools/measured.py $(ARGS)
+
+bench-store:  ## what the store is to reach and what it reaches, in docs/performance.md; ten years are really built, some minutes
+	@tools/venv dev
+	$(BIN)/python tools/measured.py $(or $(ARGS),store.py)
 
 fuzz:  ## every decoder on inputs that libFuzzer leads to new code: ARGS="--inputs 10000000" or "--seconds 600", and targets
 	@tools/venv dev

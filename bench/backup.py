@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from bench.store import END, columns
-from drivers.model import Quantity
+from bench.store_data import END, MINUTE, SERIES, years
+from drivers.model import Kind, Quantity
 from gateway import app
 from gateway.backup import Seal, load_age
 from gateway.clock import Clock
@@ -21,7 +21,7 @@ from gateway.config import load
 from gateway.model import Point, SeriesKey
 from gateway.restore import Key, restore
 
-DAYS, DAY = 365, 86_400
+DAY = 86_400
 
 
 def configured(folder: Path) -> Path:
@@ -38,11 +38,10 @@ def main() -> None:
         config = configured(folder / "house")
         house, _, backups = app._open(load(config), Clock(), opened)
         indexes = []
-        for number in range(20):
-            quantity, ats, values = columns(number, DAYS)
-            key = SeriesKey("bench", f"{quantity.word}-{number}")
-            house.store.bulk(key, quantity, -1, True, ats, values)
-            indexes += [key] * (number % 4 == 1)
+        for number, made in enumerate(SERIES):
+            for ats, values in years(number, 1, MINUTE):
+                house.store.bulk(made.key, made.quantity, made.exponent, True, ats, values)
+            indexes += [made.key] * (made.quantity.kind is Kind.INDEX)
         asyncio.run(house.save())
         identity = load_age().x25519.Identity.generate()
         waits: list[float] = []

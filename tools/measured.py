@@ -1,6 +1,8 @@
-"""Runs every script of `bench/` and writes what they print into docs/measured.md: `make bench`.
+"""Runs scripts of `bench/` and writes what they print into the docs: `make bench`, `make bench-store`.
 
-`python tools/measured.py [SCRIPT...]` runs these only; the others' figures stay as they were measured.
+`python tools/measured.py [SCRIPT...]` runs these only; the others' figures stay as they were measured. What the store
+is to reach is in docs/performance.md, a table a script, and runs when it is asked for only; the rest is in
+docs/measured.md.
 """
 
 import ast
@@ -18,23 +20,37 @@ HEAD = """# What was measured
 
 Each block is what one command printed: `make bench` runs the scripts of `bench/` and writes their blocks anew, `make fuzz`
 with `--keep` its own. No ARM machine and no real card were at hand: a Pi is slower, and no figure here speaks of one. The
-aims stand beside the figures, reached or not.
+aims stand beside the figures, reached or not. What the store is to reach is in [performance.md](performance.md).
+"""
+# Minutes, and gigabytes to a disk of its own.
+STORE = ("store.py", "wear.py")
+STORE_PAGE = ROOT / "docs" / "performance.md"
+STORE_HEAD = """# What the store is to reach
+
+Each table is what one command printed: `make bench-store` runs the scripts and writes their tables anew. The anchors were
+measured on a machine of this kind with a house of this kind (ten years, or a year at the meters' own pace): Home
+Assistant's recorder (HA), SQLite with a row a point (rows), InfluxDB 1.6, VictoriaMetrics 1.79 (VM), DuckDB. A dash: not
+measured. No ARM machine and no real card were at hand: a Pi is slower, and no figure here speaks of one.
 """
 
 
 def main(names: list[str]) -> int:
     for script in sorted(ROOT.glob("bench/*.py")):
-        if not names or script.name in names:
+        if script.name in names or (not names and script.name not in STORE):
             keep(f"bench/{script.name}", *_measured(script))
     return 0
 
 
 def keep(title: str, what: str, said: str) -> None:
-    """Put what a command printed into the page, in the place of what it printed before."""
-    sections = _sections(PAGE.read_text(encoding="utf-8"))
-    sections[title] = f"## {title}\n{what}\n\n    " + "\n    ".join(said.splitlines()) + f"\n\n{_machine()}\n"
+    """Put what a command printed into its page, in the place of what it printed before; a table as it is."""
+    ours = title.removeprefix("bench/") in STORE
+    page, head = (STORE_PAGE, STORE_HEAD) if ours else (PAGE, HEAD)
+    sections = _sections(page.read_text(encoding="utf-8")) if page.exists() else {}
+    indent = "" if said.startswith("|") else "    "
+    body = "\n".join((indent + line).rstrip() for line in said.splitlines())
+    sections[title] = f"## {title}\n{what}\n\n{body}\n\n{_machine()}\n"
     kept = [sections[each] for each in sorted(sections) if not each.startswith("bench/") or (ROOT / each).exists()]
-    PAGE.write_text("\n".join([HEAD, *kept]), encoding="utf-8")
+    page.write_text("\n".join([head, *kept]), encoding="utf-8")
 
 
 def _sections(page: str) -> dict[str, str]:
