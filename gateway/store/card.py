@@ -15,8 +15,8 @@ from gateway.store.memory import Batch, Series, SeriesRow
 from gateway.store.model import Swap
 from gateway.store.rollup import COLUMNS, DAY_S, Q6_S, Rollup, coarser, hours, merged
 
-# One log row at most: a blob this long still decodes in a tenth of a second.
-LOG_ROW_POINTS_MAX = 100_000
+# One log row at most: as numbers they take a megabyte.
+LOG_ROW_POINTS_MAX = 20_000
 # One import transaction at most: live commits wait no longer than this takes, about a quarter of a second.
 BULK_POINTS_MAX = 250_000
 
@@ -72,7 +72,9 @@ class Card:
                     break
 
     def log(self) -> Iterator[tuple[int, tuple[array[int], array[int], array[int], array[int]]]]:
-        for number, blob in self.db.execute("SELECT i, b FROM log ORDER BY i"):
+        """Each row's number and points, one row at a time: it may be written anew, or go, when its turn is over."""
+        for number in [number for (number,) in self.db.execute("SELECT i FROM log ORDER BY i")]:
+            (blob,) = self.db.execute("SELECT b FROM log WHERE i=?", (number,)).fetchone()
             try:
                 yield number, unpack(blob)
             except DamagedError:
@@ -117,7 +119,7 @@ class Card:
         window = max(window, self.folded_to)
         old: dict[int, dict[int, int]] = {}
         with self.transaction():
-            for number, columns in list(self.log()):
+            for number, columns in self.log():
                 ids, ats, values, exponents = columns
                 if min(ats, default=window) >= window:
                     continue
@@ -266,7 +268,7 @@ class Card:
         One that was said again otherwise is in it twice, and is one.
         """
         gone: set[tuple[int, int]] = set()
-        for number, columns in list(self.log()):
+        for number, columns in self.log():
             points = list(zip(*columns, strict=True))
             kept = [point for point in points if stays(*point)]
             if len(kept) == len(points):

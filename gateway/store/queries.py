@@ -66,7 +66,7 @@ def curve(card: Card | None, series: Series, recent: Recent, start: int, end: in
         ats, values = points(card, series, recent, start, end)
         if len(ats) <= count:
             return _native(kind, recent.exponent, ats, values, series.swaps)
-        rows = buckets(kind, ats.tolist(), values.tolist(), step, start)
+        rows = buckets(kind, ats, values, step, start)
         return _columns(kind, recent.exponent, step, rows, series.swaps)
     table, grain = tier
     step = -(-step // grain) * grain
@@ -75,7 +75,7 @@ def curve(card: Card | None, series: Series, recent: Recent, start: int, end: in
     if card is not None and origin < recent.window:
         rows = _rows(card, series, recent.exponent, table, grain, step, origin, min(end, recent.window))
     ats, values = recent.between(origin, -(-end // grain) * grain)
-    newest = buckets(kind, ats.tolist(), values.tolist(), step, origin)
+    newest = buckets(kind, ats, values, step, origin)
     if rows and newest and rows[-1][0] == newest[0][0]:
         # The bucket in which memory's window begins comes from both.
         newest[:1] = coarser(kind, (rows.pop(), newest[0]), step, origin)

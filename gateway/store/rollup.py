@@ -39,6 +39,8 @@ def buckets(kind: Kind, ats: Sequence[int], values: Sequence[int], step_s: int, 
             rows.append((t, j - i, ats[i] - t, values[i], ats[j - 1] - t, values[j - 1]))
         else:
             part = values[i:j]
+            if isinstance(part, array):
+                part = part.tolist()  # each number is looked at three times
             rows.append((t, j - i, min(part), max(part), sum(part)))
         i = j
     return rows

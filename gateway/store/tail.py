@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from drivers.model import Quantity
@@ -87,11 +88,16 @@ class Tail:
         for each in series:
             if each.id not in self._defined:
                 self._defined.add(each.id)
-                key = each.key
-                fields = [each.id, key.point, key.register, key.tariff, each.quantity.name, each.main]
-                parts.append(_framed(DEFINITION + json.dumps(fields).encode()))
+                parts.append(_defined(each.id, each.key, each.quantity.name, each.main))
         parts.append(_framed(POINTS + b"".join([POINT.pack(*point) for point in points])))
         return b"".join(parts)
+
+
+# Said again after each cut, once a minute; more series than that are few houses'.
+@lru_cache(1024)
+def _defined(number: int, key: SeriesKey, quantity: str, main: bool) -> bytes:  # noqa: FBT001 - as the record has them
+    fields = [number, key.point, key.register, key.tariff, quantity, main]
+    return _framed(DEFINITION + json.dumps(fields).encode())
 
 
 def _framed(payload: bytes) -> bytes:
