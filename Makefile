@@ -45,7 +45,7 @@ bench:  ## the times and sizes that docs/measured.md and the comments name; writ
 
 bench-store:  ## what the store is to reach and what it reaches, in docs/performance.md; ten years are really built, some minutes
 	@tools/venv dev
-	$(BIN)/python tools/measured.py $(or $(ARGS),store.py)
+	$(BIN)/python tools/measured.py $(or $(ARGS),store_data.py store.py)
 
 fuzz:  ## every decoder on inputs that libFuzzer leads to new code: ARGS="--inputs 10000000" or "--seconds 600", and targets
 	@tools/venv dev

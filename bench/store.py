@@ -268,15 +268,18 @@ def resident(folder: Path, run: Path) -> None:
 
 
 def a_reading(folder: Path, run: Path) -> None:
-    """From a point to memory and tail, a telegram of 20 at a time; and what the minute's commit costs."""
+    """From a point to memory and tail, a telegram of 20 each 10 s; and what the minute's commit costs."""
     clock = [END]
     adds, commits = [], []
     with opened(folder / "live", run, lambda: clock[0]) as store:
-        for minute in range(400):
-            clock[0] += 60
-            points = [Point(made.key, made.quantity, clock[0], 7 + minute, made.exponent, main=True) for made in SERIES]
+        for telegram in range(1200):
+            clock[0] += 10
+            points = [
+                Point(made.key, made.quantity, clock[0], 7 + telegram, made.exponent, main=True) for made in SERIES
+            ]
             adds.append(timed(lambda points=points: store.add(points)) / len(points) * 1e3)  # type: ignore[misc] # as above
-            commits.append(timed(store.commit))
+            if telegram % 6 == 5:
+                commits.append(timed(store.commit))
     row(
         "store path a reading, tail included", "0.6 us",
         f"{median(adds):.2f} us (best {min(adds):.2f}); the minute's commit on this disk {median(commits):.2f} ms",
@@ -295,18 +298,20 @@ async def the_event_loop(folder: Path, run: Path) -> None:
                 await asyncio.sleep(0.002)
                 late.append((time.perf_counter() - due) * 1e3)
 
-        said = []
+        said, worst = [], 0.0
+        made = list(years(0, 1, MINUTE))
         for what, work in (
             ("questions", lambda: [store.curve(LEVEL, END - 365 * DAY, END, 1000) for _ in range(300)]),
-            ("an import", lambda: [taken_in(store, *each, 0) for each in years(0, 1, MINUTE)]),
+            ("an import", lambda: [taken_in(store, *each, 0) for each in made]),
         ):
             late.clear()
             async with asyncio.TaskGroup() as tasks:
                 ticking = tasks.create_task(tick(), name="tick")
                 await store.run(work)
                 ticking.cancel()
+            worst = max(worst, *late)
             said.append(f"{median(late):.1f} ms, {max(late):.1f} at worst, beside {what}")
-    row("the event loop is late by", "5 ms", "; ".join(said), "-", reached=all(each <= 5 for each in late))
+    row("the event loop is late by", "5 ms", "; ".join(said), "-", reached=worst <= 5)
 
 
 if __name__ == "__main__":

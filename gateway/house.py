@@ -276,6 +276,12 @@ class House:
         }
         return {name: count for name, count in counts.items() if count}
 
+    def not_in_series(self) -> dict[str, int]:
+        """What is missing in the series since the start, counted by name; nothing that is zero."""
+        counts = self.store.counts
+        found = {"refused": counts.refused, "lost": counts.lost, "damaged": counts.damaged}
+        return {name: count for name, count in found.items() if count}
+
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
         """All series of a point, whatever they measure; those of meters that stood there before, too."""
         stands = self._stands(point_id)

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from drivers.model import Medium, Quantity
 
+# 1 January 2000: a clock that says less was never set, and no meter that is read here is older.
+EARLIEST = 946_684_800
+
 
 class SeriesKey(NamedTuple):
     """Metering point + register + tariff. `str()` of it is a promise: `maison:EAST:0`."""
@@ -22,7 +25,7 @@ class SeriesKey(NamedTuple):
         """Read back what `str()` wrote; ValueError names what was expected."""
         point, separator, rest = text.partition(":")
         register, separator2, tariff = rest.rpartition(":")
-        if not (point and register and separator and separator2 and tariff.isdigit()):
+        if not (point and register and separator and separator2 and tariff.isdecimal() and len(tariff) < 10):
             raise ValueError(f"series: point:register:tariff is needed, not {text!r}")
         return cls(point, register, int(tariff))
 

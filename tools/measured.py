@@ -23,7 +23,7 @@ with `--keep` its own. No ARM machine and no real card were at hand: a Pi is slo
 aims stand beside the figures, reached or not. What the store is to reach is in [performance.md](performance.md).
 """
 # Minutes, and gigabytes to a disk of its own.
-STORE = ("store.py", "wear.py")
+STORE = ("store.py", "store_data.py", "wear.py")
 STORE_PAGE = ROOT / "docs" / "performance.md"
 STORE_HEAD = """# What the store is to reach
 
@@ -49,8 +49,14 @@ def keep(title: str, what: str, said: str) -> None:
     indent = "" if said.startswith("|") else "    "
     body = "\n".join((indent + line).rstrip() for line in said.splitlines())
     sections[title] = f"## {title}\n{what}\n\n{body}\n\n{_machine()}\n"
-    kept = [sections[each] for each in sorted(sections) if not each.startswith("bench/") or (ROOT / each).exists()]
+    kept = [sections[each] for each in sorted(sections) if _belongs(each, ours=ours)]
     page.write_text("\n".join([head, *kept]), encoding="utf-8")
+
+
+def _belongs(title: str, *, ours: bool) -> bool:
+    if not title.startswith("bench/"):
+        return not ours
+    return (ROOT / title).exists() and (title.removeprefix("bench/") in STORE) is ours
 
 
 def _sections(page: str) -> dict[str, str]:

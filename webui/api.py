@@ -5,7 +5,7 @@ Numbers are decimal strings in the quantity's own unit; times are UTC seconds; u
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import pairwise
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.control import heard_as, quality_as
 from gateway.house import House
-from gateway.model import SeriesKey
+from gateway.model import EARLIEST, SeriesKey
 from gateway.views import PointView, Value
 from webui import days
 from webui.page import COMPRESS_BYTES_MIN, HOUSE
@@ -24,8 +24,8 @@ from webui.tries import Adopted, Fault, NotTaken, take
 SLOTS_MAX = 17_600
 BUCKETS_MAX = 2000
 BUCKETS = 288
+DIGITS_MAX = 18
 STEPS_S = {"30m": 1800, "hour": 3600}
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 
 
 def number(value: Decimal | None) -> str | None:
@@ -269,7 +269,7 @@ def _view(house: House, point: str) -> PointView:
 
 def _whole(request: web.Request, name: str, default: int) -> int:
     text = request.query.get(name, str(default))
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > DIGITS_MAX:
         raise Problem(400, f"{name}: a whole number is needed, not {text[:40]!r}")
     return int(text)
 
@@ -279,7 +279,7 @@ def _moment(request: web.Request, name: str, default: int, house: House) -> int:
     text = request.query.get(name)
     if text is None:
         return default
-    if text.isdecimal() and len(text) > 8:
+    if text.isdecimal() and 8 < len(text) <= DIGITS_MAX:
         at = int(text)
     else:
         try:

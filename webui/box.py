@@ -71,6 +71,12 @@ TIME_FAULTS = {
         "The box holds readings of a later time. In ten minutes it takes those out of the history and keeps them aside; if the time was wrong, tell it once more before that."
     ),
 }
+# What `House.not_in_series` counts.
+SERIES_WORDS = {
+    "refused": mark("not kept: a number out of all measure, or a wrong date"),
+    "lost": mark("lost: the memory card took none for too long"),
+    "damaged": mark("days and minutes damaged on the memory card: a gap is shown"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ async def page(request: web.Request) -> web.Response:
         count_words=COUNT_WORDS,
         set_aside=house.set_aside(),
         aside_words=ASIDE_WORDS,
+        not_in_series=house.not_in_series(),
+        series_words=SERIES_WORDS,
         protocol_words=PROTOCOL_WORDS,
         trust=house.clock.trust,
         trust_words=clock.TRUST_WORDS,

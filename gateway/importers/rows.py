@@ -15,7 +15,7 @@ from drivers.model import Kind, Medium
 from gateway.importers.order import Source, set_in_order, swaps
 from gateway.importers.report import RefusedError, Report
 from gateway.importers.units import UNITS
-from gateway.model import SeriesKey
+from gateway.model import EARLIEST, SeriesKey
 
 HEAD = ("point", "medium", "meter", "register", "tariff", "unit")
 NEEDED = ("time", *HEAD, "value")
@@ -252,8 +252,8 @@ class _Reader:
             clock_s = int(datetime.fromisoformat(f"2000-01-01{clock}").timestamp()) - 946_684_800
         except ValueError as error:
             raise RefusedError(f"time: {error}, in {text!r:.40}") from None
-        if day_s + clock_s < 0:
-            raise RefusedError(f"time: 1970 or later is needed, not {text!r:.40}")
+        if day_s + clock_s < EARLIEST:
+            raise RefusedError(f"time: 2000 or later is needed, not {text!r:.40}")
         for cache, key, value in ((self._days, day, day_s), (self._clocks, clock, clock_s)):
             if len(cache) >= CACHE_MAX:
                 cache.clear()

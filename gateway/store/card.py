@@ -26,12 +26,18 @@ ROLLUPS = ("hour", "q6", "day")
 class Card:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.db = connection
-        self.damaged = 0
+        # Each once, however often it is asked for: a day of a series, or a row of the log.
+        self._damaged: set[tuple[str, int, int]] = set()
         (self.folded_to,) = connection.execute("SELECT folded_to FROM state").fetchone()
         self.exponents: dict[int, int] = dict(connection.execute("SELECT id, exponent FROM series"))
         self.kinds: dict[int, Kind] = {
             number: Quantity[name].kind for number, name in connection.execute("SELECT id, quantity FROM series")
         }
+
+    @property
+    def damaged(self) -> int:
+        """How many days of series, and rows of the log, failed their checksum."""
+        return len(self._damaged)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -61,11 +67,11 @@ class Card:
     def see_ends(self, series: Series) -> None:
         """Widen the series' ends to what its chunks hold."""
         for order in ("ASC", "DESC"):
-            for (blob,) in self.db.execute(
-                f"SELECT b FROM chunk WHERE series=? ORDER BY day {order}",  # noqa: S608 - one of two words
+            for day, blob in self.db.execute(
+                f"SELECT day, b FROM chunk WHERE series=? ORDER BY day {order}",  # noqa: S608 - one of two words
                 (series.id,),
             ):
-                ats, values = self._restated(series.id, blob)
+                ats, values = self._restated(series.id, day, blob)
                 if ats:
                     factor = 10 ** (self.exponents[series.id] - series.exponent)
                     series.seen(ats[0], ats[-1], values[-1] * factor)
@@ -78,7 +84,7 @@ class Card:
             try:
                 yield number, unpack(blob)
             except DamagedError:
-                self.damaged += 1
+                self._damaged.add(("log", 0, number))
 
     def write(self, batch: Batch) -> None:
         """One commit: one row of the log."""
@@ -127,7 +133,7 @@ class Card:
                 for point in zip(ids, ats, values, exponents, strict=True):
                     series, at, value, exponent = point
                     if series not in self.exponents:
-                        self.damaged += 1
+                        self._damaged.add(("log", series, number))
                     elif at < window:
                         old.setdefault(series, {})[at] = value * 10 ** (exponent - self.exponents[series])
                     else:
@@ -284,7 +290,7 @@ class Card:
     def day(self, series: int, day: int) -> tuple[list[int], list[int]]:
         """One chunk in the series' exponent on the card."""
         row = self.db.execute("SELECT b FROM chunk WHERE series=? AND day=?", (series, day)).fetchone()
-        return self._restated(series, row[0]) if row else ([], [])
+        return self._restated(series, day, row[0]) if row else ([], [])
 
     def points(self, series: int, start: int, end: int) -> tuple[array[int], array[int]]:
         """Raw points of the chunks, start <= at < end."""
@@ -293,7 +299,7 @@ class Card:
             "SELECT day, b FROM chunk WHERE series=? AND day BETWEEN ? AND ? ORDER BY day",
             (series, start // DAY_S, (end - 1) // DAY_S),
         ):
-            day_ats, day_values = self._restated(series, blob)
+            day_ats, day_values = self._restated(series, day, blob)
             if not start <= day * DAY_S <= end - DAY_S:
                 low, high = bisect_left(day_ats, start), bisect_left(day_ats, end)
                 day_ats, day_values = day_ats[low:high], day_values[low:high]
@@ -302,12 +308,12 @@ class Card:
             values += pack_numbers("q", day_values)
         return ats, values
 
-    def _restated(self, series: int, blob: bytes) -> tuple[list[int], list[int]]:
+    def _restated(self, series: int, day: int, blob: bytes) -> tuple[list[int], list[int]]:
         try:
             exponent, ats, values = decode(blob)
         except DamagedError:
             # A card that forgot a bit leaves a gap of one day in one series, not a box that does not start.
-            self.damaged += 1
+            self._damaged.add(("chunk", series, day))
             return [], []
         if exponent != self.exponents[series]:
             factor = 10 ** (exponent - self.exponents[series])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import pairwise
 
 from drivers.model import Kind, Quantity
@@ -12,6 +13,8 @@ from gateway.model import SeriesKey
 from gateway.store.codec import DamagedError, decode, unpack
 from gateway.store.rollup import COLUMNS, DAY_S, Q6_S, coarser, hours
 
+EPOCH = date(1970, 1, 1)
+DAYS_MAX = (date.max - EPOCH).days
 FAULTS_SHOWN_MAX = 50
 PAGES_SHOWN_MAX = 10
 # So many chunks between two looks at who waits: some milliseconds.
@@ -87,9 +90,14 @@ def _series(
         except (sqlite3.DatabaseError, DamagedError) as error:
             fault = str(error)
         if fault:
-            found.add(f"{key}, day {day}: {fault}")
+            found.add(f"{key}, day {_written(day)}: {fault}")
         if place % STEP_CHUNKS == 0:
             step()
+
+
+def _written(day: int) -> str:
+    """A day of UTC as people write it; a damaged row may say any number."""
+    return f"{EPOCH + timedelta(day)}" if 0 <= day < DAYS_MAX else str(day)
 
 
 def _day(db: sqlite3.Connection, found: Findings, number: int, kind: Kind, day: int) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drivers.model import Kind, Quantity
-from gateway.model import Point, SeriesKey
+from gateway.model import EARLIEST, Point, SeriesKey
 from gateway.store.codec import pack_numbers
 from gateway.store.model import Counts, SeriesInfo, Swap
 from gateway.store.rollup import merged
@@ -99,14 +99,19 @@ class Memory:
         self.series[series.key] = series
         self._next_id = max(self._next_id, series.id + 1)
 
-    def add(self, points: Iterable[Point], now: int) -> tuple[list[Series], list[tuple[int, int, int, int]]]:
-        """Take points; what was new or changed, as (series, at, value, exponent) for the tail, and whose it is."""
+    def add(
+        self, points: Iterable[Point], now: int, until: int
+    ) -> tuple[list[Series], list[tuple[int, int, int, int]]]:
+        """Take points of up to `until`; what was new or changed, as (series, at, value, exponent), and whose it is."""
         touched: dict[int, Series] = {}
         taken: list[tuple[int, int, int, int]] = []
         known = self.series
         room = PENDING_POINTS_MAX - len(self._columns[0])
         for point in points:
             series, at, value, exponent = known.get(point.series), point.at, point.value, point.exponent
+            if not EARLIEST <= at <= until:
+                self.counts.refused += 1
+                continue
             if (
                 series is None
                 or exponent != series.exponent

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Quantity
 from gateway import database
-from gateway.model import Point, SeriesKey
+from gateway.model import EARLIEST, Point, SeriesKey
 from gateway.store import queries, schema
 from gateway.store.card import Card, blocks
 from gateway.store.check import Findings, check
-from gateway.store.memory import Memory, Series
+from gateway.store.memory import EXPONENT_MAX, Memory, Series
 from gateway.store.model import (
     Columns,
     Consumption,
@@ -40,6 +40,9 @@ from gateway.store.worker import StoppingError, Worker
 
 # Live values, the last day's curve and its comparison with the day before never touch the card.
 MEMORY_S = 48 * 3600
+# A point may be so far ahead of the clock; more is a meter's clock or ours that is wrong.
+AHEAD_S = DAY_S
+FOREVER = 1 << 62
 # What is copied between two looks at who waits: 2 MB, a tenth of a second on a slow card.
 BACKUP_PAGES = 500
 
@@ -77,7 +80,7 @@ class Store:
             self._memory.restore(*row)
         batches, self._memory.counts.tail_torn = read(tail)
         for batch in batches:
-            self._memory.add(batch, now())
+            self._memory.add(batch, now(), FOREVER)  # the clock may be in the past by now
         self._tail = Tail(tail)
         self._saved_to = 0
         # What the tail holds goes to the card before anything else; a torn end is cut off with it.
@@ -118,7 +121,8 @@ class Store:
         """Take points: into memory and the tail at once, to the card with the next commit; how many were there already.
 
         Order does not matter. A point at a time already known wins if its value differs (`counts.replaced`). What
-        cannot be a point of its series (another quantity, a number out of all measure) is refused and counted.
+        cannot be a point of its series (another quantity, a number out of all measure, a time before 2000 or after
+        tomorrow) is refused and counted.
         """
         self._worker.check()
         with self._lock:
@@ -126,7 +130,7 @@ class Store:
             counts = self._memory.counts
             duplicates = counts.duplicates
             self._saved_to = min(self._saved_to, now)  # the clock was set back
-            touched, taken = self._memory.add(points, now)
+            touched, taken = self._memory.add(points, now, now + AHEAD_S)
             if taken and not self._tail.append(touched, taken):
                 counts.tail_unwritten += len(taken)
                 self._tail_trouble = "tail: no room; a crash of the program would lose what came since the last commit"
@@ -394,7 +398,13 @@ class Store:
             raise StoreError(f"{key}: {len(ats)} times and {len(values)} numbers of {quantity.name} are no series")
         if not ats:
             return Imported(0, 0)
-        at_array, value_array, twice = in_order(ats, values)
+        try:
+            at_array, value_array, twice = in_order(ats, values)
+        except (OverflowError, TypeError) as error:
+            raise StoreError(f"{key}: whole numbers of at most 64 bits are kept: {error}") from None
+        for at in (at_array[0], at_array[-1]):
+            if not EARLIEST <= at <= self._now() + AHEAD_S:
+                raise StoreError(f"{key}: times from 2000 until tomorrow are kept, not {at} (UTC seconds)")
         with self._lock:
             series = self._memory.define(key, quantity, exponent, main)
             if series is None:
@@ -488,6 +498,10 @@ class Store:
             if series is None or series.quantity.kind is not Kind.INDEX:
                 raise StoreError(f"{key}: only an index that has points can be counted on")
             row = self._memory.row(series)
+        if max(abs(old_final), abs(new_start)) > series.limit or abs(exponent) > EXPONENT_MAX:
+            raise StoreError(f"{key}: numbers up to {series.limit} are kept, not {old_final} and {new_start}")
+        if not EARLIEST <= at <= self._now() + AHEAD_S:
+            raise StoreError(f"{key}: times from 2000 until tomorrow are kept, not {at} (UTC seconds)")
         swap = Swap(0, key, at, old_final, new_start, exponent, self._now())
         swap = replace(swap, id=self._card.swap(row, swap))
         self._set_swaps(series)

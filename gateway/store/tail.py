@@ -95,7 +95,7 @@ class Tail:
 
 # Said again after each cut, once a minute; more series than that are few houses'.
 @lru_cache(1024)
-def _defined(number: int, key: SeriesKey, quantity: str, main: bool) -> bytes:  # noqa: FBT001 - as the record has them
+def _defined(number: int, key: SeriesKey, quantity: str, main: bool) -> bytes:
     fields = [number, key.point, key.register, key.tariff, quantity, main]
     return _framed(DEFINITION + json.dumps(fields).encode())
 

@@ -53,12 +53,62 @@ async def test_what_is_not_known_is_null_and_not_zero(home: Home) -> None:
         ("from=2026-11-18&to=2026-11-17", "to: a moment after from is needed"),
         ("from=2001-01-01&to=2026-01-01&step=30m", "17600 slots are possible in one answer; ask for a shorter span or a longer step"),
         ("from=1970-01-01", "from: 1970-01-01 is outside 2000 and next year"),
+        ("to=2100-01-01", "to: 2100-01-01 is outside 2000 and next year"),
+        ("from=1026-01-01&to=2026-01-01&step=day", "from: 1026-01-01 is outside 2000 and next year"),
+        ("from=0001-01-01", "from: 0001-01-01 is outside 2000 and next year"),
+        ("to=9999-12-31", "to: 9999-12-31 is outside 2000 and next year"),
+        ("from=9223372036854775808", "from: UTC seconds or a date such as 2026-11-19 are needed, not '9223372036854775808'"),
+        (f"from={'9' * 5000}", f"from: UTC seconds or a date such as 2026-11-19 are needed, not '{'9' * 40}'"),
+        ("from=NaN", "from: UTC seconds or a date such as 2026-11-19 are needed, not 'NaN'"),
+        ("to=Infinity", "to: UTC seconds or a date such as 2026-11-19 are needed, not 'Infinity'"),
+        ("from=-1", "from: UTC seconds or a date such as 2026-11-19 are needed, not '-1'"),
     ],
 )  # fmt: skip
 async def test_a_wrong_request_is_told_what_is_needed(home: Home, query: str, said: str) -> None:
     async with home.client.get(f"/api/v1/points/maison/consumption?{query}") as answer:
         assert (answer.status, answer.content_type) == (400, "application/problem+json")
         assert (await answer.json(content_type=None))["detail"] == said
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("maison:SINSTS:0/curve?buckets=NaN", 400, "buckets: a whole number is needed, not 'NaN'"),
+        ("maison:SINSTS:0/curve?buckets=9223372036854775808", 400, "buckets: a whole number is needed, not '9223372036854775808'"),
+        (f"maison:SINSTS:0/curve?buckets={'9' * 5000}", 400, f"buckets: a whole number is needed, not '{'9' * 40}'"),
+        ("maison:SINSTS:0/curve?buckets=2001", 400, "buckets: 1 to 2000 are possible, not 2001"),
+        ("maison:SINSTS:0/curve?from=1026-01-01", 400, "from: 1026-01-01 is outside 2000 and next year"),
+        ("maison:SINSTS:9/curve", 404, "there is no series maison:SINSTS:9"),
+        ("maison:SINSTS:²/curve", 400, "series: point:register:tariff is needed, not 'maison:SINSTS:²'"),
+        (f"maison:SINSTS:{'9' * 40}/curve", 400, f"series: point:register:tariff is needed, not 'maison:SINSTS:{'9' * 40}'"),
+    ],
+)  # fmt: skip
+async def test_a_curve_that_cannot_be_is_told_why(home: Home, path: str, status: int, said: str) -> None:
+    assert (await home.json(f"/api/v1/series/{path}", status=status))["detail"] == said
+
+
+async def test_a_damaged_day_is_a_gap_the_rest_is_served_and_the_box_says_so(home: Home) -> None:
+    ask = "/api/v1/series/maison:EAST:0/curve?from=2026-10-01&to=2026-10-11&buckets=2000"
+    points = await home.json("/api/v1/points")
+    amounts = await home.json("/api/v1/points/maison/consumption?from=2026-10-01&to=2026-10-11&step=day")
+    whole = await home.json(ask)
+    day = at(2026, 10, 5) // 86_400 + 1
+
+    def harm() -> None:
+        card = home.house.store._card
+        (number,) = card.db.execute("SELECT id FROM series WHERE register='EAST'").fetchone()
+        (blob,) = card.db.execute("SELECT b FROM chunk WHERE series=? AND day=?", (number, day)).fetchone()
+        harmed = blob[:9] + bytes([blob[9] ^ 1]) + blob[10:]
+        card.db.execute("UPDATE chunk SET b=? WHERE series=? AND day=?", (harmed, number, day))
+
+    await home.house.store.run(harm)
+    harmed_curve = await home.json(ask)
+    assert harmed_curve["at"] == [moment for moment in whole["at"] if moment // 86_400 != day]
+    assert await home.json("/api/v1/points/maison/consumption?from=2026-10-01&to=2026-10-11&step=day") == amounts
+    assert await home.json("/api/v1/points") == points
+    page = await home.text("/box?lang=en")
+    assert "Missing readings" in page
+    assert "releve check-store" in page
 
 
 async def test_a_curve_has_its_lowest_mean_and_highest(home: Home) -> None:

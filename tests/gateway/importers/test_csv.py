@@ -146,7 +146,7 @@ def test_the_resolution_a_meter_was_read_with_is_kept(box: Box) -> None:
         ("2026-01-05T25:00:00Z,Eau,water,,volume,0,m3,1", "time: hour must be in 0..23"),
         ("2026-W01-1T07:00:00Z,Eau,water,,volume,0,m3,1", "time: such as"),
         ("05/01/2026 07:00,Eau,water,,volume,0,m3,1", "time: such as"),
-        ("1960-01-05T07:00:00Z,Eau,water,,volume,0,m3,1", "time: 1970 or later"),
+        ("1960-01-05T07:00:00Z,Eau,water,,volume,0,m3,1", "time: 2000 or later"),
         ("2027-01-05T07:00:00Z,Eau,water,,volume,0,m3,1", "time: a time that has passed"),
         ("2026-01-05T07:00:00Z,,water,,volume,0,m3,1", "point: a name"),
         ("2026-01-05T07:00:00Z,Eau,wine,,volume,0,m3,1", "medium: one of electricity, gas, water"),
