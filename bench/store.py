@@ -106,16 +106,14 @@ def taken_in(store: Store, ats: array[int], values: array[int], number: int) -> 
 def built(folder: Path, run: Path, count: int) -> None:
     """The years of the twenty, by the minute: how fast, and how large."""
     begun = time.perf_counter()
-    paces = []
-    points = 0
+    rounds = [(0, 0.0)] * count
     with opened(folder, run) as store:
         for number in range(len(SERIES)):
-            added = spent = 0.0
-            for ats, values in years(number, count, MINUTE):
-                more, seconds = taken_in(store, ats, values, number)
-                added, spent = added + more, spent + seconds
-            points += int(added)
-            paces.append(added / spent)
+            for year, columns in enumerate(years(number, count, MINUTE)):
+                points, spent = taken_in(store, *columns, number)
+                rounds[year] = (rounds[year][0] + points, rounds[year][1] + spent)
+    points = sum(points for points, _ in rounds)
+    paces = [points / spent for points, spent in rounds]
     whole = time.perf_counter() - begun
     rows = rows_a_second(folder.parent / "rows.db")
     size = (folder / "series.db").stat().st_size
@@ -130,7 +128,7 @@ def built(folder: Path, run: Path, count: int) -> None:
     pace = median(paces) / 1e6
     row(
         "import with rollups, points a second", "2.0 M",
-        f"{pace:.2f} M (median of the 20 series, {min(paces) / 1e6:.2f} to {max(paces) / 1e6:.2f}); rows today {rows / 1e6:.2f} M",
+        f"{pace:.2f} M (median of {count} years of all 20, {min(paces) / 1e6:.2f} to {max(paces) / 1e6:.2f}); rows today {rows / 1e6:.2f} M",
         "VM 1.26 M, rows 0.96 M", reached=pace >= 2.0,
     )  # fmt: skip
 

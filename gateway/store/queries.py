@@ -48,7 +48,9 @@ def points(card: Card | None, series: Series, recent: Recent, start: int, end: i
     factor = 10 ** (card.exponents.get(series.id, recent.exponent) - recent.exponent)
     if factor > 1:
         old_values = array("q", [value * factor for value in old_values])
-    return old_ats + ats, old_values + values
+    old_ats += ats
+    old_values += values
+    return old_ats, old_values
 
 
 def curve(card: Card | None, series: Series, recent: Recent, start: int, end: int, count: int) -> Columns:
