@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from zoneinfo import ZoneInfo
 
 from bench.store_data import DAY, END, MINUTE, SERIES, years
@@ -107,10 +107,13 @@ def built(folder: Path, run: Path, count: int) -> None:
     """The years of the twenty, by the minute: how fast, and how large."""
     begun = time.perf_counter()
     rounds = [(0, 0.0)] * count
+    busy = 0.0
     with opened(folder, run) as store:
         for number in range(len(SERIES)):
             for year, columns in enumerate(years(number, count, MINUTE)):
+                idle = time.process_time()
                 points, spent = taken_in(store, *columns, number)
+                busy += time.process_time() - idle
                 rounds[year] = (rounds[year][0] + points, rounds[year][1] + spent)
     points = sum(points for points, _ in rounds)
     paces = [points / spent for points, spent in rounds]
@@ -128,7 +131,8 @@ def built(folder: Path, run: Path, count: int) -> None:
     pace = median(paces) / 1e6
     row(
         "import with rollups, points a second", "2.0 M",
-        f"{pace:.2f} M (median of {count} years of all 20, {min(paces) / 1e6:.2f} to {max(paces) / 1e6:.2f}); rows today {rows / 1e6:.2f} M",
+        f"{pace:.2f} M (median of {count} years of all 20, {min(paces) / 1e6:.2f} to {max(paces) / 1e6:.2f}); "
+        f"{points / busy / 1e6:.2f} M a CPU-second; rows today {rows / 1e6:.2f} M",
         "VM 1.26 M, rows 0.96 M", reached=pace >= 2.0,
     )  # fmt: skip
 
@@ -299,6 +303,7 @@ async def the_event_loop(folder: Path, run: Path) -> None:
         said, worst = [], 0.0
         made = list(years(0, 1, MINUTE))
         for what, work in (
+            ("nothing", lambda: time.sleep(1)),
             ("questions", lambda: [store.curve(LEVEL, END - 365 * DAY, END, 1000) for _ in range(300)]),
             ("an import", lambda: [taken_in(store, *each, 0) for each in made]),
         ):
@@ -308,8 +313,9 @@ async def the_event_loop(folder: Path, run: Path) -> None:
                 await store.run(work)
                 ticking.cancel()
             worst = max(worst, *late)
-            said.append(f"{median(late):.1f} ms, {max(late):.1f} at worst, beside {what}")
-    row("the event loop is late by", "5 ms", "; ".join(said), "-", reached=worst <= 5)
+            most = quantiles(late, n=100)[98]
+            said.append(f"beside {what}, {median(late):.1f} ms, {most:.1f} in 99 of 100, {max(late):.1f} at worst")
+    row("how late the event loop is, at worst", "5 ms", "; ".join(said), "-", reached=worst <= 5)
 
 
 if __name__ == "__main__":

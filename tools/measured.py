@@ -91,7 +91,8 @@ def _machine() -> str:
     cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     what = cpu[1].strip() if cpu else platform.machine()
     day = time.strftime("%Y-%m-%d")
-    return f"{day}, Python {platform.python_version()}, {os.cpu_count()} cores of {what}, shared with other work."
+    load = os.getloadavg()[0]
+    return f"{day}, Python {platform.python_version()}, {os.cpu_count()} cores of {what}, shared with other work (load {load:.1f})."
 
 
 if __name__ == "__main__":
