@@ -60,6 +60,7 @@ class Aside:
         self._oldest: int | None = None
         self._queued = 0
         self._refused: deque[tuple[str, str]] = deque()
+        self._doubted = False  # a sync failed: the kernel tries none of it again, so the next one writes all anew
         self.refused = 0
         self.damaged = 0
         self.trouble: str | None = None
@@ -267,12 +268,17 @@ class Aside:
             unsaved = tuple(self._unsaved)
         try:
             for name in unsaved:
-                _fsync(self._path(name))
+                if self._doubted:
+                    self._replace(name, self._read(name))
+                else:
+                    _fsync(self._path(name))
             flush_names(self._folder)
         except OSError as error:
+            self._doubted = True
             self._ail(error)
             return
         with self._lock:
+            self._doubted = False
             self._unsaved.clear()
             if not self._refused:
                 self._oldest = asked if self._queued else None

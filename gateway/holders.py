@@ -250,7 +250,8 @@ def _open(path: Path) -> sqlite3.Connection:
         if version > SCHEMA_VERSION:
             raise HoldersError(f"{path.name}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
         db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("PRAGMA synchronous = FULL")
+        # EXTRA: with FULL a power cut soon after may bring the journal back, and take back what it had confirmed.
+        db.execute("PRAGMA synchronous = EXTRA")
         db.execute("PRAGMA secure_delete = ON")  # what is taken back is not to be found in the file
         if version < SCHEMA_VERSION:
             steps = "".join(_STEPS[version:])

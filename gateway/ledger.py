@@ -22,8 +22,8 @@ SESSION_S_MAX = 180 * 86400
 SESSION_AHEAD_S_MAX = 86400
 # A household has phones and tablets; a script that logs in each minute must not fill the card.
 SESSIONS_MAX = 100
-# "Last seen" is written this often: one page shown is not one write to the card.
-SEEN_PACE_S = 3600
+# "Last seen" is written this often, a hundred KB each time (bench/wear.py); what came since is in memory.
+SEEN_PACE_S = 86400
 AGENT_CHARACTERS_MAX = 200
 
 _SCHEMA = """
@@ -58,6 +58,7 @@ class Ledger:
     def __init__(self, db: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
         self._db = db
         self._executor = executor
+        self._seen: dict[int, int] = {}  # by session; of the ledger's thread
         self.password_set: bool = executor.submit(lambda: _password(db) is not None).result()
 
     @classmethod
@@ -138,13 +139,14 @@ class Ledger:
             ).fetchone()
             if row is None:
                 return None
-            found = Session(*row)
+            found = self._as_seen(row)
             idle_s = now - found.seen_at
             if not -SESSION_AHEAD_S_MAX <= idle_s <= SESSION_IDLE_S_MAX or now - found.opened_at > SESSION_S_MAX:
                 db.execute("DELETE FROM session WHERE id = ?", (found.id,))
                 return None
-            if now - found.seen_at >= SEEN_PACE_S:
+            if now - row[2] >= SEEN_PACE_S:
                 db.execute("UPDATE session SET seen_at = ? WHERE id = ?", (now, found.id))
+            self._seen[found.id] = now
             return found
 
         return await self._run(work)
@@ -157,15 +159,22 @@ class Ledger:
             rows = db.execute(
                 "SELECT id, opened_at, seen_at, address, agent FROM session ORDER BY seen_at DESC, id DESC"
             )
-            return [Session(*row) for row in rows]
+            return sorted(map(self._as_seen, rows), key=lambda session: session.seen_at, reverse=True)
 
         return await self._run(work)
 
     async def renew_session(self, session: int, now: int) -> None:
         """As if it were opened now: the clock was set, and its times meant nothing."""
-        await self._run(
-            lambda db: db.execute("UPDATE session SET opened_at = ?, seen_at = ? WHERE id = ?", (now, now, session))
-        )
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE session SET opened_at = ?, seen_at = ? WHERE id = ?", (now, now, session))
+            self._seen[session] = now
+
+        await self._run(work)
+
+    def _as_seen(self, row: tuple[int, int, int, str, str]) -> Session:
+        id_, opened_at, seen_at, address, agent = row
+        return Session(id_, opened_at, max(seen_at, self._seen.get(id_, 0)), address, agent)
 
     async def end_session(self, session: int) -> None:
         await self._run(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session,)))
@@ -180,7 +189,8 @@ def _open(path: Path) -> sqlite3.Connection:
         if version > SCHEMA_VERSION:
             raise LedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
         db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("PRAGMA synchronous = FULL")
+        # EXTRA: with FULL a power cut soon after may bring the journal back, and take back what it had confirmed.
+        db.execute("PRAGMA synchronous = EXTRA")
         if version == 0:
             db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         failed.pop_all()

@@ -8,18 +8,19 @@ import asyncio
 import contextlib
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from zoneinfo import ZoneInfo
 
 from drivers.model import Quantity
 from gateway.aside import Aside
 from gateway.catalog import Catalog
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, LedgerError
 from gateway.model import Point, SeriesKey
 from gateway.secret import BoxSecret
 from gateway.store import Store, schema
@@ -33,20 +34,23 @@ STEP_S = 600
 LATE_S = 5 * 86_400
 EVER = 1 << 40
 INDEX, LEVEL, LATE = (SeriesKey("maison", name) for name in ("index", "level", "late"))
+WORDS = frozenset({"points", "lines", "setting", "session"})
 LINES, SETTING = "held", "number"
 LINE_STEPS, SYNC_STEPS, LATE_STEPS, RARE_STEPS = 4, 16, 50, 64
 COMMIT_S = 0.01
 # From the first acknowledgement to the cut, and on to the kill: nobody is told that the power is gone.
 LOAD_S, AFTER_S = (0.1, 0.8), 0.05
+START_S_MAX = 20.0
 
 
 @dataclass(slots=True)
 class Outages:
-    """What so many cuts met: steps that the points had come to, and days that had been folded."""
+    """What so many cuts met: steps that the points had come to, days that had been folded, and what was acknowledged."""
 
     cuts: int = 0
     steps: int = 0
     chunks: int = 0
+    words: frozenset[str] = frozenset()
 
 
 def points(i: int) -> list[Point]:
@@ -104,7 +108,7 @@ async def take(card: Path, runtime: Path) -> None:
             with contextlib.suppress(OSError):
                 house.catalog.set_setting(SETTING, i)
                 say("setting", i)
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(LedgerError):
                 await house.ledger.open_session(token(i), house.now(), "127.0.0.1", "outage")
                 say("session", i)
         say("points", (house.store.saved_to - START) // STEP_S)
@@ -126,31 +130,48 @@ def outages(card: Card, runtime: Path, count: int, seed: int) -> Outages:
         house = House(card.folder, runtime)
         try:
             asyncio.run(_look(house, said))
-            met = Outages(met.cuts + 1, house.i, found.chunks)
+            met = Outages(met.cuts + 1, house.i, found.chunks, met.words | said.keys())
         finally:
             house.close()
     return met
 
 
 def _one_life(card: Card, runtime: Path, load_s: float) -> dict[str, int]:
-    """From a start to a cut; what was acknowledged by then, by its word."""
+    """From a start to a cut; what was acknowledged before it, by its word.
+
+    What is acknowledged from the cut on does not count: where the power is gone there is nobody to say it, and an ext4
+    that is shut down lets an fsync return as done which it has just made impossible.
+    """
     command = [sys.executable, "-m", "tests.outage", str(card.folder), str(runtime)]
+    said: dict[str, int] = {}
+    speaks = threading.Event()
+
+    def listen(stdout: IO[str]) -> None:
+        for line in stdout:
+            word, number = line.split()
+            said[word] = int(number)
+            if word == "points":
+                speaks.set()
+
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        listening = threading.Thread(target=listen, args=(process.stdout,))
+        listening.start()
         try:
-            lines = [process.stdout.readline()]
+            assert speaks.wait(START_S_MAX), "nothing was acknowledged"
             time.sleep(load_s)
+            before = dict(said)
             card.cut()
             time.sleep(AFTER_S)
             assert process.poll() is None, "it ended before the kill"
         finally:
             process.kill()
-        lines += process.stdout.read().splitlines()
-    return {word: int(number) for word, number in (line.split() for line in lines)}
+            listening.join()
+    return before
 
 
 async def _look(house: House, said: dict[str, int]) -> None:
-    assert house.i >= said["points"]
+    assert house.i >= said["points"], f"{said}, and the store has {house.i}"
     index, level, late = (house.store.points(key, 0, EVER) for key in (INDEX, LEVEL, LATE))
     assert index is not None
     assert level is not None

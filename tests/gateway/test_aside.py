@@ -87,6 +87,26 @@ def test_while_the_card_refuses_all_nothing_more_is_said_to_be_on_it(tmp_path: P
     assert (kept.saved_to, kept.refused, lines(kept, "a")) == (clock.at, 0, ["1"])
 
 
+def test_what_a_sync_failed_on_is_written_anew_as_the_kernel_does_not_try_again(
+    tmp_path: Path, kept: Aside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    first = clock.at
+    kept.append("a", "1")
+    before = lines(kept, "a"), file(tmp_path).stat().st_ino
+    clock.at += 60
+    with monkeypatch.context() as card:
+        card.setattr(aside, "_fsync", fails)
+        kept.sync().result()
+    assert (kept.saved_to, kept.trouble) == (first, "aside: Input/output error")
+    kept.sync().result()
+    assert kept.saved_to == clock.at
+    assert lines(kept, "a") == before[0]
+    assert file(tmp_path).stat().st_ino != before[1]
+
+
 def test_a_line_that_a_power_cut_tore_is_cut_off_and_counted_and_the_others_stay(
     tmp_path: Path, clock: Clock, kept: Aside
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.card import mounted
-from tests.outage import outages
+from tests.outage import WORDS, outages
 
 CUTS = 3
 
@@ -16,5 +16,5 @@ def test_three_power_cuts_take_nothing_that_was_acknowledged(tmp_path: Path) -> 
     runtime.mkdir()
     with mounted(tmp_path) as card:
         met = outages(card, runtime, CUTS, seed=6)
-    assert met.cuts == CUTS
+    assert (met.cuts, met.words) == (CUTS, WORDS)
     assert met.chunks > CUTS, "each life must have folded days"

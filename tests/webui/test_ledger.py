@@ -1,5 +1,6 @@
 """The file of the password and the sessions."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -47,13 +48,27 @@ async def test_sessions_are_bounded_and_the_oldest_goes_first(tmp_path: Path) ->
     ledger.close()
 
 
-async def test_reading_a_page_is_not_a_write_to_the_card_each_time(tmp_path: Path) -> None:
+async def test_reading_a_page_is_seen_and_not_a_write_to_the_card_each_time(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db")
     await ledger.open_session(b"token", NOW, "192.0.2.1", "a browser")
-    for late_s, seen_at in ((SEEN_PACE_S - 1, NOW), (SEEN_PACE_S, NOW + SEEN_PACE_S)):
+    for late_s, on_card in ((SEEN_PACE_S - 1, NOW), (SEEN_PACE_S, NOW + SEEN_PACE_S)):
         await ledger.session(b"token", NOW + late_s)
         (session,) = await ledger.sessions(NOW + late_s)
-        assert session.seen_at == seen_at
+        assert session.seen_at == NOW + late_s
+        with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+            assert db.execute("SELECT seen_at FROM session").fetchone() == (on_card,)
+    ledger.close()
+
+
+async def test_a_session_that_takes_the_number_of_another_was_seen_by_itself(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    await ledger.open_session(b"one", NOW, "192.0.2.1", "a browser")
+    found = await ledger.session(b"one", NOW + 60)
+    assert found is not None
+    await ledger.end_session(found.id)
+    await ledger.open_session(b"two", NOW + 120, "192.0.2.1", "a browser")
+    (session,) = await ledger.sessions(NOW + 180)
+    assert session.seen_at == NOW + 120
     ledger.close()
 
 
