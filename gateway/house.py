@@ -71,8 +71,8 @@ LEVEL_S_MAX = 900
 # Two index points further apart than this, and than three intervals of their meter, leave the time between unknown (an
 # unchanged index is kept each 600 s).
 GAP_S = 3 * 3600
-# Formats of compact frames go to the card at once, the message counters this often and at a stop.
-COUNTERS_S = 3600
+# Formats of compact frames go to the card at once, the message counters this often and at a stop: 90 KB each time.
+COUNTERS_S = 6 * 3600
 # A time that contradicts the card is believed after so long: one that was set by mistake is set right sooner.
 AHEAD_S = 600
 PUT_AHEAD = "~ahead"  # behind a point's id: no series of its own

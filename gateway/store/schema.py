@@ -1,5 +1,6 @@
 """The file `series.db`: its tables, its migrations, and the refusals to open it."""
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -8,6 +9,11 @@ from urllib.parse import quote
 from gateway.store.model import DamagedStoreError, InUseError, StoreError
 
 APPLICATION_ID = 0x52454C56  # "RELV", so that a file of another program is refused by name
+
+# Of a new file, a quarter of SQLite's own: a minute's commit is one page or two, and the card takes less (bench/wear.py).
+PAGE_BYTES = 1024
+# Between two checkpoints, as SQLite does them: a thousand frames, each a page and 24 bytes.
+WAL_BYTES = 32 + 1000 * (PAGE_BYTES + 24)
 
 NO_PERMISSION = "no permission to read and write it in"
 
@@ -116,6 +122,7 @@ def _versions(path: Path) -> tuple[int, int]:
 def _open(path: Path, window: int) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=0)
     try:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
         # EXCLUSIVE before anything is read: the WAL index then lives in memory, without a -shm file on the card.
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA journal_mode=WAL")
@@ -137,10 +144,21 @@ def _open(path: Path, window: int) -> sqlite3.Connection:
         if version < len(MIGRATIONS):
             # The version is read from the file's head before its WAL (_refuse_foreign), so it must be there.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _make_room(path.with_name(path.name + "-wal"))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _make_room(wal: Path) -> None:
+    """Give an empty WAL its full size: a commit that makes it longer costs the card two to four times one that does not.
+
+    Zeros are no frames, to SQLite. Where there is no room, it grows as it would have.
+    """
+    with contextlib.suppress(OSError):
+        if wal.stat().st_size == 0:
+            wal.write_bytes(bytes(WAL_BYTES))
 
 
 def suspect(path: Path) -> Path:

@@ -43,7 +43,7 @@ MEMORY_S = 48 * 3600
 # A point may be so far ahead of the clock; more is a meter's clock or ours that is wrong.
 AHEAD_S = DAY_S
 FOREVER = 1 << 62
-# What is copied between two looks at who waits: 2 MB, a tenth of a second on a slow card.
+# What is copied between two looks at who waits: 1 or 2 MB, a tenth of a second on a slow card.
 BACKUP_PAGES = 500
 
 P = ParamSpec("P")

@@ -23,7 +23,7 @@ from tests.gateway.test_backup import furnish as furnish_house
 from tests.gateway.test_command import configured, releve
 
 DAY = 86_400
-PAGE = 4096
+PAGE = schema.PAGE_BYTES
 
 
 @pytest.fixture

@@ -144,7 +144,8 @@ async def test_a_stranger_is_not_told_what_ails_the_box(new_box: Home, tmp_path:
     await set_up(new_box)
     await new_box.text("/login")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "series.db-wal").stat().st_size, hard))
+    log = (tmp_path / "series.db-wal").read_bytes().rstrip(b"\0")  # it has its room from the start
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(log), hard))
     try:
         new_box.house.store.add([Point(SeriesKey("maison", "EAST"), Quantity.ENERGY, new_box.clock.at, 1)])
         assert not new_box.house.store.commit()

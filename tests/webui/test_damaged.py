@@ -5,11 +5,12 @@ import sqlite3
 from pathlib import Path
 
 from gateway import heal
+from gateway.store import schema
 from tests.contacts import GAS
 from tests.webui.home import NOW, furnish, open_home, read, speak
 from tests.webui.test_dial import send, text
 
-PAGE = 4096
+PAGE = schema.PAGE_BYTES
 
 
 async def test_what_became_of_a_damaged_file_is_said_until_somebody_has_seen_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers.model import Quantity
-from gateway.store import StoreError
+from gateway.store import StoreError, schema
 
 from .conftest import INDEX, LEVEL, NOW, House, everything, index, level
 
@@ -20,8 +20,8 @@ DAY = 86_400
 
 @contextmanager
 def full_disk(folder: Path) -> Iterator[None]:
-    """No file of this process grows beyond what the database's log has now."""
-    size = (folder / "series.db-wal").stat().st_size
+    """No file of this process is written beyond what the database's log holds now: it has its room from the start."""
+    size = len((folder / "series.db-wal").read_bytes().rstrip(b"\0"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -51,6 +51,20 @@ def test_a_full_disk_loses_nothing_and_is_said_until_it_is_over(house: House, tm
     assert house.store.saved_to == house.now
     before = everything(house.store)
     assert everything(house.reopen()) == before
+
+
+def test_the_log_has_its_room_from_the_start_so_a_commit_does_not_make_it_longer(house: House, tmp_path: Path) -> None:
+    log = tmp_path / "series.db-wal"
+    for _ in range(2):
+        size = log.stat().st_size
+        for i in range(1500):
+            house.now += 60
+            house.store.add([index(house.now, i), level(house.now, i)])
+            assert house.store.commit()
+        assert log.stat().st_size <= size + 4 * schema.PAGE_BYTES, (
+            "the frame that ends a thousand may be of a larger commit"
+        )
+        house.reopen()
 
 
 def test_what_a_full_disk_refused_is_in_the_tail_when_the_program_ends(house: House, tmp_path: Path) -> None:
