@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration bench bench-store fuzz
+.PHONY: help demo test lint fix integration soak bench bench-store fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
@@ -17,7 +17,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 # the second for Playwright's driver
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/soak $(ARGS)
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/e2e $(ARGS)
 
 lint:  ## form, types, and who may import whom
@@ -38,6 +38,11 @@ integration:  ## as root: against the servers of other projects, each really sta
 	@tools/install age apache2-bin e2fsprogs gcc iproute2 libc6-dev libmodbus-dev mbpoll mosquitto mosquitto-clients rtl-433 ser2net socat xfsprogs
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
+
+soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
+	@tools/venv dev
+	@tools/install e2fsprogs xfsprogs
+	$(BIN)/python -m pytest -s tests/soak $(ARGS)
 
 bench:  ## the times and sizes that docs/measured.md and the comments name; writes that page
 	@tools/venv dev

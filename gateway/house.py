@@ -517,8 +517,8 @@ class House:
                     self.store.swap(key, now, swap.old_final, swap.new_start, swap.exponent)
             points = self.store.points(key, now + 1, FAR_S)
             assert points is not None
-            beside = replace(key, point=key.point + PUT_AHEAD)
-            self.store.bulk(beside, info.quantity, points.exponent, False, points.at, points.value)
+            beside = SeriesKey(key.point + PUT_AHEAD, key.register, key.tariff)
+            self.store.bulk(beside, info.quantity, points.exponent, False, points.at, points.value, ahead=True)
             self.store.erase([key], now + 1, FAR_S)
             put.append(key)
             log.warning("%s: %d points dated ahead of the clock were put aside", key, len(points.at))

@@ -87,14 +87,14 @@ class Clock(TrueClock):
 
 
 @contextmanager
-def house(folder: Path, toml: str = "", clock: Clock | None = None) -> Iterator[House]:
+def house(folder: Path, toml: str = "", clock: Clock | None = None, *, commit_s: float = 60) -> Iterator[House]:
     """A house on `folder`; a second call on the same folder is the same house, started again."""
     now = clock or Clock()
     config = replace(parse(toml, "test.toml"), data=folder, runtime=folder / "run")
     secret = BoxSecret(folder / "elsewhere" / "box-secret")
     catalog = Catalog.open(folder, config.dwelling.name, config.dwelling.time_zone, secret)
     store = Store.open(
-        folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=60
+        folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=commit_s
     )
     aside = Aside(folder / "aside", now)
     holders = Holders.open(folder / "holders.db")

@@ -242,13 +242,16 @@ class Store:
         main: bool,
         ats: Sequence[int],
         values: Sequence[int],
+        *,
+        ahead: bool = False,
     ) -> Imported:
         """Import many points of one series, past the log and straight into chunks; on the card when it returns.
 
         Points that are there already stay as they are. A kill in the middle keeps whole blocks; importing again is
-        harmless. StoreError when the series measures something else or the card refuses.
+        harmless. StoreError when the series measures something else, a time is later than tomorrow (but with `ahead`),
+        or the card refuses.
         """
-        return self._call(self._bulk, key, quantity, exponent, main, ats, values)
+        return self._call(self._bulk, key, quantity, exponent, main, ats, values, ahead)
 
     def absent(self, key: SeriesKey, ats: Sequence[int]) -> list[int]:
         """Those of some times at which a series has no point."""
@@ -393,6 +396,7 @@ class Store:
         main: bool,
         ats: Sequence[int],
         values: Sequence[int],
+        ahead: bool,
     ) -> Imported:
         if quantity.kind not in (Kind.INDEX, Kind.LEVEL) or len(ats) != len(values):
             raise StoreError(f"{key}: {len(ats)} times and {len(values)} numbers of {quantity.name} are no series")
@@ -403,7 +407,7 @@ class Store:
         except (OverflowError, TypeError) as error:
             raise StoreError(f"{key}: whole numbers of at most 64 bits are kept: {error}") from None
         for at in (at_array[0], at_array[-1]):
-            if not EARLIEST <= at <= self._now() + AHEAD_S:
+            if not EARLIEST <= at <= (FOREVER if ahead else self._now() + AHEAD_S):
                 raise StoreError(f"{key}: times from 2000 until tomorrow are kept, not {at} (UTC seconds)")
         with self._lock:
             series = self._memory.define(key, quantity, exponent, main)

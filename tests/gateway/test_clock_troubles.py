@@ -118,7 +118,7 @@ async def ahead_by_a_day(home: House, system: FakeSystem, clock: Clock, points: 
 async def test_none_is_lost_of_many_points_ahead(home: House, system: FakeSystem, clock: Clock) -> None:
     await ahead_by_a_day(home, system, clock)
     many = range(NOON + DAY + 1000, NOON + DAY + 1000 + 10 * 80_000, 10)  # nine days of a power
-    home.store.bulk(FLOW, Quantity.FLOW, 0, True, list(many), [n % 7 for n in many])
+    home.store.bulk(FLOW, Quantity.FLOW, 0, True, list(many), [n % 7 for n in many], ahead=True)
     before = len(stored(home)) + len(stored(home, FLOW))
     system.passes(AHEAD_S + 1)
     await home.find_time()
