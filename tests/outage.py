@@ -119,20 +119,24 @@ def outages(card: Card, runtime: Path, count: int, seed: int) -> Outages:
     """So many cuts under load, each followed by a look at all that was acknowledged; AssertionError for what is not there."""
     rng = random.Random(seed)
     met = Outages()
+    begins, kept = 0, set[str]()
     for _ in range(count):
         said = _one_life(card, runtime, rng.uniform(*LOAD_S))
         card.power()
         shutil.rmtree(runtime)  # its memory is gone, too
         runtime.mkdir()
+        house = House(card.folder, runtime)
+        try:
+            kept |= {str(i) for i in range(begins, said["lines"]) if i % LINE_STEPS == 0}
+            kept = asyncio.run(_look(house, said, kept))
+            begins = house.i
+            assert house.store.check().faults == []
+        finally:
+            house.close()
         with contextlib.closing(schema.look(card.folder / "series.db")) as db:
             found = check(db)
         assert found.faults == []
-        house = House(card.folder, runtime)
-        try:
-            asyncio.run(_look(house, said))
-            met = Outages(met.cuts + 1, house.i, found.chunks, met.words | said.keys())
-        finally:
-            house.close()
+        met = Outages(met.cuts + 1, begins, found.chunks, met.words | said.keys())
     return met
 
 
@@ -170,7 +174,8 @@ def _one_life(card: Card, runtime: Path, load_s: float) -> dict[str, int]:
     return before
 
 
-async def _look(house: House, said: dict[str, int]) -> None:
+async def _look(house: House, said: dict[str, int], kept: set[str]) -> set[str]:
+    """AssertionError for what is not there; the lines that are. `kept` are those that must be."""
     assert house.i >= said["points"], f"{said}, and the store has {house.i}"
     index, level, late = (house.store.points(key, 0, EVER) for key in (INDEX, LEVEL, LATE))
     assert index is not None
@@ -181,13 +186,14 @@ async def _look(house: House, said: dict[str, int]) -> None:
     assert level.value.tolist() == [i * i % 997 for i in range(house.i)]
     assert late.value.tolist() == list(range(0, house.i, LATE_STEPS))
     lines = set(house.aside.read(LINES).result())
-    assert lines >= {str(i) for i in range(0, said["lines"], LINE_STEPS)}
+    assert lines >= kept, sorted(kept - lines)
     if "setting" in said:
         number = house.catalog.setting(SETTING)
         assert isinstance(number, int)
         assert number >= said["setting"]
     if "session" in said:
         assert await house.ledger.session(token(said["session"]), house.now()) is not None
+    return lines
 
 
 if __name__ == "__main__":

@@ -110,6 +110,8 @@ def _versions(path: Path) -> tuple[int, int]:
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
         try:
+            # Else a file whose checkpoint a power cut ended is refused: its head may count pages that only the WAL has.
+            connection.execute("PRAGMA writable_schema=ON")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (application,) = connection.execute("PRAGMA application_id").fetchone()
         finally:

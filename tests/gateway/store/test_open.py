@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.store import Store, StoreError
+from gateway.store import Store, StoreError, schema
 
 from .conftest import INDEX, LEVEL, NOW, PARIS, House, everything, index, level
 
@@ -158,3 +160,24 @@ def test_a_closed_store_says_so_instead_of_taking_points(house: House) -> None:
         house.store.add([index(NOW, 1)])
     with pytest.raises(RuntimeError, match="the store's thread has ended"):
         house.store.commit()
+
+
+def test_a_power_cut_in_the_middle_of_a_checkpoint_leaves_a_store_that_opens(house: House, tmp_path: Path) -> None:
+    for day in range(20):
+        house.now += 86_400
+        house.store.add([index(house.now - 60 * minute, 20_000 * day - minute) for minute in range(300)])
+        assert house.store.fold()
+    before = everything(house.store)
+    cut, done = tmp_path / "cut", tmp_path / "done"
+    for folder in (cut, done):
+        folder.mkdir()
+        for name in ("series.db", "series.db-wal"):
+            shutil.copy(tmp_path / name, folder / name)
+    with contextlib.closing(sqlite3.connect(done / "series.db")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with (done / "series.db").open("rb") as whole, (cut / "series.db").open("r+b") as file:
+        file.write(whole.read(schema.PAGE_BYTES))  # its head only: it counts pages that the file has not
+    assert (cut / "series.db").stat().st_size < (done / "series.db").stat().st_size
+    house.folder = cut
+    assert everything(house.open()) == before
+    assert house.store.check().faults == []
