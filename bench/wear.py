@@ -1,4 +1,4 @@
-"""What reaches the card: a house of about 44 readings a minute for a quarter of an hour, on cards of its own, sectors counted.
+"""What reaches the card: a house of about 44 readings a minute by the real clock, on cards of its own, sectors counted.
 
 Each card is a stock ext4 on a loop device, mounted as Debian does and again with `noatime,commit=300`; a commit is each
 minute, by the real clock: commits in quick succession do not touch the file's time, and miss half of the wear.
