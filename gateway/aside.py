@@ -64,6 +64,7 @@ class Aside:
         self.refused = 0
         self.damaged = 0
         self.trouble: str | None = None
+        self.full = False  # what the trouble is: there is no room on the card
         for path in list(folder.glob("*.new")):
             path.unlink()  # of a write that was not finished
         for path in sorted(folder.glob("*" + SUFFIX)):
@@ -195,7 +196,7 @@ class Aside:
                 return
             self._refused.popleft()
             with self._lock:
-                self.trouble = None
+                self.trouble, self.full = None, False
                 kept = self._kept.setdefault(name, Kept(first=line))
                 kept.lines, kept.bytes, kept.last = kept.lines + 1, kept.bytes + size, line
                 self._unsaved.add(name)
@@ -214,6 +215,7 @@ class Aside:
         return len(row)
 
     def _ail(self, error: OSError) -> None:
+        self.full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         self.trouble = f"{self._folder.name}: {error.strerror or error}"
 
     def _thin(self, name: str) -> None:

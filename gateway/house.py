@@ -195,6 +195,11 @@ class House:
         return self.store.damaged
 
     @property
+    def card_full(self) -> bool:
+        """Whether that was for want of room."""
+        return self.store.full or self._aside.full
+
+    @property
     def keys_trouble(self) -> str | None:
         """Why keys that are kept cannot be read, or lie open, in one sentence, or None."""
         return self.catalog.keys_trouble

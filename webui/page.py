@@ -113,6 +113,7 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
             "saved_to": house.saved_to,
             "dating": house.dating,
             "trouble": house.store_trouble if occupant else None,
+            "card_full": house.card_full,
             "damaged": occupant and house.store_damaged,
             "healed": heal.said(house.catalog) if occupant else (),
             "dwelling": house.dwelling_name,

@@ -220,7 +220,10 @@ class Card:
                 )
 
     def erase(self, series: Iterable[int], start: int, end: int) -> int:
-        """Points, start <= at < end, go from chunks, rollups and log, in one transaction; how many. A damaged day goes whole."""
+        """Points, start <= at < end, go from chunks, rollups and log, in one transaction; how many.
+
+        A damaged day goes whole, and so does a damaged row of the log: nobody can say whose points it holds.
+        """
         gone = 0
         wanted = set(series)
         with self.transaction():
@@ -233,6 +236,7 @@ class Card:
                     kept = [point for point in points if not start <= point[0] < end]
                     gone += (len(points) or n) - len(kept)
                     self._only(number, day, kept)
+            self._drop_damaged_rows()
             gone += self._keep_in_log(lambda id_, at, value, exponent: id_ not in wanted or not start <= at < end)
         return gone
 
@@ -286,6 +290,11 @@ class Card:
             else:
                 self.db.execute("DELETE FROM log WHERE i=?", (number,))
         return len(gone)
+
+    def _drop_damaged_rows(self) -> None:
+        whole = {number for number, _ in self.log()}
+        for number in [number for (number,) in self.db.execute("SELECT i FROM log") if number not in whole]:
+            self.db.execute("DELETE FROM log WHERE i=?", (number,))
 
     def day(self, series: int, day: int) -> tuple[list[int], list[int]]:
         """One chunk in the series' exponent on the card."""

@@ -178,6 +178,11 @@ def damages(error: OSError | sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether there was no room on the card."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def why(error: OSError | sqlite3.Error, path: Path) -> str:
     """What the world did, and what its owner can do."""
     if isinstance(error, OSError):

@@ -69,6 +69,7 @@ class Store:
         self._lock = threading.Lock()
         self._worker = Worker()
         self._trouble: str | None = None
+        self.full = False  # what the trouble is: there is no room on the card
         self._tail_trouble: str | None = None
         # Met since the start: what lies on damaged pages is not answered, all else goes on.
         self.damaged = False
@@ -333,6 +334,7 @@ class Store:
 
     def _refused(self, error: sqlite3.Error) -> str:
         """Why the card does not answer; a damaged file is remembered, for the next start to take out what can be read."""
+        self.full = schema.is_full(error)
         if schema.damages(error) and not self.damaged:
             self.damaged = True
             with contextlib.suppress(OSError):  # a card that cannot keep it will say so again
@@ -350,7 +352,7 @@ class Store:
         with self._lock:
             self._memory.settle(batch)
             self._saved_to = batch.saved_to
-            self._trouble = None
+            self._trouble, self.full = None, False
             self._cut_tail()
         return True
 

@@ -145,7 +145,7 @@ homes = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(homes)
 def test_an_empty_house_takes_all_of_it_back(home: list[tuple[str, Medium, list[Stood]]]) -> None:
     """Every point of every meter, and each swap between them to the digit."""

@@ -151,7 +151,10 @@ async def test_a_stranger_is_not_told_what_ails_the_box(new_box: Home, tmp_path:
         assert not new_box.house.store.commit()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "series.db" in await new_box.text("/")
+    page = await new_box.text("/")
+    assert "Le boîtier montre des relevés qu’il ne peut pas garder pour l’instant." in page
+    assert "Sa carte mémoire" in page
+    assert "series.db" in page  # for whoever repairs
     await log_out_here(new_box)
     assert set(json.loads(await new_box.text("/api/v1/health"))) == {"now", "dating", "saved_to", "status"}
     for path, status in (("/login", 200), ("/nowhere", 404)):

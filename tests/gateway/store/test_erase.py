@@ -178,3 +178,23 @@ def test_a_series_whose_days_are_damaged_keeps_its_name(house: House, tmp_path: 
     with sqlite3.connect(tmp_path / "series.db") as db:
         assert db.execute("SELECT register FROM series").fetchall() == [(LEVEL.register,)]
     db.close()
+
+
+def test_a_damaged_row_of_the_log_goes_whole_as_nobody_can_say_whose_it_is(house: House, tmp_path: Path) -> None:
+    house.store.add([index(NOW + n, n) for n in range(5)])
+    assert house.store.commit()
+    house.store.add([level(NOW + 60, 3)])
+    house.store.close()
+    with sqlite3.connect(tmp_path / "series.db") as db:
+        first, second = db.execute("SELECT i, b FROM log ORDER BY i").fetchall()
+        torn = first[1][:-1] + bytes([first[1][-1] ^ 1])
+        db.execute("UPDATE log SET b=? WHERE i=?", (torn, first[0]))
+    db.close()
+    store = house.open()
+    assert store.counts.damaged == 1
+    assert store.erase([INDEX], *ALWAYS) == 0
+    store.close()
+    assert torn[4:-4] not in (tmp_path / "series.db").read_bytes()
+    with sqlite3.connect(tmp_path / "series.db") as db:
+        assert db.execute("SELECT i, b FROM log").fetchall() == [second]
+    db.close()
