@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import backup_command, erase_command, export_command, import_command, store_command
+from gateway import backup_command, erase_command, export_command, import_command, ledger_command, store_command
 from gateway.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     _takes_config(check_store)
     store_command.add_arguments(check_store)
     check_store.set_defaults(command=_check_store)
+
+    ledger = commands.add_parser("ledger", help="check the record of consents and of what was read, or take it along")
+    ledger_command.add_arguments(ledger, _takes_config)
+    ledger.set_defaults(command=_ledger)
 
     erase = commands.add_parser("erase", help="erase what was kept of a metering point, a span or all")
     _takes_config(erase)
@@ -249,6 +253,12 @@ def _backup(options: argparse.Namespace) -> None:
 
 def _check_store(options: argparse.Namespace) -> int:
     return store_command.run(options, _load(options.config), say)
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    if options.what == "verify" and options.file is not None:  # a copy: no box is needed
+        return ledger_command.verify_copy(options, say)
+    return ledger_command.run(options, _load(options.config), say)
 
 
 def _erase(options: argparse.Namespace) -> None:

@@ -233,7 +233,7 @@ async def _serve(
     app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
     async with (
         _site(app, config.web.host, config.web.port) as port,
-        _socket(control.make_app(house, backups, lambda: access.setup_code), config.runtime / control.SOCKET),
+        _socket(control.make_app(house, ledger, backups, lambda: access.setup_code), config.runtime / control.SOCKET),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:

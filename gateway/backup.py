@@ -135,7 +135,7 @@ class Backups:
             (folder / ASIDE / name).write_bytes(content)
         self._store.backup(folder / "series.db", progress)
         self._holders.backup(folder / "holders.db")
-        self._ledger.backup(folder / "ledger.db")
+        self._ledger.backup(folder / "ledger.db", self._now())
         for name in SMALL:  # each is replaced whole, whenever it is
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(data / name, folder / name)

@@ -19,6 +19,7 @@ from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers import keyfile
 from gateway.keys import KeysError
+from gateway.ledger import Ledger, LedgerError
 from gateway.store import StoreError
 from gateway.trouble import Trouble
 from gateway.views import LineQuality, Listening
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 
 SOCKET = "releve.sock"
 ANSWER_S_MAX = 600.0
+ENTRIES_MAX = 1000  # of the ledger an answer; who wants all asks again
 BODY_BYTES_MAX = 2 * keyfile.FILE_BYTES_MAX  # a key file in base64, and its password
 
 
-def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None]) -> web.Application:
+def make_app(house: House, ledger: Ledger, backups: Backups, setup_code: Callable[[], str | None]) -> web.Application:
     """The routes of the socket; `setup_code` gives the first visit's code while no password exists."""
 
     async def status(_: web.Request) -> web.Response:
@@ -80,6 +82,14 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
             return web.json_response(await asyncio.to_thread(parts.piece, request.path, await request.json()))
         except (StoreError, HoldersError) as error:
             return web.json_response({"error": str(error)}, status=400)
+
+    async def entries(request: web.Request) -> web.Response:
+        after = (await request.json())["after"]
+        try:
+            found = await ledger.following(after, ENTRIES_MAX)
+        except LedgerError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"entries": [dataclasses.asdict(one) for one in found]})
 
     async def erase(request: web.Request) -> web.Response:
         asked = await request.json()
@@ -134,6 +144,7 @@ def make_app(house: House, backups: Backups, setup_code: Callable[[], str | None
     app.router.add_get("/progress", progress)
     app.router.add_post("/backup", backup)
     app.router.add_post("/check-store", check_store)
+    app.router.add_post("/ledger", entries)
     app.router.add_post("/erase", erase)
     for path in ("/export", "/export/points", "/export/periods"):
         app.router.add_post(path, export)

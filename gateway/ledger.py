@@ -1,21 +1,22 @@
-"""What must survive and must not be forged: the password and the sessions of this box, in `ledger.db`.
+"""What must survive and must not be forged: the password and the sessions of this box, and its ledger, in `ledger.db`.
 
-A small SQLite file of its own, with FULL commits: a login that was confirmed is on the card.
+The ledger is what was consented to and what was read: entries that are added, chained by their hashes (`gateway/chain.py`),
+and never changed or removed. A small SQLite file of its own, with FULL commits: a login that was confirmed is on the card.
 One thread does all of it; the methods are awaited from the event loop.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from gateway import database
+from gateway import chain, database
+from gateway.chain import Entry
 
-SCHEMA_VERSION = 1
 SESSION_IDLE_S_MAX = 30 * 86400
 SESSION_S_MAX = 180 * 86400
 # One that was seen later than now was opened under a clock that was ahead, and would not grow old.
@@ -26,13 +27,33 @@ SESSIONS_MAX = 100
 SEEN_PACE_S = 86400
 AGENT_CHARACTERS_MAX = 200
 
-_SCHEMA = """
+_MIGRATIONS = (
+    """
 CREATE TABLE password (one INTEGER PRIMARY KEY CHECK (one = 1), hash TEXT NOT NULL, set_at INTEGER NOT NULL) STRICT;
 CREATE TABLE session (
     id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
     address TEXT NOT NULL, agent TEXT NOT NULL
 ) STRICT;
-"""
+""",
+    # A new row has the next number, so that none can be replaced: REPLACE asks no trigger that forbids DELETE.
+    """
+CREATE TABLE entry (
+    i INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX entry_of_grant ON entry (json_extract(body, '$.grant'), i);
+CREATE INDEX entry_of_consent ON entry (i) WHERE kind NOT IN ('read', 'reads');
+CREATE TRIGGER entry_added BEFORE INSERT ON entry WHEN NEW.i IS NOT (SELECT coalesce(max(i), 0) + 1 FROM entry)
+    BEGIN SELECT RAISE(ABORT, 'an entry follows the last one'); END;
+CREATE TRIGGER entry_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER entry_removed BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
+""",
+)
+SCHEMA_VERSION = len(_MIGRATIONS)
+# What was read of a grant; all other kinds change what stands.
+READ, READS = "read", "reads"
+# The house was put back from a back-up: what was withdrawn since then is not known, so nothing given before stands.
+RESTORED = "restored"
+_COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
 
 T = TypeVar("T")
 
@@ -75,12 +96,18 @@ class Ledger:
         self._executor.submit(self._db.close).result()
         self._executor.shutdown()
 
-    def backup(self, path: Path) -> None:
-        """Copy the password into a new file at `path`, which `open` takes; sessions are this box's alone."""
+    def backup(self, path: Path, now: int) -> None:
+        """Copy password and entries into a new file at `path`, which `open` takes; sessions are this box's alone.
+
+        The copy ends with an entry that says what it is: no grant stands in it.
+        """
 
         def work() -> None:
             database.copy(self._db, path)
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copied:
+                if _last(copied) is not None:
+                    with _transaction(copied):
+                        _append(copied, now, RESTORED, {})
                 copied.execute("DELETE FROM session")
                 copied.execute("VACUUM")
 
@@ -179,6 +206,74 @@ class Ledger:
     async def end_session(self, session: int) -> None:
         await self._run(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session,)))
 
+    # -- the ledger ---------------------------------------------------------------------------------------------------
+    async def append(self, now: int, *notes: tuple[str, Mapping[str, object]]) -> list[Entry]:
+        """Add an entry for each (kind, body), all or none; they are on the card when it returns."""
+
+        def work(db: sqlite3.Connection) -> list[Entry]:
+            with _transaction(db):
+                return [_append(db, now, kind, body) for kind, body in notes]
+
+        return await self._run(work)
+
+    def consents(self) -> list[Entry]:
+        """All entries that change what stands, in order; waits for the card. LedgerError where it refuses."""
+        asked = f"{_COLUMNS} WHERE kind NOT IN ('{READ}', '{READS}') ORDER BY i"
+        return self._ask(lambda db: [_entry(row) for row in db.execute(asked)])
+
+    def last_read(self, grant: str) -> list[Entry]:
+        """The last entries that say what was read of a grant: a `reads`, and a `read` behind it where one is; waits."""
+        asked = f"{_COLUMNS} WHERE json_extract(body, '$.grant') = ? AND kind = ? ORDER BY i DESC LIMIT 1"
+
+        def work(db: sqlite3.Connection) -> list[Entry]:
+            found = [_entry(row) for kind in (READS, READ) for row in db.execute(asked, (grant, kind))]
+            return sorted(found, key=lambda one: one.i)
+
+        return self._ask(work)
+
+    async def entries(self, count: int, before: int | None = None) -> list[Entry]:
+        """The last `count` entries, of those before the number `before`; the newest first."""
+        bound = 1 << 62 if before is None else before
+        asked = f"{_COLUMNS} WHERE i < ? ORDER BY i DESC LIMIT ?"
+        return await self._run(lambda db: [_entry(row) for row in db.execute(asked, (bound, count))])
+
+    async def following(self, after: int, count: int) -> list[Entry]:
+        """At most `count` entries behind the number `after`, in order."""
+        asked = f"{_COLUMNS} WHERE i > ? ORDER BY i LIMIT ?"
+        return await self._run(lambda db: [_entry(row) for row in db.execute(asked, (after, count))])
+
+    def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._executor.submit(lambda: work(self._db)).result()
+        except sqlite3.Error as error:
+            raise LedgerError(f"ledger.db: {error}") from None
+
+
+def look(path: Path) -> Iterator[Entry]:
+    """The entries of a file that no gateway has open, in order; LedgerError where it cannot be read."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] > 1:
+                yield from map(_entry, db.execute(f"{_COLUMNS} ORDER BY i"))
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path}: {error}") from None
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    i, at, kind, body, hashed = row
+    return Entry(i, at, kind, body, bytes(hashed).hex())
+
+
+def _last(db: sqlite3.Connection) -> Entry | None:
+    row = db.execute(f"{_COLUMNS} ORDER BY i DESC LIMIT 1").fetchone()
+    return _entry(row) if row else None
+
+
+def _append(db: sqlite3.Connection, at: int, kind: str, body: Mapping[str, object]) -> Entry:
+    new = chain.entry(_last(db), at, kind, body)
+    db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (new.i, new.at, new.kind, new.body, bytes.fromhex(new.hash)))
+    return new
+
 
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600, exist_ok=True)
@@ -191,8 +286,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = DELETE")
         # EXTRA: with FULL a power cut soon after may bring the journal back, and take back what it had confirmed.
         db.execute("PRAGMA synchronous = EXTRA")
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
+            db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
         failed.pop_all()
         return db
 

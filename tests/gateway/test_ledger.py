@@ -1,4 +1,4 @@
-"""The file of the password and the sessions."""
+"""The file of the password, the sessions and the ledger's entries."""
 
 import contextlib
 import sqlite3
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway import chain
 from gateway import ledger as module
-from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError
+from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError, look
 
 NOW = 1_790_000_000
 
@@ -78,3 +79,65 @@ async def test_a_new_password_ends_every_session_in_the_same_commit(tmp_path: Pa
     await ledger.set_password("hash", NOW)
     assert await ledger.session(b"token", NOW) is None
     ledger.close()
+
+
+async def test_a_file_of_version_1_keeps_its_password_and_its_sessions(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript((Path(__file__).parent / "ledger_version_1.sql").read_text())
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    assert list(look(path)) == []
+    ledger = Ledger.open(path)
+    assert await ledger.password() == "scrypt$32768$8$1$c2FsdA==$a2V5"
+    assert await ledger.session(b"token", NOW) is not None
+    (first,) = await ledger.append(NOW, ("given", {"grant": "a"}))
+    ledger.close()
+    assert list(look(path)) == [first]
+
+
+async def test_entries_are_added_and_never_changed_removed_or_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = Ledger.open(path)
+    written = await ledger.append(NOW, ("given", {"grant": "a"}), ("read", {"grant": "a"}))
+    written += await ledger.append(NOW + 1, ("withdrawn", {"grant": "a"}))
+    assert await ledger.entries(2) == written[:0:-1]
+    assert await ledger.entries(2, before=3) == written[1::-1]
+    assert await ledger.following(1, 1) == written[1:2]
+    assert ledger.consents() == [written[0], written[2]]
+    assert ledger.last_read("a") == [written[1]]
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in (
+            "UPDATE entry SET at = 1 WHERE i = 2",
+            "DELETE FROM entry WHERE i = 3",
+            "INSERT OR REPLACE INTO entry SELECT * FROM entry WHERE i = 2",
+            "INSERT INTO entry SELECT i + 7, at, kind, body, hash FROM entry WHERE i = 3",
+            "INSERT INTO entry VALUES (NULL, 1, 'given', '{}', x'00')",
+        ):
+            with pytest.raises(sqlite3.IntegrityError, match="entry"):
+                db.execute(statement)
+    assert list(look(path)) == written
+    assert chain.verify(look(path), written[1].hash).fault is None
+
+
+async def test_entries_that_belong_together_are_all_written_or_none(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    for what in (object(), "\ud800", float("nan")):
+        with pytest.raises((TypeError, ValueError)):
+            await ledger.append(NOW, ("given", {"grant": "a"}), ("given", {"grant": what}))
+    assert await ledger.entries(9) == []
+    ledger.close()
+
+
+async def test_a_back_up_carries_the_entries_and_says_that_it_is_one(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    ledger.backup(tmp_path / "nothing.db", NOW)
+    assert list(look(tmp_path / "nothing.db")) == []
+    written = await ledger.append(NOW, ("given", {"grant": "a"}))
+    ledger.backup(tmp_path / "copy.db", NOW + 5)
+    assert await ledger.entries(9) == written  # the box's own says nothing of it
+    ledger.close()
+    copied = list(look(tmp_path / "copy.db"))
+    assert copied[:1] == written
+    assert [(one.kind, one.at) for one in copied[1:]] == [("restored", NOW + 5)]
+    assert chain.verify(copied, written[0].hash).fault is None
