@@ -36,7 +36,7 @@ from gateway.ports.lan import is_loopback
 from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
-from gateway.store import SeriesInfo, Store, StoreError
+from gateway.store import Points, SeriesInfo, Store, StoreError
 from gateway.undated import Undated, UndatedPoint
 from gateway.views import (
     Adoption,
@@ -423,6 +423,16 @@ class House:
             return [Decimal(value).scaleb(columns.exponent) for value in values]
 
         return Curve(columns.step_s, columns.at, decimals(columns.low), decimals(columns.mean), decimals(columns.high))
+
+    async def indexes(self, series: SeriesKey, bounds: Sequence[int]) -> list[Decimal | None]:
+        """The virtual index at each bound (UTC seconds), counted on over swaps; None where it is not known."""
+        gap_s = self._gap_s(series.point)
+        (found,) = await self.store.run(self.store.at_bounds, [series], bounds, gap_s=gap_s)
+        return [None if value is None else Decimal(value).scaleb(found.exponent) for value in found.values]
+
+    async def raw(self, series: SeriesKey, start: int, end: int) -> Points | None:
+        """Points as the meter said them, start <= at < end; None for an unknown series."""
+        return await self.store.run(self.store.points, series, start, end)
 
     # -- what may be done ---------------------------------------------------------------------------------------------
     async def adopt(self, address: str, name: str, key: bytes | None) -> Adoption:

@@ -1,0 +1,462 @@
+"""Grants: what an app at home may read, on whose word and until when. What stands is what the ledger's entries say."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from drivers.model import Medium, Quantity
+from gateway.chain import Entry
+from gateway.ledger import READ, READS, RESTORED, Ledger, LedgerError
+from gateway.model import SeriesKey
+
+log = logging.getLogger(__name__)
+
+GIVEN, WITHDRAWN, EXPIRED = "given", "withdrawn", "expired"
+# Reads of so long are summed in one entry, which is written with the next read, or so much later: an app that asks
+# each ten seconds costs the card one commit in ten minutes, and a kill takes ten minutes of sums at most.
+WINDOW_S = 540
+LATE_S = 60
+LOOK_S = 5.0
+# More apps than a home has; each of them is looked through at each read.
+GRANTS_MAX = 100
+SERIES_MAX = 500
+NAME_CHARACTERS_MAX = 80
+PURPOSE_CHARACTERS_MAX = 300
+AGENT_CHARACTERS_MAX = 200
+GRANT_S_MAX = 366 * 86_400
+TOKEN_BYTES = 32
+ID_BYTES = 8
+
+
+class Resolution(StrEnum):
+    """How fine: a step that is never undercut. Days and months are the home's own."""
+
+    RAW = "raw"
+    TEN_MINUTES = "10min"
+    HALF_HOUR = "30min"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedSeries:
+    """A series, and what it was called and measured when it was granted: the ledger says it in ten years, too."""
+
+    key: SeriesKey
+    name: str
+    medium: Medium
+    quantity: Quantity
+
+    def body(self) -> dict[str, object]:
+        quantity = self.quantity
+        return {
+            "series": str(self.key),
+            "name": self.name,
+            "medium": self.medium,
+            "quantity": quantity.word,
+            "unit": quantity.unit,
+            "kind": quantity.kind,
+        }
+
+    @classmethod
+    def read(cls, said: dict[str, Any]) -> GrantedSeries:
+        measured = said["quantity"], said["unit"]
+        quantity = next(one for one in Quantity if (one.word, one.unit) == measured)
+        return cls(SeriesKey.parse(said["series"]), said["name"], Medium(said["medium"]), quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who did it: the browser and the address, as the list of who is logged in shows them."""
+
+    agent: str
+    address: str
+
+    def body(self) -> dict[str, object]:
+        # A browser may call itself anything, also what no text is.
+        agent = self.agent.encode("utf-8", "replace").decode()[:AGENT_CHARACTERS_MAX]
+        return {"agent": agent, "address": self.address}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is about to be granted: whom, what for, what, how fine, how late (`delay_s`) and for how long."""
+
+    target: str
+    operator: str
+    purpose: str
+    series: tuple[GrantedSeries, ...]
+    resolution: Resolution
+    delay_s: int
+    lasts_s: int
+    past: bool
+
+    def check(self) -> None:
+        """ValueError for what no form of ours lets through."""
+        for name, text, characters_max in (
+            ("target", self.target, NAME_CHARACTERS_MAX),
+            ("operator", self.operator, NAME_CHARACTERS_MAX),
+            ("purpose", self.purpose, PURPOSE_CHARACTERS_MAX),
+        ):
+            if not 1 <= len(text) <= characters_max or not text.isprintable():
+                raise ValueError(f"{name}: 1 to {characters_max} characters are needed")
+        if not 1 <= len(self.series) <= SERIES_MAX:
+            raise ValueError(f"series: 1 to {SERIES_MAX} are needed")
+        if self.delay_s < 0 or not 0 < self.lasts_s <= GRANT_S_MAX:
+            raise ValueError(f"a delay, and an end within {GRANT_S_MAX} seconds, are needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A consent as it was given, which nothing changes. Times are UTC seconds; it is in force from `start` to `until`.
+
+    `token_hash` is the SHA-256 of the app's token in hexadecimal; the token itself is kept nowhere.
+    """
+
+    id: str
+    by: By
+    target: str
+    operator: str
+    purpose: str
+    series: tuple[GrantedSeries, ...]
+    resolution: Resolution
+    delay_s: int
+    start: int
+    until: int
+    past: bool
+    token_hash: str = field(repr=False)
+
+    @property
+    def data_from(self) -> int:
+        """No reading from before this is given."""
+        return 0 if self.past else self.start
+
+    def one(self, series: str) -> GrantedSeries | None:
+        """The series of this key, if it is granted."""
+        return next((one for one in self.series if str(one.key) == series), None)
+
+    def body(self) -> dict[str, object]:
+        return {
+            "grant": self.id,
+            "by": self.by.body(),
+            "target": self.target,
+            "operator": self.operator,
+            "purpose": self.purpose,
+            "series": [one.body() for one in self.series],
+            "resolution": self.resolution,
+            "delay_s": self.delay_s,
+            "from": self.start,
+            "until": self.until,
+            "past": self.past,
+            "token_sha256": self.token_hash,
+        }
+
+    @classmethod
+    def read(cls, said: dict[str, Any]) -> Grant:
+        return cls(
+            said["grant"],
+            By(said["by"]["agent"], said["by"]["address"]),
+            said["target"],
+            said["operator"],
+            said["purpose"],
+            tuple(GrantedSeries.read(one) for one in said["series"]),
+            Resolution(said["resolution"]),
+            said["delay_s"],
+            said["from"],
+            said["until"],
+            said["past"],
+            said["token_sha256"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What was read of a grant: how often, how many values, how many bytes, and when last."""
+
+    reads: int = 0
+    points: int = 0
+    bytes: int = 0
+    last_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A grant, and what became of it: `end` is the kind of entry that ended it, at `ended_at`; None while it stands."""
+
+    grant: Grant
+    end: str | None = None
+    ended_at: int | None = None
+    total: Total = Total()
+
+
+def stand(entries: Iterable[Entry]) -> dict[str, Held]:
+    """All grants ever given, by id, in the order in which they were, and how each stands.
+
+    LedgerError names an entry that cannot be read: nobody knows then what stands.
+    """
+    found: dict[str, Held] = {}
+    for entry in entries:
+        try:
+            _take(entry, found)
+        except (ValueError, TypeError, KeyError, StopIteration):
+            raise LedgerError(
+                f"ledger.db: entry {entry.i} cannot be read; `releve ledger verify` says which was changed first"
+            ) from None
+    return found
+
+
+def _take(entry: Entry, found: dict[str, Held]) -> None:
+    said = entry.fields
+    match entry.kind:
+        case "given":
+            found[said["grant"]] = Held(Grant.read(said))
+        case "withdrawn" | "expired":
+            if (held := found[said["grant"]]).end is None:
+                found[said["grant"]] = replace(held, end=entry.kind, ended_at=entry.at)
+        case "restored":
+            for id_, held in found.items():
+                if held.end is None:
+                    found[id_] = replace(held, end=RESTORED, ended_at=entry.at)
+        case _:
+            raise ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an app is about to get: values of a series between two times, and the bytes that say it."""
+
+    series: SeriesKey
+    start: int
+    end: int
+    points: int
+    data: bytes
+
+
+class GrantError(Exception):
+    """Why nothing is given, in one sentence."""
+
+
+class NotDatingError(GrantError):
+    """The box does not know the time, so nobody can say whether a grant is in force."""
+
+
+@dataclass(slots=True)
+class _Window:
+    """Reads of one grant since `since`, to be summed in one entry."""
+
+    since: int
+    hash: Any = field(default_factory=hashlib.sha256)
+    reads: int = 0
+    series: set[str] = field(default_factory=set)
+    start: int = 1 << 62
+    end: int = 0
+    points: int = 0
+    bytes: int = 0
+
+    def is_over(self, now: int, late_s: int = 0) -> bool:
+        return not self.since <= now < self.since + WINDOW_S + late_s
+
+    def add(self, answer: Answer) -> None:
+        self.reads += 1
+        self.series.add(str(answer.series))
+        self.start, self.end = min(self.start, answer.start), max(self.end, answer.end)
+        self.points += answer.points
+        self.bytes += len(answer.data)
+        self.hash.update(answer.data)
+
+
+class Grants:
+    """The grants of a house. Methods are called in the event loop; one entry after the other is written."""
+
+    def __init__(self, ledger: Ledger, now: Callable[[], int], dating: Callable[[], bool]) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._dating = dating
+        self._writing = asyncio.Lock()
+        self._held = stand(ledger.consents())
+        for id_, held in self._held.items():
+            self._held[id_] = replace(held, total=_total(ledger.last_read(id_)))
+        self._windows: dict[str, _Window] = {}
+        self._trouble: str | None = None
+
+    def all(self) -> list[Held]:
+        """Every grant ever given, the newest first; what is in no sum yet is counted."""
+        return [self._counted(held) for held in reversed(self._held.values())]
+
+    def get(self, id_: str) -> Held | None:
+        held = self._held.get(id_)
+        return None if held is None else self._counted(held)
+
+    def is_in_force(self, held: Held) -> bool:
+        """Whether it stands, and its time is now, as far as the clock of this box is right."""
+        return held.end is None and held.grant.start <= self._now() < held.grant.until
+
+    def opened_by(self, token: str) -> Grant | None:
+        """The grant in force that this token opens. NotDatingError while the box does not know the time.
+
+        A token has 256 random bits: no delay is needed against guessing, nor a comparison in constant time.
+        """
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+        for held in self._held.values():
+            if held.grant.token_hash == digest and held.end is None:
+                if not self._dating():
+                    raise NotDatingError("the box does not know the time yet: nothing is given until it does")
+                return held.grant if self.is_in_force(held) else None
+        return None
+
+    async def give(self, id_: str, wish: Wish, by: By) -> tuple[Grant, str]:
+        """Write the grant down, and the app's token, which is said this once. GrantError says why not.
+
+        `id_` is of the caller's choosing (`new_id`), so that a form that is sent twice gives one grant.
+        """
+        wish.check()
+        async with self._writing:
+            if not self._dating():
+                raise NotDatingError("the box does not know the time yet: nothing is given until it does")
+            if id_ in self._held:
+                raise GrantError("this was given already")
+            if sum(held.end is None for held in self._held.values()) >= GRANTS_MAX:
+                raise GrantError(f"{GRANTS_MAX} grants stand already: withdraw one first")
+            token = secrets.token_urlsafe(TOKEN_BYTES)
+            now = self._now()
+            grant = Grant(
+                id_,
+                by,
+                wish.target,
+                wish.operator,
+                wish.purpose,
+                wish.series,
+                wish.resolution,
+                wish.delay_s,
+                now,
+                now + wish.lasts_s,
+                wish.past,
+                hashlib.sha256(token.encode()).hexdigest(),
+            )
+            (entry,) = await self._ledger.append(now, (GIVEN, grant.body()))
+            self._held[id_] = Held(Grant.read(entry.fields))
+            return grant, token
+
+    async def withdraw(self, id_: str, by: By) -> bool:
+        """End a grant, from this moment on; False where none of this id stands."""
+        async with self._writing:
+            held = self._held.get(id_)
+            if held is None or held.end is not None:
+                return False
+            undated = {} if self._dating() else {"dated": False}
+            await self._end(held, WITHDRAWN, {"grant": id_, "by": by.body(), **undated})
+            return True
+
+    async def note(self, grant: Grant, answer: Answer) -> None:
+        """Write down that this is about to be given; only then may it be sent. GrantError when it no longer may."""
+        async with self._writing:
+            now, held = self._now(), self._held[grant.id]
+            if not self._dating() or not self.is_in_force(held):
+                raise GrantError("this access has ended")
+            window = self._windows.get(grant.id)
+            if window is None or window.is_over(now):
+                first = {"grant": grant.id, "series": str(answer.series), "from": answer.start, "to": answer.end}
+                await self._ledger.append(now, *self._sum(grant.id), (READ, first))
+                self._close(grant.id)
+                window = self._windows[grant.id] = _Window(now)
+            window.add(answer)
+
+    async def run(self) -> None:
+        """Write down what expires, and the sums that are due, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """As `run`, once. What the card refuses is tried again."""
+        try:
+            async with self._writing:
+                now = self._now()
+                for held in tuple(self._held.values()):
+                    if held.end is None and self._dating() and now >= held.grant.until:
+                        await self._end(held, EXPIRED, {"grant": held.grant.id})
+                for id_, window in tuple(self._windows.items()):
+                    if window.is_over(now, LATE_S):
+                        await self._ledger.append(now, *self._sum(id_))
+                        self._close(id_)
+        except LedgerError as error:
+            if self._trouble is None:
+                log.warning("the ledger is not written now, and is tried again: %s", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = None
+
+    async def stop(self) -> None:
+        """Write the sums down: the program ends."""
+        async with self._writing:
+            notes = [note for id_ in self._windows for note in self._sum(id_)]
+            if notes:
+                try:
+                    await self._ledger.append(self._now(), *notes)
+                except LedgerError as error:
+                    log.warning("the last sums of what was read are not written: %s", error)
+            self._windows.clear()
+
+    async def _end(self, held: Held, kind: str, body: dict[str, object]) -> None:
+        id_ = held.grant.id
+        entries = await self._ledger.append(self._now(), *self._sum(id_), (kind, body))
+        self._close(id_)
+        self._held[id_] = replace(self._held[id_], end=kind, ended_at=entries[-1].at)
+
+    def _sum(self, id_: str) -> list[tuple[str, dict[str, object]]]:
+        window = self._windows.get(id_)
+        if window is None:
+            return []
+        total = self._counted(self._held[id_]).total
+        return [
+            (
+                READS,
+                {
+                    "grant": id_,
+                    "since": window.since,
+                    "reads": window.reads,
+                    "series": sorted(window.series),
+                    "from": window.start,
+                    "to": window.end,
+                    "points": window.points,
+                    "bytes": window.bytes,
+                    "sha256": window.hash.hexdigest(),
+                    "in_all": {"reads": total.reads, "points": total.points, "bytes": total.bytes},
+                },
+            )
+        ]
+
+    def _close(self, id_: str) -> None:
+        """Its sum is on the card."""
+        self._held[id_] = self._counted(self._held[id_])
+        self._windows.pop(id_, None)
+
+    def _counted(self, held: Held) -> Held:
+        window, total = self._windows.get(held.grant.id), held.total
+        if window is None:
+            return held
+        more = Total(total.reads + window.reads, total.points + window.points, total.bytes + window.bytes, window.since)
+        return replace(held, total=more)
+
+
+def new_id() -> str:
+    return secrets.token_hex(ID_BYTES)
+
+
+def _total(last: Iterable[Entry]) -> Total:
+    """Of the last entries that say what was read. A kill took what came after the last sum, but for when it began."""
+    total = Total()
+    for entry in last:
+        if entry.kind == READS:
+            said = entry.fields
+            total = Total(**said["in_all"], last_at=said["since"])
+        else:
+            total = replace(total, last_at=max(entry.at, total.last_at or 0))
+    return total
