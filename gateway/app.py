@@ -227,7 +227,8 @@ async def _serve(
 
     await house.find_time()
     await house.read_past()
-    access = Access(house, ledger)
+    with _in_one_sentence():
+        access = Access(house, ledger)
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
@@ -242,6 +243,7 @@ async def _serve(
                 jobs.append(tasks.create_task(demo.play(), name="demo"))
             jobs.append(tasks.create_task(house.running.run(house.config), name="ports"))
             jobs.append(tasks.create_task(house.finder.run(), name="find"))
+            jobs.append(tasks.create_task(access.grants.run(), name="grants"))
             if schedule is not None:
                 jobs.append(tasks.create_task(schedule.run(), name="back-ups"))
             if config.web.mdns and not is_loopback(config.web.host):
@@ -250,6 +252,7 @@ async def _serve(
             await stop.wait()
             for job in jobs:
                 job.cancel()
+    await access.grants.stop()
     await house.save(stopping=True)
 
 

@@ -397,12 +397,12 @@ class Grants:
         """Write the sums down: the program ends."""
         async with self._writing:
             notes = [note for id_ in self._windows for note in self._sum(id_)]
-            if notes:
-                try:
-                    await self._ledger.append(self._now(), *notes)
-                except LedgerError as error:
-                    log.warning("the last sums of what was read are not written: %s", error)
-            self._windows.clear()
+            try:
+                await self._ledger.append(self._now(), *notes)
+            except LedgerError as error:
+                log.warning("the last sums of what was read are not written: %s", error)
+            for id_ in tuple(self._windows):
+                self._close(id_)
 
     async def _end(self, held: Held, kind: str, body: dict[str, object]) -> None:
         id_ = held.grant.id

@@ -90,7 +90,7 @@ async def files(request: web.Request) -> web.Response:
     """What companies' files say of a point, as they cut it: beside what the meter says, never in its place."""
     house = request.app[HOUSE]
     view = _view(house, request.match_info["id"])
-    start, end = _span(request, house)
+    start, end = span(request, house)
     rows = 0
     found = []
     for given in (False, True):
@@ -121,7 +121,7 @@ async def curve(request: web.Request) -> web.Response:
         raise Problem(400, str(error)) from None
     if not house.knows(series):
         raise Problem(404, f"there is no series {series}")
-    start, end = _span(request, house)
+    start, end = span(request, house)
     buckets = _whole(request, "buckets", BUCKETS)
     if not 1 <= buckets <= BUCKETS_MAX:
         raise Problem(400, f"buckets: 1 to {BUCKETS_MAX} are possible, not {buckets}")
@@ -293,7 +293,7 @@ def _moment(request: web.Request, name: str, default: int, house: House) -> int:
     return at
 
 
-def _span(request: web.Request, house: House) -> tuple[int, int]:
+def span(request: web.Request, house: House) -> tuple[int, int]:
     """`from` and `to`; without them, today so far."""
     now = house.now()
     start = _moment(request, "from", days.midnight(house.zone, days.today(house.zone, now)), house)
@@ -305,7 +305,7 @@ def _span(request: web.Request, house: House) -> tuple[int, int]:
 
 def _bounds(house: House, request: web.Request, step: str) -> list[int]:
     """Bounds of whole half-hours, hours, local days or local months that cover the span."""
-    start, end = _span(request, house)
+    start, end = span(request, house)
     first, last = days.today(house.zone, start), days.today(house.zone, end - 1)
     if step in STEPS_S:
         size = STEPS_S[step]

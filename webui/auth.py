@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from gateway.chain import Entry
+from gateway.grants import Grant, Grants
 from gateway.house import House
 from gateway.ledger import Ledger, Session
 
@@ -96,7 +98,7 @@ class Busy(Exception):  # noqa: N818 - said like that to the person
 
 
 class Access:
-    """The household's one password, its sessions, and the code that proves who stands before the box."""
+    """The household's one password, its sessions, the code that proves who stands before the box, and apps' grants."""
 
     def __init__(self, house: House, ledger: Ledger) -> None:
         self._house = house
@@ -106,6 +108,7 @@ class Access:
         self._waiting = 0
         self._form_key = secrets.token_bytes(32)
         self.patience = Patience()
+        self.grants = Grants(ledger, house.now, lambda: house.dating)
 
     @property
     def setup_code(self) -> str | None:
@@ -127,6 +130,15 @@ class Access:
     async def password_fits(self, password: str) -> bool:
         hashed = await self._ledger.password()
         return hashed is not None and await self._in_turn(_fits, password, hashed)
+
+    def granted(self, authorization: str | None) -> Grant | None:
+        """The grant whose token this is, `Bearer TOKEN`; NotDatingError while the box does not know the time."""
+        scheme, _, token = (authorization or "").partition(" ")
+        return self.grants.opened_by(token.strip()) if scheme.lower() == "bearer" else None
+
+    async def entries(self, count: int, before: int | None) -> list[Entry]:
+        """The last entries of the ledger, the newest first."""
+        return await self._ledger.entries(count, before)
 
     async def open_session(self, address: str, agent: str) -> str:
         """A new session; what is returned goes into the browser's cookie and nowhere else."""

@@ -1,14 +1,12 @@
-"""`/box`: what the box itself does. `/data`: who has what."""
+"""`/box`: what the box itself does."""
 
 import asyncio
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from gateway import heal
 from webui import clock, line
 from webui.page import HOUSE, SCHEDULE, read_form, render, see
-from webui.shown import HUES
 from webui.words import mark
 
 PROTOCOL_WORDS = {
@@ -79,16 +77,6 @@ SERIES_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the box keeps of one metering point."""
-
-    name: str
-    hue: str
-    series: int
-    since: int | None
-
-
 async def page(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     return render(
@@ -122,26 +110,3 @@ async def seen(request: web.Request) -> web.Response:
     await read_form(request)
     await asyncio.to_thread(heal.seen, request.app[HOUSE].catalog)
     raise see("/box")
-
-
-async def data(request: web.Request) -> web.Response:
-    house = request.app[HOUSE]
-    held = [
-        Held(
-            view.point.name,
-            HUES[view.point.medium],
-            len(house.series(view.point.id)),
-            house.history_start(view.point.id),
-        )
-        for view in house.points()
-    ]
-    since = min((one.since for one in held if one.since is not None), default=None)
-    return render(
-        request,
-        "data.html",
-        held=held,
-        since=since,
-        kept=sum(one.series > 0 for one in held),
-        imports=len(await house.holders.listed()),
-        started_at=house.started_at,
-    )

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gateway import heal
+from gateway.grants import Grant
 from gateway.house import House
 from gateway.ledger import Session
 from gateway.schedule import Schedule
@@ -25,6 +26,7 @@ PASSWORD = web.AppKey("password", bool)
 SCHEDULE = web.AppKey("schedule", Schedule)  # where back-ups are made by themselves
 UPLOADS = web.AppKey("uploads", Uploads)
 SESSION = web.RequestKey("session", Session)
+GRANT = web.RequestKey("grant", Grant)  # an app's, on the routes that a token opens
 
 LANGUAGE_COOKIE, SESSION_COOKIE, BROWSER_COOKIE = "releve_lang", "releve_session", "releve_browser"
 COOKIE_S = 180 * 86400

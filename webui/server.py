@@ -11,6 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.grants import NotDatingError
 from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
@@ -27,6 +28,7 @@ from webui import (
     device,
     dial,
     finding,
+    granted,
     history,
     importing,
     keyfiles,
@@ -36,6 +38,7 @@ from webui import (
     settings,
     today,
     uploads,
+    who,
     wire,
 )
 from webui.api import Problem, problem
@@ -44,6 +47,7 @@ from webui.auth import Access
 from webui.guard import SAFE_METHODS, add_headers, guard
 from webui.page import (
     ACCESS,
+    GRANT,
     HOUSE,
     LANGUAGE_COOKIE,
     PAGES,
@@ -74,11 +78,12 @@ CARD_REFUSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class Role(StrEnum):
-    """Who may ask: anybody; whoever sets the box up, until a password is chosen; who lives here."""
+    """Who may ask: anybody; whoever sets the box up, until a password is chosen; who lives here; an app with a grant."""
 
     PUBLIC = "public"
     SETUP = "setup"
     OCCUPANT = "occupant"
+    GRANT = "grant"
 
 
 class Route(NamedTuple):
@@ -144,7 +149,14 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/import/undo", Role.OCCUPANT, importing.undo),
         Route("GET", "/import/{id}", Role.OCCUPANT, importing.look),
         Route("POST", "/import/{id}", Role.OCCUPANT, importing.act),
-        Route("GET", "/data", Role.OCCUPANT, box.data),
+        Route("GET", "/data", Role.OCCUPANT, who.page),
+        Route("GET", "/data/give", Role.OCCUPANT, who.form),
+        Route("POST", "/data/give", Role.OCCUPANT, who.confirm),
+        Route("POST", "/data/given", Role.OCCUPANT, who.give),
+        Route("POST", "/data/withdraw", Role.OCCUPANT, who.withdraw),
+        Route("GET", "/data/grant/{grant}", Role.OCCUPANT, who.grant_page),
+        Route("GET", "/data/grant/{grant}/receipt", Role.OCCUPANT, who.grant_file),
+        Route("GET", "/data/ledger", Role.OCCUPANT, who.ledger),
         Route("POST", "/box/time", Role.OCCUPANT, clock.tell),
         Route("GET", "/box", Role.OCCUPANT, box.page),
         Route("POST", "/box/seen", Role.OCCUPANT, box.seen),
@@ -159,6 +171,8 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("GET", "/api/v1/ports", Role.OCCUPANT, api.ports),
         Route("POST", "/api/v1/adopt", Role.OCCUPANT, api.adopt),
         Route("GET", "/api/v1/live", Role.OCCUPANT, live.live),
+        Route("GET", "/api/v1/granted", Role.GRANT, granted.mine),
+        Route("GET", "/api/v1/granted/readings", Role.GRANT, granted.readings),
     )
 
 
@@ -222,7 +236,10 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await _with_card(request, handler)
     except Problem as error:
-        return problem(request, error.status, error.detail)
+        response = problem(request, error.status, error.detail)
+        if error.status == 401 and request.path.startswith(granted.PATH):
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -271,6 +288,15 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     role = app[ROUTES][request.method, resource.canonical].role
     access = app[ACCESS]
+    if role is Role.GRANT:  # a session does not open them, nor does a demo
+        try:
+            grant = access.granted(request.headers.get("Authorization"))
+        except NotDatingError as error:
+            raise Problem(503, str(error)) from None
+        if grant is None:
+            raise Problem(401, granted.ENDED)
+        request[GRANT] = grant
+        return await handler(request)
     if not app[PASSWORD]:
         if role is Role.SETUP:
             raise see("/")

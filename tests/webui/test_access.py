@@ -45,6 +45,7 @@ def test_what_anybody_may_read_is_this_and_no_more() -> None:
     assert public == {
         ("GET", "/assets/{name}"), ("GET", "/api/v1/health"), ("GET", "/login"), ("POST", "/login"),
         ("GET", "/setup"), ("POST", "/setup"),
+        ("GET", "/api/v1/granted"), ("GET", "/api/v1/granted/readings"),  # with an app's token
     }  # fmt: skip
 
 

@@ -1,0 +1,157 @@
+"""What a grant says, and what the ledger's entries say, as sentences."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from gateway.chain import Entry
+from gateway.grants import Grant, GrantedSeries, Held, Resolution
+from webui import shown, spoken
+from webui.page import joined
+from webui.words import Words, mark, plain
+
+FINE = {
+    Resolution.RAW: mark("every value, as the meter says it"),
+    Resolution.TEN_MINUTES: mark("one value each ten minutes"),
+    Resolution.HALF_HOUR: mark("one value each half-hour"),
+    Resolution.DAY: mark("one value a day"),
+    Resolution.MONTH: mark("one value a month"),
+}
+DELAYS = {
+    0: mark("at once"),
+    3600: mark("an hour later"),
+    86_400: mark("a day later"),
+    7 * 86_400: mark("a week later"),
+}
+LASTS = {
+    86_400: mark("a day"),
+    30 * 86_400: mark("a month (30 days)"),
+    182 * 86_400: mark("six months"),
+    365 * 86_400: mark("a year"),
+}
+ENDS = {
+    "withdrawn": mark("taken back"),
+    "expired": mark("at its end"),
+    "restored": mark("ended when the house was put back from a back-up"),
+}
+OTHER_VALUES = mark("other values")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry of the ledger in words; `dated` is False where the box did not know the time."""
+
+    i: int
+    at: int
+    dated: bool
+    sentence: Markup
+    grant: str | None
+
+
+def what(words: Words, series: Iterable[GrantedSeries], *, named: bool = True) -> Markup:
+    """`Maison (energy, power) and Eau (volume)`; without names, the mediums."""
+    found: dict[str, list[Markup]] = {}
+    for one in series:
+        of = one.name if named else str(words.say(shown.MEDIUM_NAMES[one.medium]))
+        said = words.say(spoken.REGISTERS.get(one.quantity.word, OTHER_VALUES))
+        if said not in found.setdefault(of, []):
+            found[of].append(said)
+    return joined(words, [Markup("{} ({})").format(of, Markup(", ").join(said)) for of, said in found.items()])
+
+
+def delay(words: Words, delay_s: int) -> Markup:
+    return words.say(DELAYS[delay_s]) if delay_s in DELAYS else Markup("{}").format(words.duration(delay_s))
+
+
+def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
+    """All of a grant, in one sentence and its purpose."""
+    day = words.day(words.local(grant.start).date(), weekday=False, year=True)
+    before = (
+        words.say("what was kept before is included")
+        if grant.past
+        else words.say("nothing from before %(day)s", day=day)
+    )
+    return words.say(
+        "%(target)s, which %(operator)s runs, may read %(what)s until %(until)s: %(fine)s, %(delay)s; %(before)s. What for: %(purpose)s.",
+        target=grant.target,
+        operator=grant.operator,
+        what=what(words, grant.series, named=named),
+        until=moment(words, grant.until),
+        fine=words.say(FINE[grant.resolution]),
+        delay=delay(words, grant.delay_s),
+        before=before,
+        purpose=grant.purpose.rstrip("."),
+    )
+
+
+def plain_sentence(words: Words, grant: Grant) -> str:
+    """As `sentence`, without the household's own names, for a program."""
+    return plain(sentence(words, grant, named=False))
+
+
+def moment(words: Words, at: int) -> Markup:
+    return words.say(
+        "%(day)s at %(time)s", day=words.day(words.local(at).date(), weekday=False, year=True), time=words.clock(at)
+    )
+
+
+def size(words: Words, count: int) -> Markup:
+    return words.say("%(n)s kB", n=words.number(Decimal(count) / 1000, 1))
+
+
+def line(words: Words, entry: Entry, grants: dict[str, Held]) -> Line:
+    """An entry of the ledger as a sentence."""
+    said = entry.fields
+    id_ = said.get("grant")
+    grant = grants[id_].grant if id_ in grants else None
+    text = _text(words, entry, grant) if grant is not None or entry.kind == "restored" else None
+    return Line(
+        entry.i,
+        entry.at,
+        said.get("dated", True),
+        words.say("an entry that this version does not know (%(kind)s)", kind=entry.kind) if text is None else text,
+        id_ if grant is not None else None,
+    )
+
+
+def _text(words: Words, entry: Entry, grant: Grant | None) -> Markup | None:
+    said = entry.fields
+    if grant is None:
+        return words.say(
+            "The house was put back from a back-up made at this moment. Every access that was given before has ended: "
+            "what was taken back since is not in a back-up."
+        )
+    match entry.kind:
+        case "given":
+            return words.say("You gave an access. %(sentence)s", sentence=sentence(words, grant))
+        case "withdrawn":
+            return words.say(
+                "The access of %(target)s was taken back, from %(browser)s (%(address)s).",
+                target=grant.target,
+                browser=shown.browser(said["by"]["agent"]) or words.say("unknown program"),
+                address=said["by"]["address"],
+            )
+        case "expired":
+            return words.say("The access of %(target)s has ended, as was agreed.", target=grant.target)
+        case "read":
+            one = grant.one(said["series"])
+            return words.say(
+                "%(target)s began to read: %(what)s.", target=grant.target, what=what(words, [one] if one else [])
+            )
+        case "reads":
+            return words.say_n(
+                "%(target)s has read one value of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
+                "%(target)s has read %(n)s values of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
+                said["points"],
+                target=grant.target,
+                what=what(words, (one for one in grant.series if str(one.key) in said["series"])),
+                first=moment(words, said["from"]),
+                last=moment(words, said["to"]),
+                fine=words.say(FINE[grant.resolution]),
+                size=size(words, said["bytes"]),
+                reads=words.say_n("one request", "%(n)s requests", said["reads"]),
+            )
+        case _:
+            return None

@@ -1,0 +1,75 @@
+"""What an app reads with its token, and nothing else: `/api/v1/granted`. docs/api.md describes it."""
+
+from aiohttp import web
+
+from gateway import granted
+from gateway.granted import TooMuchError
+from gateway.grants import Answer, GrantError
+from webui import consent
+from webui.api import Problem, answer, number, span
+from webui.page import ACCESS, GRANT, HOUSE, words_of
+
+PATH = "/api/v1/granted"
+ENDED = "a token of an access that stands is needed, as Authorization: Bearer TOKEN; this one is none, or its access has ended"
+
+
+async def mine(request: web.Request) -> web.Response:
+    """What may be read with this token, in words and for a program."""
+    grant = request[GRANT]
+    data = {
+        "grant": grant.id,
+        "target": grant.target,
+        "operator": grant.operator,
+        "purpose": grant.purpose,
+        "in_words": consent.plain_sentence(words_of(request), grant),
+        "resolution": grant.resolution,
+        "delay_s": grant.delay_s,
+        "from": grant.start,
+        "until": grant.until,
+        "past": grant.past,
+        "readings_from": grant.data_from if grant.past is False else None,
+        "series": [
+            {key: value for key, value in one.body().items() if key != "name"}  # the household's own word
+            for one in grant.series
+        ],
+    }
+    return answer(request, data)
+
+
+async def readings(request: web.Request) -> web.Response:
+    """Values of one series, as granted; written into the ledger before they are sent."""
+    house, grant = request.app[HOUSE], request[GRANT]
+    asked = request.query.get("series", "")
+    series = grant.one(asked)
+    if series is None:  # whether it exists is nobody's business
+        raise Problem(404, f"series: not granted: {asked[:80]!r}; GET {PATH} says which are")
+    try:
+        found = await granted.give(
+            grant, series, house.zone, span(request, house), house.now(), house.indexes, house.raw
+        )
+    except TooMuchError as error:
+        raise Problem(400, f"from, to: {error}") from None
+    columns = {
+        name: list(values) if name in ("at", "to") else [number(value) for value in values]  # type: ignore[arg-type]
+        for name, values in found.columns.items()
+    }
+    response = answer(
+        request,
+        {
+            "series": str(series.key),
+            "quantity": series.quantity.word,
+            "unit": series.quantity.unit,
+            "kind": series.quantity.kind,
+            "resolution": grant.resolution,
+            "from": found.start,
+            "to": found.end,
+            **columns,
+        },
+    )
+    body = response.body
+    assert isinstance(body, bytes)
+    try:
+        await request.app[ACCESS].grants.note(grant, Answer(series.key, found.start, found.end, found.values, body))
+    except GrantError:
+        raise Problem(401, ENDED) from None
+    return response
