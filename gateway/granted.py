@@ -80,7 +80,7 @@ async def give(
             columns = {"at": steps, "index": await indexes(series.key, steps) if steps else []}
         else:
             columns = await _levels(series.key, steps, points)
-    names = [name for name in columns if name not in ("at", "to")]
+    names = [name for name in columns if name not in ("at", "until")]
     return Given(start, end, columns, sum(value is not None for name in names for value in columns[name]))
 
 
@@ -122,7 +122,7 @@ async def _levels(
     spans = list(pairwise(steps))
     return {
         "at": [spans[number][0] for number in sums],
-        "to": [spans[number][1] for number in sums],
+        "until": [spans[number][1] for number in sums],
         "low": [Decimal(one.low).scaleb(one.exponent) for one in sums.values()],
         "mean": [one.mean for one in sums.values()],
         "high": [Decimal(one.high).scaleb(one.exponent) for one in sums.values()],

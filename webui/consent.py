@@ -13,11 +13,11 @@ from webui.page import joined
 from webui.words import Words, mark, plain
 
 FINE = {
-    Resolution.RAW: mark("every value, as the meter says it"),
-    Resolution.TEN_MINUTES: mark("one value each ten minutes"),
-    Resolution.HALF_HOUR: mark("one value each half-hour"),
-    Resolution.DAY: mark("one value a day"),
-    Resolution.MONTH: mark("one value a month"),
+    Resolution.RAW: mark("every figure, as the meter says it"),
+    Resolution.TEN_MINUTES: mark("one figure each ten minutes"),
+    Resolution.HALF_HOUR: mark("one figure each half-hour"),
+    Resolution.DAY: mark("one figure a day"),
+    Resolution.MONTH: mark("one figure a month"),
 }
 DELAYS = {
     0: mark("at once"),
@@ -142,8 +142,8 @@ def _text(words: Words, entry: Entry, grant: Grant | None) -> Markup | None:
             )
         case "reads":
             return words.say_n(
-                "%(target)s has read one value of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
-                "%(target)s has read %(n)s values of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
+                "%(target)s has read one figure of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
+                "%(target)s has read %(n)s figures of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
                 said["points"],
                 target=grant.target,
                 what=what(words, (one for one in grant.series if str(one.key) in said["series"])),

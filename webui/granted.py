@@ -50,7 +50,7 @@ async def readings(request: web.Request) -> web.Response:
     except TooMuchError as error:
         raise Problem(400, f"from, to: {error}") from None
     columns = {
-        name: list(values) if name in ("at", "to") else [number(value) for value in values]  # type: ignore[arg-type]
+        name: list(values) if name in ("at", "until") else [number(value) for value in values]  # type: ignore[arg-type]
         for name, values in found.columns.items()
     }
     response = answer(

@@ -111,6 +111,7 @@ async def page(request: web.Request) -> web.Response:
         held=kept,
         since=min((one.since for one in kept if one.since is not None), default=None),
         kept=sum(one.series > 0 for one in kept),
+        read=any(held.total.last_at is not None for held in grants),
         imports=len(await house.holders.listed()),
         done=request.query.get("done", ""),
     )

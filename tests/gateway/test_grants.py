@@ -349,7 +349,7 @@ def test_no_answer_is_finer_newer_or_wider_than_granted(
     found = asyncio.run(granted.give(grant, one, PARIS, (start, end), NOW, series.indexes, series.points))
     low, high = max(start, 0 if past else grant.start), min(end, NOW - delay_s)
     columns = found.columns
-    moments = [*columns["at"], *columns.get("to", [])]
+    moments = [*columns["at"], *columns.get("until", [])]
     assert all(isinstance(moment, int) and low <= moment <= high for moment in moments)
     if resolution is Resolution.RAW:
         assert columns["at"] == [moment for moment in series.ats if low <= moment < high]
@@ -369,7 +369,7 @@ def test_no_answer_is_finer_newer_or_wider_than_granted(
             assert isinstance(mean, Decimal)
             assert abs(mean * 10 - Decimal(sum(inside)) / len(inside)) <= Decimal("0.5")
             assert mean.as_tuple().exponent == -1
-    assert list(zip(columns["at"], columns["to"], columns["low"], columns["high"], strict=True)) == expected
+    assert list(zip(columns["at"], columns["until"], columns["low"], columns["high"], strict=True)) == expected
 
 
 def on_a_bound(moment: int, resolution: Resolution) -> bool:

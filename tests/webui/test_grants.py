@@ -67,7 +67,7 @@ async def test_what_is_given_is_said_in_one_sentence_before_one_click_gives_it(h
     confirming = await post(home, "/data/give", ASKED)
     sentence = (
         "Facture claire (géré par\u00a0: moi) peut lire Maison (énergie) jusqu’au 19\u00a0décembre 2026 à 18\u00a0h\u00a042\u00a0: "
-        "une valeur par jour, tout de suite\u202f; avec ce qui a été gardé avant. Pourquoi\u00a0: voir venir ma facture."
+        "un chiffre par jour, tout de suite\u202f; avec ce qui a été gardé avant. Pourquoi\u00a0: voir venir ma facture."
     )
     assert sentence in read(confirming).text
     assert home.access.grants.all() == []
@@ -151,10 +151,10 @@ async def test_an_app_reads_its_days_and_the_ledger_says_so_before_it_has_them(h
     assert first > 0
     page = read(await home.text("/data/ledger")).text
     assert (
-        f"Facture claire a lu {len(days) + 1}\u00a0valeurs de Maison (énergie), entre le 20\u00a0octobre 2026" in page
+        f"Facture claire a lu {len(days) + 1}\u00a0chiffres de Maison (énergie), entre le 20\u00a0octobre 2026" in page
     )
     assert "en 2\u00a0demandes" in page
-    assert f"{len(days) + 1}\u00a0valeurs" in read(await home.text("/data")).text
+    assert f"{len(days) + 1}\u00a0chiffres" in read(await home.text("/data")).text
 
 
 async def test_the_hash_in_the_ledger_is_of_the_bytes_that_the_app_has(home: Home) -> None:
@@ -199,7 +199,7 @@ async def test_a_level_comes_as_low_mean_and_high_and_raw_only_where_raw_is_gran
     _, fine = await give_all(home, Resolution.TEN_MINUTES)
     said = await ask(home, fine, f"series={series}")
     start = NOW // 600 * 600
-    assert (said["at"], said["to"]) == ([start], [start + 600])
+    assert (said["at"], said["until"], said["to"]) == ([start], [start + 600], NOW + 1200)
     assert (said["low"], said["mean"], said["high"]) == (["640"], ["640"], ["640"])
     _, raw = await give_all(home, Resolution.RAW)
     said = await ask(home, raw, f"series={series}")
