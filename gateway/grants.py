@@ -26,7 +26,7 @@ LATE_S = 60
 LOOK_S = 5.0
 # More apps than a home has; each of them is looked through at each read.
 GRANTS_MAX = 100
-SERIES_MAX = 500
+SERIES_MAX = 1000
 NAME_CHARACTERS_MAX = 80
 PURPOSE_CHARACTERS_MAX = 300
 AGENT_CHARACTERS_MAX = 200
@@ -285,6 +285,8 @@ class Grants:
             self._held[id_] = replace(held, total=_total(ledger.last_read(id_)))
         self._windows: dict[str, _Window] = {}
         self._trouble: str | None = None
+        # One answer is worked out at a time: an app that asks without a pause must not keep the household waiting.
+        self.reading = asyncio.Lock()
 
     def all(self) -> list[Held]:
         """Every grant ever given, the newest first; what is in no sum yet is counted."""

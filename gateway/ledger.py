@@ -251,8 +251,8 @@ class Ledger:
 
 def look(path: Path) -> Iterator[Entry]:
     """The entries of a file that no gateway has open, in order; LedgerError where it cannot be read."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+    try:  # not read-only: what a kill left half written is first taken back
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] > 1:
                 yield from map(_entry, db.execute(f"{_COLUMNS} ORDER BY i"))
     except sqlite3.Error as error:

@@ -43,10 +43,10 @@ async def readings(request: web.Request) -> web.Response:
     series = grant.one(asked)
     if series is None:  # whether it exists is nobody's business
         raise Problem(404, f"series: not granted: {asked[:80]!r}; GET {PATH} says which are")
+    asked_span = span(request, house)
     try:
-        found = await granted.give(
-            grant, series, house.zone, span(request, house), house.now(), house.indexes, house.raw
-        )
+        async with request.app[ACCESS].grants.reading:
+            found = await granted.give(grant, series, house.zone, asked_span, house.now(), house.indexes, house.raw)
     except TooMuchError as error:
         raise Problem(400, f"from, to: {error}") from None
     columns = {

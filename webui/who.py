@@ -11,6 +11,7 @@ from drivers.model import Kind
 from gateway.grants import (
     NAME_CHARACTERS_MAX,
     PURPOSE_CHARACTERS_MAX,
+    SERIES_MAX,
     By,
     Grant,
     GrantedSeries,
@@ -37,9 +38,10 @@ ID_DIGITS = 16
 NAME_MISSING = mark("A name of 1 to 80 characters is needed.")
 PURPOSE_MISSING = mark("What it is for, in 1 to 300 characters, is needed.")
 NO_POINT = mark("Tick at least one meter. A meter that has said nothing yet cannot be given.")
+TOO_MUCH = mark("That is more than one access can hold. Tick fewer meters.")
 NO_TIME = mark("The box does not know the time, so no access can begin or end. Tell it the time first.")
 TOO_MANY = mark("There are as many accesses as a box can hold. Take one back first.")
-FIELD_AT = {NAME_MISSING: "target", PURPOSE_MISSING: "purpose", NO_POINT: "points"}
+FIELD_AT = {NAME_MISSING: "target", PURPOSE_MISSING: "purpose", NO_POINT: "points", TOO_MUCH: "points"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,8 @@ def _wish(house: House, typed: Typed) -> Wish | str:
     if not house.dating:
         return NO_TIME
     series = tuple(one for some in found for one in some)
+    if len(series) > SERIES_MAX:
+        return TOO_MUCH
     return Wish(
         typed.target, typed.operator, typed.purpose, series, typed.resolution, typed.delay_s, typed.lasts_s, typed.past
     )
