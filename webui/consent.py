@@ -102,27 +102,27 @@ def size(words: Words, count: int) -> Markup:
 
 
 def line(words: Words, entry: Entry, grants: dict[str, Held]) -> Line:
-    """An entry of the ledger as a sentence."""
-    said = entry.fields
-    id_ = said.get("grant")
-    grant = grants[id_].grant if id_ in grants else None
-    text = _text(words, entry, grant) if grant is not None or entry.kind == "restored" else None
-    return Line(
-        entry.i,
-        entry.at,
-        said.get("dated", True),
-        words.say("an entry that this version does not know (%(kind)s)", kind=entry.kind) if text is None else text,
-        id_ if grant is not None else None,
+    """An entry of the ledger as a sentence; one that somebody changed on the card may have none."""
+    try:
+        said = entry.fields
+        held = grants.get(str(said.get("grant")))
+        text = _text(words, entry, held.grant) if held else _restored(words) if entry.kind == "restored" else None
+    except (ValueError, KeyError, TypeError):
+        said, held, text = {}, None, None
+    if text is None:
+        text = words.say("This entry cannot be read (%(kind)s).", kind=entry.kind)
+    return Line(entry.i, entry.at, said.get("dated", True), text, held.grant.id if held else None)
+
+
+def _restored(words: Words) -> Markup:
+    return words.say(
+        "The house was put back from a back-up made at this moment. Every access that was given before has ended: "
+        "what was taken back since is not in a back-up."
     )
 
 
-def _text(words: Words, entry: Entry, grant: Grant | None) -> Markup | None:
+def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
     said = entry.fields
-    if grant is None:
-        return words.say(
-            "The house was put back from a back-up made at this moment. Every access that was given before has ended: "
-            "what was taken back since is not in a back-up."
-        )
     match entry.kind:
         case "given":
             return words.say("You gave an access. %(sentence)s", sentence=sentence(words, grant))

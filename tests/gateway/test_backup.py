@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from drivers.model import Medium, Quantity
-from gateway import app
+from gateway import app, chain
 from gateway.backup import HOUSE, KEY, README, BackupError, Seal, load_age
 from gateway.clock import Clock
 from gateway.config import load
+from gateway.grants import By, GrantedSeries, Grants, Resolution, Wish, new_id
+from gateway.ledger import look
 from gateway.model import Point, SeriesKey
 from gateway.trouble import Trouble
 from tests.gateway.test_command import Said, configured, releve
@@ -350,3 +352,28 @@ def test_a_configuration_comes_from_a_whole_back_up_alone_and_lies_nowhere_else(
     assert done.returncode == 1
     assert list((tmp_path / "etc").iterdir()) == []
     assert list((tmp_path / "stick").iterdir()) == [bad]
+
+
+def test_the_ledger_comes_along_and_no_access_stands_where_it_is_put_back(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    here, there = configured(tmp_path / "here"), configured(tmp_path / "there")
+    series = (GrantedSeries(INDEX, "Eau", Medium.WATER, Quantity.VOLUME),)
+    wish = Wish("Appli", "moi", "voir", series, Resolution.DAY, 0, 86_400, past=False)
+    with ExitStack() as opened:
+        _, ledger, _ = app._open(load(here), Clock(), opened)
+        grants = Grants(ledger, lambda: AT, lambda: True)
+        _, token = asyncio.run(grants.give(new_id(), wish, By("a browser", "192.0.2.1")))
+        assert grants.opened_by(token)
+    written = list(look(tmp_path / "here" / "data" / "ledger.db"))
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    how = ("--passphrase-file", tmp_path / "passphrase")
+    assert backup(here, tmp_path / "a.backup", *how).returncode == 0
+    assert restore(there, tmp_path / "a.backup", *how).returncode == 0
+    entries = list(look(tmp_path / "there" / "data" / "ledger.db"))
+    assert entries[:1] == written
+    assert [entry.kind for entry in entries] == ["given", "restored"]
+    assert chain.verify(entries, written[0].hash).fault is None
+    with ExitStack() as opened:
+        _, ledger, _ = app._open(load(there), Clock(), opened)
+        assert Grants(ledger, lambda: AT, lambda: True).opened_by(token) is None

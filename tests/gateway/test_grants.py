@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import itertools
 import tempfile
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -322,8 +323,6 @@ class Series:
         self.ats = sorted(set(ats))
 
     async def points(self, key: SeriesKey, start: int, end: int) -> Points | None:
-        from array import array
-
         found = [moment for moment in self.ats if start <= moment < end]
         return Points(-1, array("q", found), array("q", [moment % 977 for moment in found]))
 

@@ -14,7 +14,7 @@ import pytest
 
 from drivers.model import Medium, Quantity
 from gateway.grants import By, Grant, GrantedSeries, Resolution, Wish, new_id
-from gateway.model import SeriesKey
+from gateway.model import Point, SeriesKey
 from tests.webui.home import LINKY, NOW, Home, at, open_home, read
 from tests.webui.test_access import set_up
 from webui.assets import Assets
@@ -154,7 +154,10 @@ async def test_an_app_reads_its_days_and_the_ledger_says_so_before_it_has_them(h
         f"Facture claire a lu {len(days) + 1}\u00a0chiffres de Maison (énergie), entre le 20\u00a0octobre 2026" in page
     )
     assert "en 2\u00a0demandes" in page
-    assert f"{len(days) + 1}\u00a0chiffres" in read(await home.text("/data")).text
+    text = read(await home.text("/data")).text
+    assert f"{len(days) + 1}\u00a0chiffres" in text
+    assert "nulle part ailleurs" not in text  # the app has some of them now
+    assert "elle peut le garder aussi." in text
 
 
 async def test_the_hash_in_the_ledger_is_of_the_bytes_that_the_app_has(home: Home) -> None:
@@ -305,8 +308,6 @@ async def test_who_gave_it_is_the_browser_that_was_logged_in(new_box: Home) -> N
     await set_up(new_box)
     home = new_box.house
     home.catalog.adopt(str(LINKY), "Maison", Medium.ELECTRICITY, NOW)
-    from gateway.model import Point
-
     home.store.add([Point(SeriesKey("maison", "EAST"), Quantity.ENERGY, NOW, 5, 0, True)])
     await give(new_box)
     (held,) = new_box.access.grants.all()
@@ -359,6 +360,15 @@ async def test_the_ledger_is_read_a_page_at_a_time(home: Home) -> None:
 async def _wish(home: Home) -> Wish:
     series = (GrantedSeries(SeriesKey("maison", "EAST"), "Maison", Medium.ELECTRICITY, Quantity.ENERGY),)
     return Wish("App", "moi", "voir", series, Resolution.DAY, 0, DAY, False)
+
+
+async def test_what_somebody_changed_on_the_card_is_still_a_page(home: Home) -> None:
+    _, token = await give(home)
+    await ask(home, token, f"series={INDEX}")
+    ledger = home.access.grants._ledger
+    for statement in ("DROP TRIGGER entry_changed", "UPDATE entry SET body = '{}' WHERE i = 2"):
+        ledger._executor.submit(ledger._db.execute, statement).result()
+    assert "Cette ligne ne peut pas être lue (read)" in read(await home.text("/data/ledger")).text
 
 
 async def test_a_house_that_was_put_back_says_why_nothing_stands(tmp_path: Path) -> None:
