@@ -64,3 +64,23 @@ def test_an_access_is_given_read_said_and_taken_back(
     assert ask(f"{demo.url}/api/v1/granted", token)[0] == 401
     page.goto(f"{demo.url}/data/ledger")
     assert page.get_by_text("L’accès de Facture claire a été retiré").first.is_visible()
+
+
+def test_long_words_do_not_widen_a_page_on_a_phone(demo: Running, context_with: Callable[..., BrowserContext]) -> None:
+    page = context_with(viewport={"width": 360, "height": 740}).new_page()
+    word = "https://example.org/" + "x" * 60
+    page.goto(f"{demo.url}/data/give")
+    for label in ("Le nom de l’application", "Qui la gère", "À quoi elle sert"):
+        page.get_by_label(label).fill(word)
+    page.get_by_label("Maison").check()
+    page.get_by_role("button", name="Relire avant de donner").click()
+    widths = [page.evaluate("document.documentElement.scrollWidth")]
+    page.get_by_role("button", name="Oui, donner cet accès").click()
+    receipt = page.get_by_role("link", name="Le reçu").get_attribute("href")
+    for path in (receipt, "/data", "/data/ledger"):
+        widths.append(page.evaluate("document.documentElement.scrollWidth"))
+        page.goto(f"{demo.url}{path}")
+    page.goto(f"{demo.url}/data")
+    page.get_by_role("button", name="Retirer l’accès").click()
+    widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    assert max(widths) <= 360, widths
