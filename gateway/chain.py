@@ -90,6 +90,8 @@ def read(lines: Iterable[bytes]) -> Iterator[Entry]:
             text = data.decode().removesuffix("\n")
             said = json.loads(text)
             one = Entry(said["i"], said["at"], said["kind"], canonical(said["body"]), said["hash"])
+            if [type(said[name]) for name in ("i", "at", "kind", "hash")] != [int, int, str, str]:  # True is 1, too
+                raise TypeError
         except (ValueError, TypeError, KeyError, RecursionError):
             raise ChainError(f"line {number}: an entry of a ledger is needed") from None
         if line(one) != text:  # a key that stands twice may be read in two ways

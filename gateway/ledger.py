@@ -218,7 +218,7 @@ class Ledger:
 
     def consents(self) -> list[Entry]:
         """All entries that change what stands, in order; waits for the card. LedgerError where it refuses."""
-        asked = f"{_COLUMNS} WHERE kind NOT IN ('{READ}', '{READS}') ORDER BY i"
+        asked = f"{_COLUMNS} WHERE i > 0 AND kind NOT IN ('{READ}', '{READS}') ORDER BY i"
         return self._ask(lambda db: [_entry(row) for row in db.execute(asked)])
 
     def last_read(self, grant: str) -> list[Entry]:
@@ -313,4 +313,9 @@ class _transaction:  # noqa: N801 - read as a word in `with`
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # a commit that somebody's look into the file held up leaves it open
+                self._db.execute("ROLLBACK")

@@ -15,6 +15,8 @@ from gateway.trouble import Trouble
 if TYPE_CHECKING:
     from gateway.config import Config
 
+BEFORE_ALL = -(1 << 63)  # not 0: what somebody put before the first entry is to be found, too
+
 
 def add_arguments(parser: argparse.ArgumentParser, takes_config: Callable[[argparse.ArgumentParser], None]) -> None:
     commands = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
@@ -98,7 +100,7 @@ def _entries(config: "Config") -> Iterator[Entry]:
     from gateway import control
     from gateway.ledger import look
 
-    after = 0
+    after = BEFORE_ALL
     try:
         while True:
             page = control.ask(config.runtime, "POST", "/ledger", {"after": after})["entries"]
@@ -108,7 +110,7 @@ def _entries(config: "Config") -> Iterator[Entry]:
                 yield Entry(**fields)
             after = page[-1]["i"]
     except ConnectionRefusedError:
-        if after:
+        if after != BEFORE_ALL:
             raise Trouble("the gateway ended meanwhile: ask again") from None
     except ConnectionError as error:
         raise Trouble(str(error)) from None

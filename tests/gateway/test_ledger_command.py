@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sqlite3
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,13 +84,23 @@ def test_wrong_use_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-async def test_a_gateway_that_runs_is_asked(config: Path, tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def running(config: Path) -> AsyncIterator[None]:
     loaded = load(config)
     started = asyncio.Event()
     any_port = replace(loaded, web=replace(loaded.web, port=0))
     run = asyncio.create_task(app.run(any_port, lambda urls, code: started.set()))
     await asyncio.wait_for(started.wait(), 20)
     try:
+        yield
+    finally:
+        run.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await run
+
+
+async def test_a_gateway_that_runs_is_asked(config: Path, tmp_path: Path) -> None:
+    async with running(config):
         done = await asyncio.to_thread(releve, "ledger", "verify", "--config", config)
         assert (done.returncode, done.stdout.startswith(f"{COUNT} entries are as written")) == (0, True)
         copy = tmp_path / "copy.jsonl"
@@ -97,7 +108,25 @@ async def test_a_gateway_that_runs_is_asked(config: Path, tmp_path: Path) -> Non
         assert done.returncode == 0, done.stderr
         with copy.open("rb") as file:
             assert chain.verify(chain.read(file)).entries == COUNT
-    finally:
-        run.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await run
+
+
+async def test_a_gateway_that_runs_says_what_was_put_before_the_first_entry(config: Path, tmp_path: Path) -> None:
+    put_before_the_first(tmp_path / "data" / "ledger.db", "reads", "{}")
+    async with running(config):
+        done = await asyncio.to_thread(releve, "ledger", "verify", "--config", config)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.endswith("broken: entry -5 stands where entry 1 belongs\n")
+
+
+async def test_what_was_put_before_the_first_entry_gives_nothing(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "ledger.db"
+    put_before_the_first(path, "given", '{"grant":"a"}')
+    ledger = Ledger.open(path)
+    assert ledger.consents() == []
+    ledger.close()
+
+
+def put_before_the_first(path: Path, kind: str, body: str) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER entry_added")
+        db.execute("INSERT INTO entry VALUES (-5, 1, ?, ?, x'00')", (kind, body))
