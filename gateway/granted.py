@@ -19,6 +19,8 @@ VALUES_MAX = 17_600
 # Of a level each raw point is looked at, a day at a time so that nobody else waits for long.
 LEVEL_S_MAX = 400 * 86_400
 CHUNK_S = 86_400
+# The store answers nobody else meanwhile: 17,280 bounds at once took 0.2 s here, 500 take 6 ms.
+BOUNDS_MAX = 500
 WIDE = Context(prec=60)
 
 Columns = dict[str, list[int] | list[Decimal] | list[Decimal | None]]
@@ -77,7 +79,10 @@ async def give(
     else:
         steps = bounds(grant.resolution, zone, start, end) if start < end else []
         if series.quantity.kind is Kind.INDEX:
-            columns = {"at": steps, "index": await indexes(series.key, steps) if steps else []}
+            index: list[Decimal | None] = []
+            for first in range(0, len(steps), BOUNDS_MAX):
+                index += await indexes(series.key, steps[first : first + BOUNDS_MAX])
+            columns = {"at": steps, "index": index}
         else:
             columns = await _levels(series.key, steps, points)
     names = [name for name in columns if name not in ("at", "until")]

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -26,6 +28,8 @@ LATE_S = 60
 LOOK_S = 5.0
 # More apps than a home has; each of them is looked through at each read.
 GRANTS_MAX = 100
+# Of one app: who hangs up before its answer is worked out leaves the request behind, and could leave any number.
+ASKING_MAX = 4
 SERIES_MAX = 1000
 NAME_CHARACTERS_MAX = 80
 PURPOSE_CHARACTERS_MAX = 300
@@ -33,6 +37,7 @@ AGENT_CHARACTERS_MAX = 200
 GRANT_S_MAX = 366 * 86_400
 TOKEN_BYTES = 32
 ID_BYTES = 8
+NOT_DATING = "the box does not know the time yet: nothing is given until it does"
 
 
 class Resolution(StrEnum):
@@ -247,6 +252,10 @@ class NotDatingError(GrantError):
     """The box does not know the time, so nobody can say whether a grant is in force."""
 
 
+class BusyError(Exception):
+    """An app asks faster than it can be answered, in one sentence."""
+
+
 @dataclass(slots=True)
 class _Window:
     """Reads of one grant since `since`, to be summed in one entry."""
@@ -284,9 +293,12 @@ class Grants:
         for id_, held in self._held.items():
             self._held[id_] = replace(held, total=_total(ledger.last_read(id_)))
         self._windows: dict[str, _Window] = {}
+        # Taken back, and the card does not take the entry yet: nothing is read, and the entry is tried again.
+        self._closed: dict[str, dict[str, object]] = {}
         self._trouble: str | None = None
         # One answer is worked out at a time: an app that asks without a pause must not keep the household waiting.
-        self.reading = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._asking: Counter[str] = Counter()
 
     def all(self) -> list[Held]:
         """Every grant ever given, the newest first; what is in no sum yet is counted."""
@@ -298,7 +310,8 @@ class Grants:
 
     def is_in_force(self, held: Held) -> bool:
         """Whether it stands, and its time is now, as far as the clock of this box is right."""
-        return held.end is None and held.grant.start <= self._now() < held.grant.until
+        stands = held.end is None and held.grant.id not in self._closed
+        return stands and held.grant.start <= self._now() < held.grant.until
 
     def opened_by(self, token: str) -> Grant | None:
         """The grant in force that this token opens. NotDatingError while the box does not know the time.
@@ -309,7 +322,7 @@ class Grants:
         for held in self._held.values():
             if held.grant.token_hash == digest and held.end is None:
                 if not self._dating():
-                    raise NotDatingError("the box does not know the time yet: nothing is given until it does")
+                    raise NotDatingError(NOT_DATING)
                 return held.grant if self.is_in_force(held) else None
         return None
 
@@ -320,14 +333,14 @@ class Grants:
         """
         wish.check()
         async with self._writing:
+            now = self._now()
             if not self._dating():
-                raise NotDatingError("the box does not know the time yet: nothing is given until it does")
+                raise NotDatingError(NOT_DATING)
             if id_ in self._held:
                 raise GrantError("this was given already")
             if sum(held.end is None for held in self._held.values()) >= GRANTS_MAX:
                 raise GrantError(f"{GRANTS_MAX} grants stand already: withdraw one first")
             token = secrets.token_urlsafe(TOKEN_BYTES)
-            now = self._now()
             grant = Grant(
                 id_,
                 by,
@@ -347,20 +360,38 @@ class Grants:
             return grant, token
 
     async def withdraw(self, id_: str, by: By) -> bool:
-        """End a grant, from this moment on; False where none of this id stands."""
+        """End a grant, from this moment on; False where none of this id stands.
+
+        Where the card refuses the entry (LedgerError), it opens nothing until the program ends, and the entry is tried again.
+        """
         async with self._writing:
             held = self._held.get(id_)
             if held is None or held.end is not None:
                 return False
             undated = {} if self._dating() else {"dated": False}
-            await self._end(held, WITHDRAWN, {"grant": id_, "by": by.body(), **undated})
+            self._closed[id_] = {"grant": id_, "by": by.body(), **undated}
+            await self._end(held, WITHDRAWN, self._closed[id_])
             return True
+
+    @asynccontextmanager
+    async def turn(self, grant: Grant) -> AsyncIterator[None]:
+        """The turn of this app to have an answer worked out; BusyError where too many of its requests wait for theirs."""
+        if self._asking[grant.id] >= ASKING_MAX:
+            raise BusyError(f"{ASKING_MAX} requests with this token wait already: ask one after the other")
+        self._asking[grant.id] += 1
+        try:
+            async with self._reading:
+                yield
+        finally:
+            self._asking[grant.id] -= 1
 
     async def note(self, grant: Grant, answer: Answer) -> None:
         """Write down that this is about to be given; only then may it be sent. GrantError when it no longer may."""
         async with self._writing:
-            now, held = self._now(), self._held[grant.id]
-            if not self._dating() or not self.is_in_force(held):
+            now, held = self._now(), self._held[grant.id]  # the time first: asking for it shows that the clock was set
+            if not self._dating():
+                raise NotDatingError(NOT_DATING)
+            if not self.is_in_force(held):
                 raise GrantError("this access has ended")
             window = self._windows.get(grant.id)
             if window is None or window.is_over(now):
@@ -382,7 +413,9 @@ class Grants:
             async with self._writing:
                 now = self._now()
                 for held in tuple(self._held.values()):
-                    if held.end is None and self._dating() and now >= held.grant.until:
+                    if held.end is None and held.grant.id in self._closed:
+                        await self._end(held, WITHDRAWN, self._closed[held.grant.id])
+                    elif held.end is None and self._dating() and now >= held.grant.until:
                         await self._end(held, EXPIRED, {"grant": held.grant.id})
                 for id_, window in tuple(self._windows.items()):
                     if window.is_over(now, LATE_S):
@@ -399,6 +432,7 @@ class Grants:
         """Write the sums down: the program ends."""
         async with self._writing:
             notes = [note for id_ in self._windows for note in self._sum(id_)]
+            notes += [(WITHDRAWN, body) for body in self._closed.values()]
             try:
                 await self._ledger.append(self._now(), *notes)
             except LedgerError as error:
@@ -410,6 +444,7 @@ class Grants:
         id_ = held.grant.id
         entries = await self._ledger.append(self._now(), *self._sum(id_), (kind, body))
         self._close(id_)
+        self._closed.pop(id_, None)
         self._held[id_] = replace(self._held[id_], end=kind, ended_at=entries[-1].at)
 
     def _sum(self, id_: str) -> list[tuple[str, dict[str, object]]]:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from gateway import granted
 from gateway.granted import TooMuchError
-from gateway.grants import Answer, GrantError
+from gateway.grants import Answer, BusyError, GrantError, NotDatingError
 from webui import consent
 from webui.api import Problem, answer, number, span
 from webui.page import ACCESS, GRANT, HOUSE, words_of
@@ -45,8 +45,10 @@ async def readings(request: web.Request) -> web.Response:
         raise Problem(404, f"series: not granted: {asked[:80]!r}; GET {PATH} says which are")
     asked_span = span(request, house)
     try:
-        async with request.app[ACCESS].grants.reading:
+        async with request.app[ACCESS].grants.turn(grant):
             found = await granted.give(grant, series, house.zone, asked_span, house.now(), house.indexes, house.raw)
+    except BusyError as error:
+        raise Problem(429, str(error)) from None
     except TooMuchError as error:
         raise Problem(400, f"from, to: {error}") from None
     columns = {
@@ -70,6 +72,8 @@ async def readings(request: web.Request) -> web.Response:
     assert isinstance(body, bytes)
     try:
         await request.app[ACCESS].grants.note(grant, Answer(series.key, found.start, found.end, found.values, body))
+    except NotDatingError as error:
+        raise Problem(503, str(error)) from None
     except GrantError:
         raise Problem(401, ENDED) from None
     return response

@@ -1,6 +1,7 @@
 """`/data`: who has what. The accesses of applications: given, read, taken back; and the ledger of all that."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from gateway.grants import (
     new_id,
 )
 from gateway.house import House
+from gateway.ledger import LedgerError
 from gateway.views import PointView
 from webui import consent
 from webui.consent import DELAYS, ENDS, FINE, LASTS
@@ -30,6 +32,8 @@ from webui.page import ACCESS, HOUSE, read_form, render, see, session_of, words_
 from webui.receipt import receipt
 from webui.shown import HUES
 from webui.words import mark, plain
+
+log = logging.getLogger(__name__)
 
 ENTRIES_PAGE = 50
 ENDED_SHOWN_MAX = 20
@@ -120,7 +124,8 @@ async def page(request: web.Request) -> web.Response:
 
 
 def _stands(house: House, held: Held) -> bool:
-    return held.end is None and house.now() < held.grant.until
+    """Not ended yet, as far as anybody knows: a clock that may be wrong ends nothing."""
+    return held.end is None and (not house.dating or house.now() < held.grant.until)
 
 
 # -- giving -----------------------------------------------------------------------------------------------------------
@@ -182,6 +187,8 @@ async def give(request: web.Request) -> web.Response:
     except NotDatingError:
         return _form(request, typed, NO_TIME)
     except GrantError:
+        if grants.get(id_) is not None:  # two clicks at once
+            raise see("/data?done=given") from None
         return _form(request, typed, TOO_MANY)
     address = f"{request.scheme}://{request.host}"
     return render(
@@ -197,8 +204,12 @@ async def give(request: web.Request) -> web.Response:
 
 async def withdraw(request: web.Request) -> web.Response:
     fields = await read_form(request)
-    if not await request.app[ACCESS].grants.withdraw(fields.get("grant", ""), _by(request)):
-        raise see("/data")  # it has ended already, which is what was wanted
+    try:
+        if not await request.app[ACCESS].grants.withdraw(fields.get("grant", ""), _by(request)):
+            raise see("/data")  # it has ended already, which is what was wanted
+    except LedgerError as error:
+        log.warning("an access was taken back, and the card does not take it: %s", error)
+        raise see("/data?done=unwritten") from None
     raise see("/data?done=withdrawn")
 
 

@@ -207,7 +207,7 @@ async def test_a_card_that_refuses_the_entry_has_nothing_sent(box: Box) -> None:
     await box.grants.look()
     box.ledger._executor.submit(box.ledger._db.execute, "PRAGMA query_only = OFF").result()
     await box.grants.look()
-    assert box.kinds() == ["given", "expired"]
+    assert box.kinds() == ["given", "withdrawn"]
 
 
 async def test_after_a_withdrawal_in_the_middle_nothing_more_is_noted_or_sent(box: Box) -> None:
