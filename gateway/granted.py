@@ -1,5 +1,6 @@
 """What an app gets under a grant: never finer, never newer, never outside its span."""
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,8 @@ async def give(
     if grant.resolution is Resolution.RAW:
         columns = await _raw(series.key, start, end, points)
     else:
-        steps = bounds(grant.resolution, zone, start, end) if start < end else []
+        # Beside the event loop: bounds of days since 2000 take 12 ms here, 17,280 levels in columns 50 ms, on a Pi four times that.
+        steps = await asyncio.to_thread(bounds, grant.resolution, zone, start, end) if start < end else []
         if series.quantity.kind is Kind.INDEX:
             index: list[Decimal | None] = []
             for first in range(0, len(steps), BOUNDS_MAX):
@@ -124,7 +126,10 @@ async def _levels(
             if i < j:
                 part = _Sum(found.exponent, j - i, *(of(found.value[i:j]) for of in (sum, min, max)))
                 sums[number] = sums[number].with_(part) if number in sums else part
-    spans = list(pairwise(steps))
+    return await asyncio.to_thread(_level_columns, sums, list(pairwise(steps)))
+
+
+def _level_columns(sums: dict[int, "_Sum"], spans: list[tuple[int, int]]) -> Columns:
     return {
         "at": [spans[number][0] for number in sums],
         "until": [spans[number][1] for number in sums],

@@ -1,9 +1,11 @@
 """What an app reads with its token, and nothing else: `/api/v1/granted`. docs/api.md describes it."""
 
+import asyncio
+
 from aiohttp import web
 
 from gateway import granted
-from gateway.granted import TooMuchError
+from gateway.granted import Columns, TooMuchError
 from gateway.grants import Answer, BusyError, GrantError, NotDatingError
 from webui import consent
 from webui.api import Problem, answer, number, span
@@ -51,10 +53,7 @@ async def readings(request: web.Request) -> web.Response:
         raise Problem(429, str(error)) from None
     except TooMuchError as error:
         raise Problem(400, f"from, to: {error}") from None
-    columns = {
-        name: list(values) if name in ("at", "until") else [number(value) for value in values]  # type: ignore[arg-type]
-        for name, values in found.columns.items()
-    }
+    columns = await asyncio.to_thread(_in_digits, found.columns)
     response = answer(
         request,
         {
@@ -77,3 +76,10 @@ async def readings(request: web.Request) -> web.Response:
     except GrantError:
         raise Problem(401, ENDED) from None
     return response
+
+
+def _in_digits(columns: Columns) -> dict[str, list[int] | list[str | None]]:
+    return {
+        name: list(values) if name in ("at", "until") else [number(value) for value in values]  # type: ignore[arg-type,misc]
+        for name, values in columns.items()
+    }
