@@ -40,12 +40,19 @@ ENDED_SHOWN_MAX = 20
 ENTRY_DIGITS_MAX = 18  # of a row in SQLite
 ID_DIGITS = 16
 NAME_MISSING = mark("A name of 1 to 80 characters is needed.")
+OPERATOR_MISSING = mark("Who runs it, in 1 to 80 characters, is needed.")
 PURPOSE_MISSING = mark("What it is for, in 1 to 300 characters, is needed.")
 NO_POINT = mark("Tick at least one meter. A meter that has said nothing yet cannot be given.")
 TOO_MUCH = mark("That is more than one access can hold. Tick fewer meters.")
 NO_TIME = mark("The box does not know the time, so no access can begin or end. Tell it the time first.")
 TOO_MANY = mark("There are as many accesses as a box can hold. Take one back first.")
-FIELD_AT = {NAME_MISSING: "target", PURPOSE_MISSING: "purpose", NO_POINT: "points", TOO_MUCH: "points"}
+FIELD_AT = {
+    NAME_MISSING: "target",
+    OPERATOR_MISSING: "operator",
+    PURPOSE_MISSING: "purpose",
+    NO_POINT: "points",
+    TOO_MUCH: "points",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +244,10 @@ def _typed(house: House, fields: Mapping[str, str]) -> Typed:
 
 def _wish(house: House, typed: Typed) -> Wish | str:
     """What is asked for, or what is wrong with it."""
-    if not (0 < len(typed.target) <= NAME_CHARACTERS_MAX and 0 < len(typed.operator) <= NAME_CHARACTERS_MAX):
+    if not 0 < len(typed.target) <= NAME_CHARACTERS_MAX:
         return NAME_MISSING
+    if not 0 < len(typed.operator) <= NAME_CHARACTERS_MAX:
+        return OPERATOR_MISSING
     if not 0 < len(typed.purpose) <= PURPOSE_CHARACTERS_MAX:
         return PURPOSE_MISSING
     views = [view for view in house.points() if view.point.id in typed.points]

@@ -96,7 +96,7 @@ async def test_a_form_that_is_sent_twice_gives_once_and_shows_the_key_once(home:
     ("changed", "said"),
     [
         ({"target": ""}, "Il faut un nom"),
-        ({"operator": " \u00a0 "}, "Il faut un nom"),
+        ({"operator": " \u00a0 "}, "Il faut dire qui la gère"),
         ({"target": "x" * 81}, "Il faut un nom"),
         ({"purpose": ""}, "Il faut dire à quoi elle sert"),
         ({"point-maison": ""}, "Cochez au moins un compteur"),

@@ -1,6 +1,7 @@
 """What the pages of who has what would say that is not so, and an app that asks too much."""
 
 import asyncio
+import re
 from html import unescape
 
 import pytest
@@ -86,6 +87,12 @@ async def test_who_has_said_yes_is_not_told_that_nobody_did(home: Home) -> None:
     await ask(home, token, f"series={INDEX}")
     await post(home, "/data/withdraw", {"grant": id_})
     assert "vous n’avez dit oui à aucune" not in read(await home.text("/data")).text
+
+
+async def test_the_field_that_is_missing_is_the_one_that_is_marked(home: Home) -> None:
+    page = await post(home, "/data/give", {name: value for name, value in ASKED.items() if name != "operator"}, 422)
+    (marked,) = re.findall(r'<input id="(\w+)"[^>]*aria-invalid="true" aria-describedby="operator-help fault"', page)
+    assert marked == "operator"
 
 
 # Found, and not repaired
