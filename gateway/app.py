@@ -21,12 +21,13 @@ from gateway.catalog import Catalog, CatalogError
 from gateway.clock import Clock
 from gateway.config import Config, ConfigError, Port, load
 from gateway.export import Export
+from gateway.files import flush_names
 from gateway.heal import Healed
 from gateway.holders import Holders, HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
-from gateway.ledger import Ledger, LedgerError
+from gateway.ledger import Ledger, LedgerError, NewerLedgerError
 from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.schedule import Schedule
@@ -97,7 +98,7 @@ def _open(
         aside = Aside(config.data / "aside", clock.now)
         opened.callback(aside.close)
         holders = _open_holders(config, opened)
-        ledger = Ledger.open(config.data / "ledger.db")
+        ledger = _open_ledger(config.data / "ledger.db", clock, healing=healing)
         opened.callback(ledger.close)
         house = House(config, catalog, store, aside, holders, clock=clock)
         for each in healed:  # only now is it known whether the clock is right
@@ -105,6 +106,25 @@ def _open(
         backups = Backups(config, store, holders, ledger, aside, clock.now)
         opened.callback(backups.stop)
         return house, ledger, backups
+
+
+def _open_ledger(path: Path, clock: Clock, *, healing: bool) -> Ledger:
+    """One that cannot be opened is kept beside and begun anew: meters are read, the password is chosen again, no access stands."""
+    try:
+        return Ledger.open(path)
+    except NewerLedgerError:
+        raise
+    except LedgerError as error:
+        if not healing:
+            raise
+        aside = path.with_name(f"{path.name}.damaged-{clock.now()}")
+        log.warning("%s; kept as %s, and another one is begun", error, aside.name)
+        path.rename(aside)
+        path.with_name(path.name + "-journal").unlink(missing_ok=True)
+        flush_names(path.parent)
+        ledger = Ledger.open(path)
+        ledger.begin_anew(clock.now(), str(error))
+        return ledger
 
 
 def _open_holders(config: Config, opened: contextlib.ExitStack) -> Holders:

@@ -61,6 +61,14 @@ def entry(before: Entry | None, at: int, kind: str, body: Mapping[str, object]) 
     return Entry(before.i + 1 if before else 1, at, kind, text, _hash(before.hash if before else START, at, kind, text))
 
 
+def follows(before: Entry | None, after: Entry) -> bool:
+    """Whether an entry is what its hash says, behind the one before."""
+    try:
+        return entry(before, after.at, after.kind, after.fields) == after
+    except (ValueError, TypeError):
+        return False
+
+
 def verify(entries: Iterable[Entry], head: str | None = None) -> Checked:
     """Whether each entry follows the one before. With `head`, a hash noted earlier: whether it is among them.
 

@@ -134,6 +134,13 @@ class Clock:
             vouched = self._ground(self._at + self._offset) in (Trust.NETWORK, Trust.TOLD)
             return self._at - self._steady_since if vouched else 0.0
 
+    @property
+    def steady_s(self) -> float:
+        """For how long nobody has set it."""
+        with self._lock:
+            self._look()
+            return self._at - self._steady_since
+
     def stamp(self, at: int) -> str:
         """A time of this clock in writing; as long as it is not known, which boot it was in, and how far into it."""
         with self._lock:

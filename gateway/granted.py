@@ -111,7 +111,7 @@ async def _raw(
 async def _levels(
     key: SeriesKey, steps: Sequence[int], points: Callable[[SeriesKey, int, int], Awaitable[Points | None]]
 ) -> Columns:
-    """Lowest, mean and highest of each step that holds points; the mean in the series' own resolution."""
+    """The mean of each step that holds points, in the series' own resolution: one figure, as was granted."""
     if steps and steps[-1] - steps[0] > LEVEL_S_MAX:
         raise TooMuchError("a span of 400 days at most is possible in one answer")
     sums: dict[int, _Sum] = {}
@@ -124,7 +124,7 @@ async def _levels(
         for number in range(first, min(bisect_left(steps, high), len(steps) - 1)):
             i, j = bisect_left(found.at, steps[number]), bisect_left(found.at, steps[number + 1])
             if i < j:
-                part = _Sum(found.exponent, j - i, *(of(found.value[i:j]) for of in (sum, min, max)))
+                part = _Sum(found.exponent, j - i, sum(found.value[i:j]))
                 sums[number] = sums[number].with_(part) if number in sums else part
     return await asyncio.to_thread(_level_columns, sums, list(pairwise(steps)))
 
@@ -133,32 +133,22 @@ def _level_columns(sums: dict[int, "_Sum"], spans: list[tuple[int, int]]) -> Col
     return {
         "at": [spans[number][0] for number in sums],
         "until": [spans[number][1] for number in sums],
-        "low": [Decimal(one.low).scaleb(one.exponent) for one in sums.values()],
         "mean": [one.mean for one in sums.values()],
-        "high": [Decimal(one.high).scaleb(one.exponent) for one in sums.values()],
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """Of some points: how many, and their sum and ends, times ten to the `exponent`."""
+    """Of some points: how many, and their sum, times ten to the `exponent`."""
 
     exponent: int
     n: int
     total: int
-    low: int
-    high: int
 
     def with_(self, more: "_Sum") -> "_Sum":
         fine = min(self.exponent, more.exponent)
-        a, b = 10 ** (self.exponent - fine), 10 ** (more.exponent - fine)
-        return _Sum(
-            fine,
-            self.n + more.n,
-            self.total * a + more.total * b,
-            min(self.low * a, more.low * b),
-            max(self.high * a, more.high * b),
-        )
+        total = self.total * 10 ** (self.exponent - fine) + more.total * 10 ** (more.exponent - fine)
+        return _Sum(fine, self.n + more.n, total)
 
     @property
     def mean(self) -> Decimal:

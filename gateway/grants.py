@@ -15,7 +15,7 @@ from typing import Any
 
 from drivers.model import Medium, Quantity
 from gateway.chain import Entry
-from gateway.ledger import READ, READS, RESTORED, Ledger, LedgerError
+from gateway.ledger import ANEW, READ, READS, RESTORED, Ledger, LedgerError
 from gateway.model import SeriesKey
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,10 @@ LOOK_S = 5.0
 GRANTS_MAX = 100
 # Of one app: who hangs up before its answer is worked out leaves the request behind, and could leave any number.
 ASKING_MAX = 4
+# Of each window so many series have an entry before their first answer; the rest is in the sum.
+SERIES_NOTED_MAX = 8
+# A grant that begins so far ahead was given while the clock was.
+AHEAD_S = 600
 SERIES_MAX = 1000
 NAME_CHARACTERS_MAX = 80
 PURPOSE_CHARACTERS_MAX = 300
@@ -225,6 +229,8 @@ def _take(entry: Entry, found: dict[str, Held]) -> None:
         case "withdrawn" | "expired":
             if (held := found[said["grant"]]).end is None:
                 found[said["grant"]] = replace(held, end=entry.kind, ended_at=entry.at)
+        case "anew":
+            found.clear()
         case "restored":
             for id_, held in found.items():
                 if held.end is None:
@@ -284,12 +290,20 @@ class _Window:
 class Grants:
     """The grants of a house. Methods are called in the event loop; one entry after the other is written."""
 
-    def __init__(self, ledger: Ledger, now: Callable[[], int], dating: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        now: Callable[[], int],
+        dating: Callable[[], bool],
+        settled: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`dating`: the time is known; `settled`: and has been for a while, so that what has ended may be written down."""
         self._ledger = ledger
         self._now = now
         self._dating = dating
+        self._settled = settled
         self._writing = asyncio.Lock()
-        self._held = stand(ledger.consents())
+        self._held, self.anew_at = self._found()
         for id_, held in self._held.items():
             self._held[id_] = replace(held, total=_total(ledger.last_read(id_)))
         self._windows: dict[str, _Window] = {}
@@ -299,6 +313,16 @@ class Grants:
         # One answer is worked out at a time: an app that asks without a pause must not keep the household waiting.
         self._reading = asyncio.Lock()
         self._asking: Counter[str] = Counter()
+
+    def _found(self) -> tuple[dict[str, Held], int | None]:
+        """What stands, and when it began anew; where that cannot be read nothing stands: nobody knows what was given."""
+        try:
+            entries = self._ledger.consents()
+            held = stand(entries)
+        except LedgerError as error:
+            log.warning("%s: nothing that was given before stands any longer", error)
+            return {}, self._ledger.begin_anew(self._now(), str(error)).at
+        return held, next((entry.at for entry in entries if entry.kind == ANEW), None)
 
     def all(self) -> list[Held]:
         """Every grant ever given, the newest first; what is in no sum yet is counted."""
@@ -394,11 +418,13 @@ class Grants:
             if not self.is_in_force(held):
                 raise GrantError("this access has ended")
             window = self._windows.get(grant.id)
+            first = {"grant": grant.id, "series": str(answer.series), "from": answer.start, "to": answer.end}
             if window is None or window.is_over(now):
-                first = {"grant": grant.id, "series": str(answer.series), "from": answer.start, "to": answer.end}
                 await self._ledger.append(now, *self._sum(grant.id), (READ, first))
                 self._close(grant.id)
                 window = self._windows[grant.id] = _Window(now)
+            elif str(answer.series) not in window.series and len(window.series) < SERIES_NOTED_MAX:
+                await self._ledger.append(now, (READ, first))
             window.add(answer)
 
     async def run(self) -> None:
@@ -415,7 +441,7 @@ class Grants:
                 for held in tuple(self._held.values()):
                     if held.end is None and held.grant.id in self._closed:
                         await self._end(held, WITHDRAWN, self._closed[held.grant.id])
-                    elif held.end is None and self._dating() and now >= held.grant.until:
+                    elif held.end is None and self._dating() and self._settled() and self._is_past(held.grant, now):
                         await self._end(held, EXPIRED, {"grant": held.grant.id})
                 for id_, window in tuple(self._windows.items()):
                     if window.is_over(now, LATE_S):
@@ -427,6 +453,10 @@ class Grants:
             self._trouble = str(error)
         else:
             self._trouble = None
+
+    def _is_past(self, grant: Grant, now: int) -> bool:
+        """At its end; or given while the clock was ahead, and it would wake up when nobody remembers it."""
+        return now >= grant.until or grant.start > now + AHEAD_S
 
     async def stop(self) -> None:
         """Write the sums down: the program ends."""

@@ -53,6 +53,8 @@ SCHEMA_VERSION = len(_MIGRATIONS)
 READ, READS = "read", "reads"
 # The house was put back from a back-up: what was withdrawn since then is not known, so nothing given before stands.
 RESTORED = "restored"
+# The file, or what it said of consents, was damaged: nothing given before stands.
+ANEW = "anew"
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
 
 T = TypeVar("T")
@@ -71,6 +73,10 @@ class Session:
 
 class LedgerError(Exception):
     """The file cannot be used, said in one line."""
+
+
+class NewerLedgerError(LedgerError):
+    """A newer program wrote the file."""
 
 
 class Ledger:
@@ -217,9 +223,31 @@ class Ledger:
         return await self._run(work)
 
     def consents(self) -> list[Entry]:
-        """All entries that change what stands, in order; waits for the card. LedgerError where it refuses."""
-        asked = f"{_COLUMNS} WHERE i > 0 AND kind NOT IN ('{READ}', '{READS}') ORDER BY i"
-        return self._ask(lambda db: [_entry(row) for row in db.execute(asked)])
+        """All entries that change what stands, in order, from where it began anew; waits for the card.
+
+        LedgerError where it refuses, and where one is not what its hash says.
+        """
+        anew = f"(SELECT coalesce(max(i), 0) FROM entry WHERE kind = '{ANEW}')"  # noqa: S608 - our own word
+        asked = f"{_COLUMNS} WHERE i > 0 AND i >= {anew} AND kind NOT IN ('{READ}', '{READS}') ORDER BY i"
+
+        def work(db: sqlite3.Connection) -> list[Entry]:
+            found = [_entry(row) for row in db.execute(asked)]
+            for each in found:
+                before = db.execute(f"{_COLUMNS} WHERE i = ?", (each.i - 1,)).fetchone()
+                if not chain.follows(_entry(before) if before else None, each):
+                    raise LedgerError(f"ledger.db: entry {each.i} is not what its hash says")
+            return found
+
+        return self._ask(work)
+
+    def begin_anew(self, now: int, why: str) -> Entry:
+        """From here on nothing that was given before stands; waits for the card. LedgerError where it refuses."""
+
+        def work(db: sqlite3.Connection) -> Entry:
+            with _transaction(db):
+                return _append(db, now, ANEW, {"because": why})
+
+        return self._ask(work)
 
     def last_read(self, grant: str) -> list[Entry]:
         """The last entries that say what was read of a grant: a `reads`, and a `read` behind it where one is; waits."""
@@ -282,7 +310,7 @@ def _open(path: Path) -> sqlite3.Connection:
         failed.callback(db.close)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            raise LedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
+            raise NewerLedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
         db.execute("PRAGMA journal_mode = DELETE")
         # EXTRA: with FULL a power cut soon after may bring the journal back, and take back what it had confirmed.
         db.execute("PRAGMA synchronous = EXTRA")

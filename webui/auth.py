@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from gateway.chain import Entry
 from gateway.grants import Grant, Grants
-from gateway.house import House
+from gateway.house import AHEAD_S, House
 from gateway.ledger import Ledger, Session
 
 PASSWORD_CHARACTERS_MIN = 8
@@ -108,7 +108,7 @@ class Access:
         self._waiting = 0
         self._form_key = secrets.token_bytes(32)
         self.patience = Patience()
-        self.grants = Grants(ledger, house.now, lambda: house.dating)
+        self.grants = Grants(ledger, house.now, lambda: house.dating, lambda: house.clock.steady_s >= AHEAD_S)
 
     @property
     def setup_code(self) -> str | None:

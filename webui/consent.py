@@ -37,6 +37,7 @@ ENDS = {
     "restored": mark("ended when the house was put back from a back-up"),
 }
 OTHER_VALUES = mark("other values")
+ANEW = mark("The record was damaged, and nobody could say what had been given: every access from before has ended.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def line(words: Words, entry: Entry, grants: dict[str, Held]) -> Line:
     try:
         said = entry.fields
         held = grants.get(str(said.get("grant")))
-        text = _text(words, entry, held.grant) if held else _restored(words) if entry.kind == "restored" else None
+        text = _text(words, entry, held.grant) if held else _of_all(words, entry.kind)
     except (ValueError, KeyError, TypeError):
         said, held, text = {}, None, None
     if text is None:
@@ -114,11 +115,16 @@ def line(words: Words, entry: Entry, grants: dict[str, Held]) -> Line:
     return Line(entry.i, entry.at, said.get("dated", True), text, held.grant.id if held else None)
 
 
-def _restored(words: Words) -> Markup:
-    return words.say(
-        "The house was put back from a back-up made at this moment. Every access that was given before has ended: "
-        "what was taken back since is not in a back-up."
-    )
+def _of_all(words: Words, kind: str) -> Markup | None:
+    match kind:
+        case "restored":
+            return words.say(
+                "The house was put back from a back-up made at this moment. Every access that was given before has ended: "
+                "what was taken back since is not in a back-up."
+            )
+        case "anew":
+            return words.say(ANEW)
+    return None
 
 
 def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:

@@ -127,6 +127,7 @@ async def page(request: web.Request) -> web.Response:
         read=any(held.total.last_at is not None for held in grants),
         imports=len(await house.holders.listed()),
         done=request.query.get("done", ""),
+        anew_at=request.app[ACCESS].grants.anew_at,
     )
 
 

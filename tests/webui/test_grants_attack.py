@@ -4,8 +4,6 @@ import asyncio
 import re
 from html import unescape
 
-import pytest
-
 from gateway.clock import Trust
 from gateway.grants import Grants, Resolution
 from tests.webui.home import NOW, Home, read
@@ -95,18 +93,6 @@ async def test_the_field_that_is_missing_is_the_one_that_is_marked(home: Home) -
     assert marked == "operator"
 
 
-# Found, and not repaired
-
-
-@pytest.mark.xfail(strict=True, reason="a page shows the names of when it was given")
-async def test_a_page_says_which_meter_is_read_by_the_name_it_has_now(home: Home) -> None:
-    await give(home)
-    home.house.rename("maison", "Atelier")
-    home.house.rename("eau-froide", "Maison")
-    assert "Atelier" in read(await home.text("/data")).text.partition("Ce qui est gardé")[0]
-
-
-@pytest.mark.xfail(strict=True, reason="one figure a day is three of a level: lowest, mean and highest")
 async def test_one_figure_a_day_is_one(home: Home) -> None:
     home.clock.at += 2 * DAY
     _, token = await give_all(home, Resolution.DAY)
@@ -114,13 +100,3 @@ async def test_one_figure_a_day_is_one(home: Home) -> None:
     assert len(said["at"]) == 1
     await home.access.grants.stop()
     assert (await home.access.entries(1, None))[0].fields["points"] == 1
-
-
-@pytest.mark.xfail(
-    strict=True, reason="the figure at the first bound is the last that was said, perhaps before the grant"
-)
-async def test_nothing_said_before_it_was_given_is_given(home: Home) -> None:
-    _, token = await give_all(home, Resolution.TEN_MINUTES, past=False)
-    home.clock.at += 1500  # nothing was said meanwhile
-    said = await ask(home, token, f"series={INDEX}")
-    assert said["index"] == [None, None]
