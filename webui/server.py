@@ -36,6 +36,7 @@ from webui import (
     login,
     meters,
     settings,
+    takeout,
     today,
     uploads,
     who,
@@ -156,6 +157,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/data/withdraw", Role.OCCUPANT, who.withdraw),
         Route("GET", "/data/grant/{grant}", Role.OCCUPANT, who.grant_page),
         Route("GET", "/data/grant/{grant}/receipt", Role.OCCUPANT, who.grant_file),
+        Route("GET", "/data/export", Role.OCCUPANT, takeout.export),
         Route("GET", "/data/ledger", Role.OCCUPANT, who.ledger),
         Route("POST", "/box/time", Role.OCCUPANT, clock.tell),
         Route("GET", "/box", Role.OCCUPANT, box.page),
@@ -193,6 +195,7 @@ def make_app(
     app[PAGES] = Pages(house, assets)
     app[UPLOADS] = uploads.Uploads(house)
     app[live.LISTENERS] = set()
+    app[takeout.WRITING] = asyncio.Lock()
     app[ROUTES] = {}
     for route in routes(assets):
         app.router.add_route(route.method, route.path, route.handler)

@@ -26,7 +26,7 @@ from gateway.grants import (
 from gateway.house import House
 from gateway.ledger import LedgerError
 from gateway.views import PointView
-from webui import consent
+from webui import consent, days
 from webui.consent import DELAYS, ENDS, FINE, LASTS
 from webui.page import ACCESS, HOUSE, read_form, render, see, session_of, words_of
 from webui.receipt import receipt
@@ -59,6 +59,7 @@ FIELD_AT = {
 class Kept:
     """What the box keeps of one metering point."""
 
+    id: str
     name: str
     hue: str
     series: int
@@ -94,6 +95,7 @@ async def page(request: web.Request) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
     kept = [
         Kept(
+            view.point.id,
             view.point.name,
             HUES[view.point.medium],
             len(house.series(view.point.id)),
@@ -102,6 +104,7 @@ async def page(request: web.Request) -> web.Response:
         for view in house.points()
     ]
     grants = request.app[ACCESS].grants.all()
+    today = days.today(house.zone, house.now())
     rows = [
         Row(
             held,
@@ -128,6 +131,9 @@ async def page(request: web.Request) -> web.Response:
         imports=len(await house.holders.listed()),
         done=request.query.get("done", ""),
         anew_at=request.app[ACCESS].grants.anew_at,
+        first_day=days.year_before(today),
+        last_day=today,
+        unreadable=house.store.counts.damaged,
     )
 
 
