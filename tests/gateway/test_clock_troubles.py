@@ -1,7 +1,6 @@
 """A clock that lies, a card that refuses and a kill, at the worst moments of each other."""
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,9 +25,12 @@ from tests.gateway.test_undated import (
     RADIO,
     VOLUME,
     WATER,
+    clock,
     hear,
+    home,
     stored,
     synchronise,
+    system,
     undated,
 )
 from tests.house import NOON, Clock, FakeSystem, house
@@ -36,23 +38,7 @@ from tests.house import NOON, Clock, FakeSystem, house
 DAY = 86_400
 
 
-@pytest.fixture
-def system() -> FakeSystem:
-    machine = FakeSystem(NOON)
-    machine.synchronised, machine.from_file = False, True
-    return machine
-
-
-@pytest.fixture
-def clock(system: FakeSystem) -> Clock:
-    return Clock(system=system)
-
-
-@pytest.fixture
-def home(tmp_path: Path, clock: Clock) -> Iterator[House]:
-    with house(tmp_path, RADIO, clock) as opened:
-        opened.collect.opened("radio")
-        yield opened
+__all__ = ["clock", "home", "system"]
 
 
 def full_card(monkeypatch: pytest.MonkeyPatch) -> None:
