@@ -27,7 +27,7 @@ from gateway.holders import Holders, HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
-from gateway.ledger import Ledger, LedgerError, NewerLedgerError
+from gateway.ledger import DamagedLedgerError, Ledger, LedgerError
 from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.schedule import Schedule
@@ -109,12 +109,10 @@ def _open(
 
 
 def _open_ledger(path: Path, clock: Clock, *, healing: bool) -> Ledger:
-    """One that cannot be opened is kept beside and begun anew: meters are read, the password is chosen again, no access stands."""
+    """A damaged one is kept beside and begun anew: meters are read, the password is chosen again, no access stands."""
     try:
         return Ledger.open(path)
-    except NewerLedgerError:
-        raise
-    except LedgerError as error:
+    except DamagedLedgerError as error:
         if not healing:
             raise
         aside = path.with_name(f"{path.name}.damaged-{clock.now()}")

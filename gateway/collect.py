@@ -202,7 +202,8 @@ class Collect:
     take a wired line's first meter; `wait` keeps a telegram that cannot be read yet, `set_aside` an index that is held.
     As long as `dating` says that the time is not known, points go to `keep_undated`, and come back through `place`;
     `stepped` says by how many seconds `now` has leapt since it was last asked, `clock_said` is told what time a meter
-    on a port says it is. `turned` are the indexes that began anew: until `counted_on` nothing of them is kept. `readable` names the meters whose waiting telegrams a newer one may have opened.
+    on a port says it is. `turned` are the indexes that began anew: until `counted_on` nothing of them is
+    kept. `readable` names the meters whose waiting telegrams a newer one may have opened.
     """
 
     def __init__(

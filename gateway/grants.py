@@ -15,7 +15,7 @@ from typing import Any
 
 from drivers.model import Medium, Quantity
 from gateway.chain import Entry
-from gateway.ledger import ANEW, READ, READS, RESTORED, Ledger, LedgerError
+from gateway.ledger import ANEW, READ, READS, RESTORED, DamagedLedgerError, Ledger, LedgerError
 from gateway.model import SeriesKey
 
 log = logging.getLogger(__name__)
@@ -208,14 +208,14 @@ class Held:
 def stand(entries: Iterable[Entry]) -> dict[str, Held]:
     """All grants ever given, by id, in the order in which they were, and how each stands.
 
-    LedgerError names an entry that cannot be read: nobody knows then what stands.
+    DamagedLedgerError names an entry that cannot be read: nobody knows then what stands.
     """
     found: dict[str, Held] = {}
     for entry in entries:
         try:
             _take(entry, found)
         except (ValueError, TypeError, KeyError, StopIteration):
-            raise LedgerError(
+            raise DamagedLedgerError(
                 f"ledger.db: entry {entry.i} cannot be read; `releve ledger verify` says which was changed first"
             ) from None
     return found
@@ -315,11 +315,14 @@ class Grants:
         self._asking: Counter[str] = Counter()
 
     def _found(self) -> tuple[dict[str, Held], int | None]:
-        """What stands, and when it began anew; where that cannot be read nothing stands: nobody knows what was given."""
+        """What stands, and when it began anew; where that is damaged nothing stands: nobody knows what was given.
+
+        LedgerError where the card only refuses: what was given may be there the next time.
+        """
         try:
             entries = self._ledger.consents()
             held = stand(entries)
-        except LedgerError as error:
+        except DamagedLedgerError as error:
             log.warning("%s: nothing that was given before stands any longer", error)
             return {}, self._ledger.begin_anew(self._now(), str(error)).at
         return held, next((entry.at for entry in entries if entry.kind == ANEW), None)

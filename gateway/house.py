@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,10 +16,11 @@ from drivers.model import Kind, Medium, Quantity, State
 from gateway import eras, installed, lines
 from gateway.aside import Aside
 from gateway.catalog import FIRST_NAMES, Catalog
-from gateway.clock import Clock, Trust
+from gateway.clock import Clock
 from gateway.collect import ADOPT_AFTER, AWAY, Collect, Heard, MeterLog
 from gateway.config import Config
 from gateway.config import Port as PortConfig
+from gateway.dating import PUT_AHEAD, Dating, newest
 from gateway.devices import Devices
 from gateway.dial import Dials
 from gateway.eras import Era
@@ -37,7 +37,8 @@ from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
 from gateway.store import Points, SeriesInfo, Store, StoreError
-from gateway.undated import Undated, UndatedPoint
+from gateway.turned import Turns
+from gateway.undated import Undated
 from gateway.views import (
     Adoption,
     Curve,
@@ -73,11 +74,6 @@ LEVEL_S_MAX = 900
 GAP_S = 3 * 3600
 # Formats of compact frames go to the card at once, the message counters this often and at a stop: 90 KB each time.
 COUNTERS_S = 6 * 3600
-# A time that contradicts the card is believed after so long: one that was set by mistake is set right sooner.
-AHEAD_S = 600
-PUT_AHEAD = "~ahead"  # behind a point's id: no series of its own
-FRANCE = ZoneInfo("Europe/Paris")
-FAR_S = 1 << 40
 # Held indexes are shown for a week.
 HELD_S_MAX = 7 * 86400
 RADIO = "radio"  # the setting
@@ -131,9 +127,7 @@ class House:
         self.clock = clock
         self.now = now = clock.now
         self._undated = Undated(aside, clock)
-        self._placing = asyncio.Lock()
-        self._counting_on = asyncio.Lock()
-        clock.look(self._newest())
+        clock.look(newest(store))
         self._started_at = clock.stamp(now())
         self.zone = ZoneInfo(config.dwelling.time_zone)
         self.live_dropped = 0
@@ -170,6 +164,8 @@ class House:
         drivers = partial(lines.drivers, remembered=self._remembered)
         self.devices = Devices(config, yielded + faults, catalog, self.collect, self.running, drivers, now)
         self.dials = Dials(config.meters, catalog, store, self.collect.counted_on, self._undated, now)
+        self._turns = Turns(store, self.collect, now)
+        self._dating = Dating(clock, self._undated, store, self.collect, self.dials, self._turns)
         self.searches = Searches(self.running.spawn, now)
         self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
@@ -473,75 +469,17 @@ class House:
 
     async def tell_time(self, utc: float) -> bool:
         """A person says what time it is; False where the card holds later points: those are put aside in a while."""
-        if self.clock.trust in (Trust.NOBODY, Trust.TOLD, Trust.PLAUSIBLE):
-            self.clock.tell(utc)
-        await self.find_time()
-        return self.clock.known
-
-    def _hear_time(self, port: str, meter: str, utc: float) -> None:
-        """Only from a line that lies in the home, and where the hour of mainland France is that of the home."""
-        at = datetime.fromtimestamp(utc, self.zone)
-        line = next((each for each in self.config.ports if each.name == port), None)
-        if line is not None and line.device is not None and at.utcoffset() == at.astimezone(FRANCE).utcoffset():
-            self.clock.hear(meter, utc)
+        return await self._dating.tell(utc)
 
     async def find_time(self) -> None:
         """Find out whether the time is known, and give what was heard before its place; called now and then."""
-        async with self._placing:
-            self.clock.look(self._newest())
-            self.collect.follow_clock()
-            try:
-                if not self.clock.known and self.clock.vouched_s >= AHEAD_S:
-                    for key in await self.store.run(self._put_ahead):
-                        self.collect.counted_on(key)
-                    self.clock.look(self._newest())
-                await self._undated.place(self._place, self._settle)
-            except (OSError, StoreError) as error:
-                log.warning("what was heard before the time was known: the card refuses its place: %s", error)
+        await self._dating.find()
 
-    async def _place(self, heard: UndatedPoint, at: int) -> None:
-        self.collect.place(heard, at)
-        await self.count_on()
-        if self.collect.turned:
-            raise StoreError("an index began anew, which the card does not take now")
-
-    async def _settle(self) -> bool:
-        """What was placed, and what the box counts itself, is on the card."""
-        if self.collect.turned:
-            return False
-        self.store.add(self.dials.now())
-        return await self.store.run(self.store.commit)
-
-    def _put_ahead(self) -> list[SeriesKey]:
-        """Points dated later than the time that is vouched for are false: they leave their series for one beside it.
-
-        Done again after a kill in the middle it does no harm. What was counted on there is counted on from now.
-        """
-        now = self.now()
-        self.store.add(self.dials.now())  # what the box counts itself is said by no meter again
-        put = []
-        for info in self.store.series():
-            key = info.key
-            if info.last_at <= now or key.point.endswith(PUT_AHEAD):
-                continue
-            for swap in self.store.events(key):
-                if swap.undone_by is None and swap.at > now:
-                    self.store.undo(
-                        swap.id
-                    )  # first: between the two an index that runs back is not known, and not false
-                    self.store.swap(key, now, swap.old_final, swap.new_start, swap.exponent)
-            points = self.store.points(key, now + 1, FAR_S)
-            assert points is not None
-            beside = SeriesKey(key.point + PUT_AHEAD, key.register, key.tariff)
-            self.store.bulk(beside, info.quantity, points.exponent, False, points.at, points.value, ahead=True)
-            self.store.erase([key], now + 1, FAR_S)
-            put.append(key)
-            log.warning("%s: %d points dated ahead of the clock were put aside", key, len(points.at))
-        return put
-
-    def _newest(self) -> int | None:
-        believed = (info for info in self.store.series() if not info.key.point.endswith(PUT_AHEAD))
-        return max((info.last_at for info in believed), default=None)
+    def _hear_time(self, port: str, meter: str, utc: float) -> None:
+        """Only from a line that lies in the home: over a network somebody else may speak."""
+        line = next((each for each in self.config.ports if each.name == port), None)
+        if line is not None and line.device is not None:
+            self._dating.hear(self.zone, meter, utc)
 
     async def _read_past(self, address: str) -> None:
         self.collect.readable.discard(address)
@@ -549,27 +487,19 @@ class House:
             self.collect.readable.add(address)
             return
         try:
-            done = await self._waiting.read(
-                address, self.collect, lambda: self.store.run(self.store.commit), self.count_on, self.now
-            )
+            done = await self._waiting.read(address, self.collect, self._settle, self.count_on, self.now)
         except OSError as error:
             log.warning("%s: what waits cannot be read now: %s", address, error.strerror or error)
             done = False
         if not done:
             self.collect.readable.add(address)
 
+    async def _settle(self) -> bool:
+        return await self._turns.count_on() and await self.store.run(self.store.commit)
+
     async def count_on(self) -> None:
-        """Tell the card of indexes that began anew, so that nothing is consumed by it; called now and then."""
-        async with self._counting_on:
-            for series, turn in tuple(self.collect.turned.items()):
-                whole, exponent = _whole(turn.last)
-                try:
-                    await self.store.run(self.store.swap, series, turn.point.at, whole, 0, exponent)
-                except StoreError as error:
-                    log.warning("%s began anew, and the card does not take it: tried again: %s", series, error)
-                    continue
-                self.store.add([turn.point])
-                self.collect.counted_on(series)
+        """Tell the card of indexes that began anew; called now and then."""
+        await self._turns.count_on()
 
     async def uncount(self, point_id: str, event: int) -> bool:
         """An index of this point did not begin anew: what lies between is not known. False if there is none such."""
@@ -578,17 +508,8 @@ class House:
         return await self.store.run(self.store.undo, event)
 
     def _turned(self, point_id: str) -> tuple[Turned, ...]:
-        """Of its meters' indexes, what began anew and still counts. What a dial corrected is said where the dial is."""
-        if self.dials.count(point_id) is not None:
-            return ()
-        found = []
-        for info in self.store.series():
-            if info.key.point in self._stands(point_id):
-                for swap in self.store.events(info.key):
-                    if swap.undone_by is None and swap.at > self.now() - EXCHANGE_SHOWN_S:
-                        last = Decimal(swap.old_final).scaleb(swap.exponent)
-                        found.append(Turned(swap.id, info.key, info.quantity, swap.at, last))
-        return tuple(found)
+        """What a dial corrected is said where the dial is."""
+        return () if self.dials.count(point_id) is not None else self._turns.of(self._stands(point_id))
 
     async def save(self, *, stopping: bool = False) -> None:
         """Bring to the card what is set aside and what the radio's decoder has learned; called each minute."""
@@ -845,13 +766,6 @@ def _pairs(kept: object) -> set[tuple[str, str]]:
     """Pairs of texts out of JSON."""
     rows = kept if isinstance(kept, list) else []
     return {(str(row[0]), str(row[1])) for row in rows if isinstance(row, (list, tuple)) and len(row) == 2}
-
-
-def _whole(value: Decimal) -> tuple[int, int]:
-    """A number as an integer and its power of ten."""
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return int(value.scaleb(-min(exponent, 0))), min(exponent, 0)
 
 
 def _value_or_none(point: Point | None) -> Value | None:

@@ -75,8 +75,8 @@ class LedgerError(Exception):
     """The file cannot be used, said in one line."""
 
 
-class NewerLedgerError(LedgerError):
-    """A newer program wrote the file."""
+class DamagedLedgerError(LedgerError):
+    """The file is no database any longer, or an entry is not what was written: a card that only refuses may do so for a while."""
 
 
 class Ledger:
@@ -96,7 +96,7 @@ class Ledger:
             return cls(executor.submit(_open, path).result(), executor)
         except (sqlite3.Error, LedgerError) as error:
             executor.shutdown()
-            raise error if isinstance(error, LedgerError) else LedgerError(f"{path}: {error}") from None
+            raise error if isinstance(error, LedgerError) else _refusal(path.name, error) from None
 
     def close(self) -> None:
         self._executor.submit(self._db.close).result()
@@ -225,7 +225,7 @@ class Ledger:
     def consents(self) -> list[Entry]:
         """All entries that change what stands, in order, from where it began anew; waits for the card.
 
-        LedgerError where it refuses, and where one is not what its hash says.
+        LedgerError where it refuses, DamagedLedgerError where one is not what its hash says.
         """
         anew = f"(SELECT coalesce(max(i), 0) FROM entry WHERE kind = '{ANEW}')"  # noqa: S608 - our own word
         asked = f"{_COLUMNS} WHERE i > 0 AND i >= {anew} AND kind NOT IN ('{READ}', '{READS}') ORDER BY i"
@@ -235,7 +235,7 @@ class Ledger:
             for each in found:
                 before = db.execute(f"{_COLUMNS} WHERE i = ?", (each.i - 1,)).fetchone()
                 if not chain.follows(_entry(before) if before else None, each):
-                    raise LedgerError(f"ledger.db: entry {each.i} is not what its hash says")
+                    raise DamagedLedgerError(f"ledger.db: entry {each.i} is not what its hash says")
             return found
 
         return self._ask(work)
@@ -274,7 +274,7 @@ class Ledger:
         try:
             return self._executor.submit(lambda: work(self._db)).result()
         except sqlite3.Error as error:
-            raise LedgerError(f"ledger.db: {error}") from None
+            raise _refusal("ledger.db", error) from None
 
 
 def look(path: Path) -> Iterator[Entry]:
@@ -285,6 +285,12 @@ def look(path: Path) -> Iterator[Entry]:
                 yield from map(_entry, db.execute(f"{_COLUMNS} ORDER BY i"))
     except sqlite3.Error as error:
         raise LedgerError(f"{path}: {error}") from None
+
+
+def _refusal(name: str, error: sqlite3.Error) -> LedgerError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return (DamagedLedgerError if damaged else LedgerError)(f"{name}: {error}")
 
 
 def _entry(row: Sequence[Any]) -> Entry:
@@ -310,7 +316,7 @@ def _open(path: Path) -> sqlite3.Connection:
         failed.callback(db.close)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            raise NewerLedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
+            raise LedgerError(f"{path}: written by a newer version ({version}, this one knows {SCHEMA_VERSION})")
         db.execute("PRAGMA journal_mode = DELETE")
         # EXTRA: with FULL a power cut soon after may bring the journal back, and take back what it had confirmed.
         db.execute("PRAGMA synchronous = EXTRA")

@@ -119,7 +119,10 @@ class Waiting:
                 while True:
                     appended = self._appended.get(address, 0)
                     lines = behind(last, await asyncio.wrap_future(self._aside.read(name)))
-                    for telegram, line in self._in_time(lines, now()):
+                    found = self._in_time(lines, now())
+                    if found is None:
+                        return False
+                    for telegram, line in found:
                         state = reader.again(address, telegram)
                         await turn()
                         opened = opened or state not in STILL_SEALED
@@ -146,15 +149,21 @@ class Waiting:
             await asyncio.wrap_future(replaced)
         return True
 
-    def _in_time(self, lines: list[str], now: int) -> list[tuple[Sealed, str]]:
+    def _in_time(self, lines: list[str], now: int) -> list[tuple[Sealed, str]] | None:
+        """Those whose time is known; None where the time itself was lost just now, and all stays."""
         found: list[tuple[Sealed, str]] = []
+        untimed = 0
         for line in reversed(lines):
-            at = self._clock.time_of(line.split()[0])
+            stamp, _, _ = line.partition(" ")
+            at = self._clock.time_of(stamp)
+            if at is None and self._clock.is_of_this_boot(stamp):
+                return None
             if at is None or at > now:
-                self.untimed += 1
+                untimed += 1
             else:
                 now = at
                 found.append((_telegram(line, at), line))
+        self.untimed += untimed
         return found[::-1]
 
     def drop_strays(self, address: str, now: int) -> None:

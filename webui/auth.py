@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from gateway.chain import Entry
+from gateway.dating import AHEAD_S
 from gateway.grants import Grant, Grants
-from gateway.house import AHEAD_S, House
+from gateway.house import House
 from gateway.ledger import Ledger, Session
 
 PASSWORD_CHARACTERS_MIN = 8

@@ -1,12 +1,13 @@
 """Whether the box knows the time, and a time that never comes twice."""
 
+import ctypes
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clock import NOT_AFTER, NOT_BEFORE, Agreement, System, Trust
+from gateway.clock import NOT_AFTER, NOT_BEFORE, TIMEX, Agreement, System, Trust
 from tests.house import NOON, Clock, FakeSystem
 
 YEAR_S = 365 * 86_400
@@ -68,8 +69,35 @@ def test_the_clock_is_found_by_whom_the_kernel_and_its_files_say(tmp_path: Path)
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/fake-hwclock.data").touch()
     assert (system.battery_time(), system.goes_on_from_a_file()) == (1_790_000_000, True)
-    assert System().is_synchronised() in (True, False)
-    assert System().uptime() <= System().uptime()
+    assert abs(System().uptime() - float(Path("/proc/uptime").read_text().split()[0])) < 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "maxerror_us", "file", "synchronised"),
+    [
+        (0, 900, False, True),
+        (5, 16_000_000, False, False),
+        (5, 16_000_000, True, False),  # the kernel knows better
+        (-1, 0, True, True),  # it may not be asked
+        (-1, 0, False, False),
+    ],
+)
+def test_whether_the_network_keeps_the_time_is_what_the_kernel_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int, maxerror_us: int, file: bool, synchronised: bool
+) -> None:
+    class Libc:
+        @staticmethod
+        def adjtimex(timex: ctypes.Array[ctypes.c_char]) -> int:
+            TIMEX.pack_into(timex, 0, 0, 0, 0, maxerror_us, 0)
+            return answer
+
+    (tmp_path / "proc/sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/random/boot_id").write_text("b")
+    if file:
+        (tmp_path / "run/systemd/timesync").mkdir(parents=True)
+        (tmp_path / "run/systemd/timesync/synchronized").touch()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Libc)
+    assert System(tmp_path).is_synchronised() is synchronised
 
 
 def test_a_small_step_back_is_walked_off_and_a_large_one_is_a_time_that_nobody_knows() -> None:

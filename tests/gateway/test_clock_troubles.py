@@ -13,7 +13,8 @@ from drivers.model import Frame, Medium, Quantity
 from drivers.pulse import Counted
 from drivers.tic import Framer
 from drivers.tic.labels import Mode
-from gateway.house import AHEAD_S, House
+from gateway.dating import AHEAD_S
+from gateway.house import House
 from gateway.model import Point, SeriesKey
 from gateway.store import StoreError
 from tests.contacts import GAS
@@ -561,3 +562,29 @@ async def test_a_meter_adopted_before_the_time_is_known_has_no_false_date(
     await home.find_time()
     (meter,) = home.catalog.meters()
     assert meter.since in (0, NOON + AWAY_S)
+
+
+async def test_a_time_that_is_lost_while_what_waits_is_fetched_costs_none_of_it(
+    home: House, system: FakeSystem, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in range(3):
+        hear(home, 1000 + minute, key=KEY)
+        system.passes(60)
+    await home.adopt(str(WATER), "Eau", None)
+    synchronise(system)
+    await home.find_time()
+    read = home._aside.read
+
+    def lose_time(name: str) -> object:
+        system.shows -= 7200
+        clock.now()
+        return read(name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(home._aside, "read", lose_time)
+        await home.set_key(str(WATER), KEY)
+    assert (stored(home), home.set_aside().get("untimed")) == ([], None)
+    system.shows += 7200
+    await home.find_time()
+    await home.read_past()
+    assert [value for _, value in stored(home)] == [1000, 1001, 1002]

@@ -1,6 +1,7 @@
 """What would give an app more than was granted, or have the ledger say less than was read."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,28 @@ def test_a_damaged_ledger_gives_nothing_and_the_gateway_starts_all_the_same(tmp_
     assert (ledger.password_set, [entry.kind for entry in ledger.consents()]) == (False, ["anew"])
     ledger.close()
     assert [each.name for each in tmp_path.glob("ledger.db.damaged-*")] == [f"ledger.db.damaged-{NOW}"]
+
+
+async def test_a_card_that_only_refuses_at_a_start_takes_neither_the_password_nor_an_access(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, token = await box.grants.give(new_id(), WISH, BY)
+    box.kill()
+    other = sqlite3.connect(box.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")  # somebody looks into it
+    monkeypatch.setattr("gateway.ledger.sqlite3.connect", partial(sqlite3.connect, timeout=0))
+    with pytest.raises(LedgerError, match="locked"):
+        app._open_ledger(box.path, Clock(NOW), healing=True)
+    other.close()
+    box.start()
+    box.ledger._executor.submit(box.ledger._db.execute, "PRAGMA busy_timeout = 0").result()
+    other = sqlite3.connect(box.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(LedgerError, match="locked"):
+        Grants(box.ledger, lambda: box.now, lambda: True)
+    other.close()
+    assert box.grants.opened_by(token) is not None
+    assert list(box.path.parent.glob("*.damaged-*")) == []
 
 
 async def test_what_stands_begins_anew_behind_an_entry_that_cannot_be_read(box: Box) -> None:

@@ -12,7 +12,8 @@ from drivers.model import Address, Frame, Medium, State
 from drivers.pulse import Counted
 from drivers.tic import Framer
 from drivers.tic.labels import Mode
-from gateway.house import AHEAD_S, House
+from gateway.dating import AHEAD_S
+from gateway.house import House
 from gateway.model import SeriesKey
 from tests.contacts import GAS
 from tests.house import NOON, Clock, FakeSystem, house
