@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo test lint fix integration soak bench bench-store fuzz
 
 BIN := .venv/bin
-CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
+CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
 
 help:  ## what each of these does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,94 @@
+"""The way that a grant's readings take to a target outside this program, as the grant says it; no secret is in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+ADDRESS_CHARACTERS_MAX = 300
+USER_CHARACTERS_MAX = 200
+RECIPIENTS_MAX = 3
+
+
+class Kind(StrEnum):
+    """What stands at the other end; each has a file of this name in sync/targets."""
+
+    WEBDAV = "webdav"
+    NEXTCLOUD = "nextcloud"
+    COZY = "cozy"
+    MQTT = "mqtt"
+    POSTGRESQL = "postgresql"
+    INFLUX = "influx"
+    PROMETHEUS = "prometheus"
+
+
+class Form(StrEnum):
+    """How readings lie there."""
+
+    FILES = "files"  # documents that whoever runs the place can read
+    SEALED = "sealed"  # the same, and only the owner's key opens them
+    ROWS = "rows"  # of a database
+    DOCUMENTS = "documents"  # of a Cozy, in a doctype of ours
+    ECOLYO = "ecolyo"  # of a Cozy, as the app Ecolyo reads them
+    LIVE = "live"  # the last value of each series, and no history
+
+
+FORMS = {
+    Kind.WEBDAV: (Form.SEALED, Form.FILES),
+    Kind.NEXTCLOUD: (Form.SEALED, Form.FILES),
+    Kind.COZY: (Form.SEALED, Form.DOCUMENTS, Form.ECOLYO),
+    Kind.MQTT: (Form.LIVE,),
+    Kind.POSTGRESQL: (Form.ROWS,),
+    Kind.INFLUX: (Form.ROWS,),
+    Kind.PROMETHEUS: (Form.ROWS,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where and how. `sealed_for`: age recipients (`age1...`), of a sealed form only; `at_home`: its owner said so."""
+
+    kind: Kind
+    address: str
+    user: str
+    form: Form
+    sealed_for: tuple[str, ...] = ()
+    at_home: bool = False
+
+    def check(self) -> None:
+        """ValueError for what no form of ours lets through."""
+        if self.form not in FORMS[self.kind]:
+            raise ValueError(f"form: one of {', '.join(FORMS[self.kind])} is needed, not {self.form}")
+        for name, text, characters_max in (
+            ("address", self.address, ADDRESS_CHARACTERS_MAX),
+            ("user", self.user, USER_CHARACTERS_MAX),
+        ):
+            if len(text) > characters_max or not text.isprintable():
+                raise ValueError(f"{name}: at most {characters_max} characters are possible")
+        if not self.address:
+            raise ValueError("address: it is missing")
+        if (self.form is Form.SEALED) is not (0 < len(self.sealed_for) <= RECIPIENTS_MAX):
+            raise ValueError(
+                f"sealed_for: 1 to {RECIPIENTS_MAX} recipients are needed where it is sealed, and only there"
+            )
+
+    def body(self) -> dict[str, object]:
+        return {
+            "kind": self.kind,
+            "address": self.address,
+            "user": self.user,
+            "form": self.form,
+            "sealed_for": list(self.sealed_for),
+            "at_home": self.at_home,
+        }
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> "Way":
+        return cls(
+            Kind(said["kind"]),
+            said["address"],
+            said["user"],
+            Form(said["form"]),
+            tuple(said["sealed_for"]),
+            said["at_home"],
+        )
