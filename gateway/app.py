@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import control, folders, heal, lines
+from gateway import control, folders, hatch, heal, lines, starter
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
 from gateway.catalog import Catalog, CatalogError
@@ -249,10 +249,14 @@ async def _serve(
         access = Access(house, ledger)
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
+    outbox = access.outbox
+    house.store.on_removal = outbox.take_away
     app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
+    runtime = config.runtime
     async with (
         _site(app, config.web.host, config.web.port) as port,
-        _socket(control.make_app(house, ledger, backups, lambda: access.setup_code), config.runtime / control.SOCKET),
+        _socket(control.make_app(house, ledger, backups, lambda: access.setup_code), runtime / control.SOCKET),
+        _socket(hatch.make_app(outbox, house.now), runtime / hatch.SOCKET),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:
@@ -262,6 +266,10 @@ async def _serve(
             jobs.append(tasks.create_task(house.running.run(house.config), name="ports"))
             jobs.append(tasks.create_task(house.finder.run(), name="find"))
             jobs.append(tasks.create_task(access.grants.run(), name="grants"))
+            jobs.append(tasks.create_task(outbox.run(), name="outbox"))
+            jobs.append(tasks.create_task(starter.mark(outbox.wanted, runtime / starter.WANTED), name="sync wanted"))
+            if config.sync == "child":
+                jobs.append(tasks.create_task(starter.start(outbox.wanted, runtime / hatch.SOCKET), name="sync"))
             if schedule is not None:
                 jobs.append(tasks.create_task(schedule.run(), name="back-ups"))
             if config.web.mdns and not is_loopback(config.web.host):
@@ -270,6 +278,7 @@ async def _serve(
             await stop.wait()
             for job in jobs:
                 job.cancel()
+    await outbox.look(stopping=True)
     await access.grants.stop()
     await house.save(stopping=True)
 

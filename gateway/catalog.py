@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from tinydb.table import Document, Table
 
 from drivers.model import Medium
 from gateway.files import remains, replace
-from gateway.keys import PORT, Keys, KeysError, Plate
+from gateway.keys import GRANT, PORT, SECRETS_BYTES_MAX, Keys, KeysError, Plate
 from gateway.model import Meter, MeteringPoint
 from gateway.secret import BoxSecret
 
@@ -243,6 +243,26 @@ class Catalog:
         """Keep a port's password, or forget it, sealed as keys are; KeysError where it cannot be sealed."""
         with self._writing:
             self._keys.put({PORT + port: None if password is None else password.encode()})
+
+    def secrets(self, grant: str) -> dict[str, str]:
+        """What opens the target of this grant."""
+        kept = self._keys.get(GRANT + grant)
+        return {} if kept is None else json.loads(kept)
+
+    def set_secrets(self, grant: str, secrets: Mapping[str, str] | None) -> None:
+        """Keep what opens a grant's target, or forget it, sealed as keys are; KeysError where it cannot be sealed."""
+        kept = json.dumps(dict(secrets)).encode() if secrets else None
+        if kept is not None and len(kept) > SECRETS_BYTES_MAX:
+            raise KeysError(f"what opens a target has {SECRETS_BYTES_MAX} bytes at most")
+        with self._writing:
+            self._keys.put({GRANT + grant: kept})
+
+    def forget_secrets(self, but: Collection[str]) -> None:
+        """Of no other grants than these is anything kept."""
+        orphans = [name for name in self._keys.names(GRANT) if name.removeprefix(GRANT) not in but]
+        if orphans:
+            with self._writing:
+                self._keys.put(dict.fromkeys(orphans))
 
     def _adopt(self, address: str, name: str, medium: Medium, at: int, point: str | None) -> Meter:
         known = self._meters.get(address)

@@ -1,4 +1,4 @@
-"""Grants: what an app at home may read, on whose word and until when. What stands is what the ledger's entries say."""
+"""Grants: what an app may read, or a target is sent, on whose word and until when. What stands is what the ledger's entries say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -15,12 +15,16 @@ from typing import Any
 
 from drivers.model import Medium, Quantity
 from gateway.chain import Entry
-from gateway.ledger import ANEW, READ, READS, RESTORED, DamagedLedgerError, Ledger, LedgerError
+from gateway.ledger import ANEW, ERASED, READ, READS, RESTORED, DamagedLedgerError, Ledger, LedgerError
 from gateway.model import SeriesKey
+from gateway.way import Way
 
 log = logging.getLogger(__name__)
 
 GIVEN, WITHDRAWN, EXPIRED = "given", "withdrawn", "expired"
+PAUSED, RESUMED = "paused", "resumed"
+# After the end of a grant whose readings were sent: nothing is left to be done at its target.
+LEFT = "left"
 # Reads of so long are summed in one entry, which is written with the next read, or so much later: an app that asks
 # each ten seconds costs the card one commit in ten minutes, and a kill takes ten minutes of sums at most.
 WINDOW_S = 540
@@ -106,6 +110,7 @@ class Wish:
     delay_s: int
     lasts_s: int
     past: bool
+    way: Way | None = None
 
     def check(self) -> None:
         """ValueError for what no form of ours lets through."""
@@ -120,13 +125,16 @@ class Wish:
             raise ValueError(f"series: 1 to {SERIES_MAX} are needed")
         if self.delay_s < 0 or not 0 < self.lasts_s <= GRANT_S_MAX:
             raise ValueError(f"a delay, and an end within {GRANT_S_MAX} seconds, are needed")
+        if self.way is not None:
+            self.way.check()
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A consent as it was given, which nothing changes. Times are UTC seconds; it is in force from `start` to `until`.
 
-    `token_hash` is the SHA-256 of the app's token in hexadecimal; the token itself is kept nowhere.
+    Either an app reads, and `token_hash` is the SHA-256 of its token in hexadecimal, which itself is kept nowhere; or
+    readings are sent, on their `way`.
     """
 
     id: str
@@ -140,7 +148,8 @@ class Grant:
     start: int
     until: int
     past: bool
-    token_hash: str = field(repr=False)
+    token_hash: str | None = field(default=None, repr=False)
+    way: Way | None = None
 
     @property
     def data_from(self) -> int:
@@ -164,7 +173,7 @@ class Grant:
             "from": self.start,
             "until": self.until,
             "past": self.past,
-            "token_sha256": self.token_hash,
+            **({"token_sha256": self.token_hash} if self.way is None else {"way": self.way.body()}),
         }
 
     @classmethod
@@ -181,28 +190,38 @@ class Grant:
             said["from"],
             said["until"],
             said["past"],
-            said["token_sha256"],
+            said.get("token_sha256"),
+            Way.read(said["way"]) if "way" in said else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What was read of a grant: how often, how many values, how many bytes, and when last."""
+    """What was read of a grant, or sent: how often, how many values, how many bytes, and when last."""
 
     reads: int = 0
     points: int = 0
     bytes: int = 0
     last_at: int | None = None
 
+    def body(self) -> dict[str, int]:
+        return {"reads": self.reads, "points": self.points, "bytes": self.bytes}
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A grant, and what became of it: `end` is the kind of entry that ended it, at `ended_at`; None while it stands."""
+    """A grant, and what became of it: `end` is the kind of entry that ended it, at `ended_at`; None while it stands.
+
+    Of one that is sent: `erase`, what lies at its target is to be erased; `left`, nothing is to be done there any longer.
+    """
 
     grant: Grant
     end: str | None = None
     ended_at: int | None = None
     total: Total = Total()
+    paused: bool = False
+    erase: bool = False
+    left: bool = False
 
 
 def stand(entries: Iterable[Entry]) -> dict[str, Held]:
@@ -228,13 +247,17 @@ def _take(entry: Entry, found: dict[str, Held]) -> None:
             found[said["grant"]] = Held(Grant.read(said))
         case "withdrawn" | "expired":
             if (held := found[said["grant"]]).end is None:
-                found[said["grant"]] = replace(held, end=entry.kind, ended_at=entry.at)
+                found[said["grant"]] = replace(held, end=entry.kind, ended_at=entry.at, erase=said.get("erase", False))
+        case "paused" | "resumed":
+            found[said["grant"]] = replace(found[said["grant"]], paused=entry.kind == PAUSED)
+        case "left":
+            found[said["grant"]] = replace(found[said["grant"]], left=True)
         case "anew":
             found.clear()
         case "restored":
             for id_, held in found.items():
                 if held.end is None:
-                    found[id_] = replace(held, end=RESTORED, ended_at=entry.at)
+                    found[id_] = replace(held, end=RESTORED, ended_at=entry.at, left=True)
         case _:
             raise ValueError
 
@@ -305,7 +328,7 @@ class Grants:
         self._writing = asyncio.Lock()
         self._held, self.anew_at = self._found()
         for id_, held in self._held.items():
-            self._held[id_] = replace(held, total=_total(ledger.last_read(id_)))
+            self._held[id_] = replace(held, total=_total(ledger.last_moved(id_)))
         self._windows: dict[str, _Window] = {}
         # Taken back, and the card does not take the entry yet: nothing is read, and the entry is tried again.
         self._closed: dict[str, dict[str, object]] = {}
@@ -336,8 +359,8 @@ class Grants:
         return None if held is None else self._counted(held)
 
     def is_in_force(self, held: Held) -> bool:
-        """Whether it stands, and its time is now, as far as the clock of this box is right."""
-        stands = held.end is None and held.grant.id not in self._closed
+        """Whether it stands, is not paused, and its time is now, as far as the clock of this box is right."""
+        stands = held.end is None and not held.paused and held.grant.id not in self._closed
         return stands and held.grant.start <= self._now() < held.grant.until
 
     def opened_by(self, token: str) -> Grant | None:
@@ -354,7 +377,7 @@ class Grants:
         return None
 
     async def give(self, id_: str, wish: Wish, by: By) -> tuple[Grant, str]:
-        """Write the grant down, and the app's token, which is said this once. GrantError says why not.
+        """Write the grant down; the app's token is said this once, and is empty where readings are sent. GrantError says why not.
 
         `id_` is of the caller's choosing (`new_id`), so that a form that is sent twice gives one grant.
         """
@@ -367,7 +390,7 @@ class Grants:
                 raise GrantError("this was given already")
             if sum(held.end is None for held in self._held.values()) >= GRANTS_MAX:
                 raise GrantError(f"{GRANTS_MAX} grants stand already: withdraw one first")
-            token = secrets.token_urlsafe(TOKEN_BYTES)
+            token = "" if wish.way is not None else secrets.token_urlsafe(TOKEN_BYTES)
             grant = Grant(
                 id_,
                 by,
@@ -380,14 +403,15 @@ class Grants:
                 now,
                 now + wish.lasts_s,
                 wish.past,
-                hashlib.sha256(token.encode()).hexdigest(),
+                hashlib.sha256(token.encode()).hexdigest() if token else None,
+                wish.way,
             )
             (entry,) = await self._ledger.append(now, (GIVEN, grant.body()))
             self._held[id_] = Held(Grant.read(entry.fields))
             return grant, token
 
-    async def withdraw(self, id_: str, by: By) -> bool:
-        """End a grant, from this moment on; False where none of this id stands.
+    async def withdraw(self, id_: str, by: By, *, erase: bool = False) -> bool:
+        """End a grant, from this moment on; False where none of this id stands. `erase`: and what was sent, at its target.
 
         Where the card refuses the entry (LedgerError), it opens nothing until the program ends, and the entry is tried again.
         """
@@ -396,9 +420,36 @@ class Grants:
             if held is None or held.end is not None:
                 return False
             undated = {} if self._dating() else {"dated": False}
-            self._closed[id_] = {"grant": id_, "by": by.body(), **undated}
+            wished = {"erase": True} if erase and held.grant.way is not None else {}
+            self._closed[id_] = {"grant": id_, "by": by.body(), **wished, **undated}
             await self._end(held, WITHDRAWN, self._closed[id_])
             return True
+
+    async def pause(self, id_: str, by: By, *, paused: bool) -> bool:
+        """From this moment on nothing is given under a grant that stands, or it is again; False where that is so already.
+
+        LedgerError where the card refuses: then nothing has changed.
+        """
+        async with self._writing:
+            held = self._held.get(id_)
+            if held is None or held.end is not None or held.paused is paused:
+                return False
+            note = (PAUSED if paused else RESUMED, {"grant": id_, "by": by.body()})
+            await self._ledger.append(self._now(), *self._sum(id_), note)
+            self._close(id_)
+            self._held[id_] = replace(self._held[id_], paused=paused)
+            return True
+
+    def moved(self, id_: str, total: Total) -> None:
+        """So much was sent under this grant, and the ledger says so already."""
+        self._held[id_] = replace(self._held[id_], total=total)
+
+    async def left(self, id_: str, body: Mapping[str, object]) -> None:
+        """Nothing is to be done at its target any longer."""
+        async with self._writing:
+            if not self._held[id_].left:
+                await self._ledger.append(self._now(), (LEFT, {"grant": id_, **body}))
+                self._held[id_] = replace(self._held[id_], left=True)
 
     @asynccontextmanager
     async def turn(self, grant: Grant) -> AsyncIterator[None]:
@@ -478,7 +529,8 @@ class Grants:
         entries = await self._ledger.append(self._now(), *self._sum(id_), (kind, body))
         self._close(id_)
         self._closed.pop(id_, None)
-        self._held[id_] = replace(self._held[id_], end=kind, ended_at=entries[-1].at)
+        erase = bool(body.get("erase", False))
+        self._held[id_] = replace(self._held[id_], end=kind, ended_at=entries[-1].at, erase=erase)
 
     def _sum(self, id_: str) -> list[tuple[str, dict[str, object]]]:
         window = self._windows.get(id_)
@@ -498,7 +550,7 @@ class Grants:
                     "points": window.points,
                     "bytes": window.bytes,
                     "sha256": window.hash.hexdigest(),
-                    "in_all": {"reads": total.reads, "points": total.points, "bytes": total.bytes},
+                    "in_all": total.body(),
                 },
             )
         ]
@@ -524,9 +576,8 @@ def _total(last: Iterable[Entry]) -> Total:
     """Of the last entries that say what was read. A kill took what came after the last sum, but for when it began."""
     total = Total()
     for entry in last:
-        if entry.kind == READS:
-            said = entry.fields
-            total = Total(**said["in_all"], last_at=said["since"])
-        else:
+        if "in_all" in (said := entry.fields):
+            total = Total(**said["in_all"], last_at=said.get("since", entry.at))
+        elif entry.kind != ERASED:
             total = replace(total, last_at=max(entry.at, total.last_at or 0))
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -299,6 +299,10 @@ class House:
     def history_start(self, point_id: str) -> int | None:
         """When the point's history begins, UTC seconds."""
         return next((era.start for era in self._eras(point_id, self._mains())), None)
+
+    def first_at(self, keys: Collection[SeriesKey]) -> int | None:
+        """When the first of these series begins, UTC seconds; None where none is kept."""
+        return min((info.first_at for info in self.store.series() if info.key in keys), default=None)
 
     # -- how much -----------------------------------------------------------------------------------------------------
     async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:

@@ -21,6 +21,8 @@ KEY_BYTES = 16
 KEYS_MAX = 5000  # the key file of a tower block; each is about 200 bytes here
 PASSWORD_BYTES_MAX = 128
 PORT = "port:"  # then its name: what is kept is the password of what it asks
+GRANT = "grant:"  # then its id: what opens the target that its readings are sent to, as JSON
+SECRETS_BYTES_MAX = 16_384
 NONCE_BYTES = 12
 ADDRESS = re.compile(r"w?mbus:(.{3})-([0-9A-Fa-f]{8})-([0-9a-f]{2})-([0-9a-f]{2})")
 
@@ -112,6 +114,10 @@ class Keys:
     def get(self, meter: str | Plate) -> bytes | None:
         """The key that was put for exactly this address or plate."""
         return self._keys.get(str(meter))
+
+    def names(self, prefix: str) -> list[str]:
+        """What a key was put for, of those that begin so."""
+        return [name for name in self._keys if name.startswith(prefix)]
 
     def plates(self, id_: str) -> tuple[Plate, ...]:
         """The plates of this number that a key was put for."""
@@ -307,4 +313,6 @@ def _unseal(secret: bytes, dwelling: str, meter: str, text: str) -> bytes | None
 
 
 def _fits(name: str, key: bytes) -> bool:
+    if name.startswith(GRANT):
+        return 0 < len(key) <= SECRETS_BYTES_MAX
     return 0 < len(key) <= PASSWORD_BYTES_MAX if name.startswith(PORT) else len(key) == KEY_BYTES

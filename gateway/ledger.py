@@ -1,6 +1,6 @@
 """What must survive and must not be forged: the password and the sessions of this box, and its ledger, in `ledger.db`.
 
-The ledger is what was consented to and what was read: entries that are added, chained by their hashes (`gateway/chain.py`),
+The ledger is what was consented to, read and sent: entries that are added, chained by their hashes (`gateway/chain.py`),
 and never changed or removed. A small SQLite file of its own, with FULL commits: a login that was confirmed is on the card.
 One thread does all of it; the methods are awaited from the event loop.
 """
@@ -8,7 +8,7 @@ One thread does all of it; the methods are awaited from the event loop.
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,15 +47,28 @@ CREATE TRIGGER entry_added BEFORE INSERT ON entry WHEN NEW.i IS NOT (SELECT coal
 CREATE TRIGGER entry_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_removed BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
 """,
+    # What lies at a target, a row a period: gateway/outbox.py.
+    """
+CREATE TABLE parcel (
+    grant_id TEXT NOT NULL, period TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    points INTEGER NOT NULL, revision INTEGER NOT NULL, held TEXT NOT NULL, PRIMARY KEY (grant_id, period)
+) STRICT, WITHOUT ROWID;
+DROP INDEX entry_of_consent;
+CREATE INDEX entry_of_consent ON entry (i) WHERE kind NOT IN ('read', 'reads', 'sending', 'sent', 'erased');
+""",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
-# What was read of a grant; all other kinds change what stands.
+# What was read of a grant, and what was sent under it; all other kinds change what stands.
 READ, READS = "read", "reads"
+SENDING, SENT, ERASED = "sending", "sent", "erased"
+_MOVED = f"('{READ}', '{READS}', '{SENDING}', '{SENT}', '{ERASED}')"
 # The house was put back from a back-up: what was withdrawn since then is not known, so nothing given before stands.
 RESTORED = "restored"
 # The file, or what it said of consents, was damaged: nothing given before stands.
 ANEW = "anew"
+UNDERWAY, TAKEN = "underway", "taken"
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
+_PARCEL = "SELECT period, start, stop, sha256, points, revision, held FROM parcel"
 
 T = TypeVar("T")
 
@@ -69,6 +82,23 @@ class Session:
     seen_at: int
     address: str
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What lies at a target of one period (UTC seconds): of the parcel that was acknowledged last, how much, and its SHA-256.
+
+    Instead of that, `UNDERWAY`: another was handed out since, and may have arrived; `TAKEN`: a person took readings away
+    since. `held` is the target's own word for it, empty before the first acknowledgement.
+    """
+
+    period: str
+    start: int
+    stop: int
+    sha256: str
+    points: int
+    revision: int
+    held: str
 
 
 class LedgerError(Exception):
@@ -115,6 +145,7 @@ class Ledger:
                     with _transaction(copied):
                         _append(copied, now, RESTORED, {})
                 copied.execute("DELETE FROM session")
+                copied.execute("DELETE FROM parcel")
                 copied.execute("VACUUM")
 
         try:
@@ -228,7 +259,7 @@ class Ledger:
         LedgerError where it refuses, DamagedLedgerError where one is not what its hash says.
         """
         anew = f"(SELECT coalesce(max(i), 0) FROM entry WHERE kind = '{ANEW}')"  # noqa: S608 - our own word
-        asked = f"{_COLUMNS} WHERE i > 0 AND i >= {anew} AND kind NOT IN ('{READ}', '{READS}') ORDER BY i"
+        asked = f"{_COLUMNS} WHERE i > 0 AND i >= {anew} AND kind NOT IN {_MOVED} ORDER BY i"
 
         def work(db: sqlite3.Connection) -> list[Entry]:
             found = [_entry(row) for row in db.execute(asked)]
@@ -249,15 +280,51 @@ class Ledger:
 
         return self._ask(work)
 
-    def last_read(self, grant: str) -> list[Entry]:
-        """The last entries that say what was read of a grant: a `reads`, and a `read` behind it where one is; waits."""
+    def last_moved(self, grant: str) -> list[Entry]:
+        """The last entries that say what was read of a grant, or sent under it, one a kind at most, in order; waits."""
         asked = f"{_COLUMNS} WHERE json_extract(body, '$.grant') = ? AND kind = ? ORDER BY i DESC LIMIT 1"
 
         def work(db: sqlite3.Connection) -> list[Entry]:
-            found = [_entry(row) for kind in (READS, READ) for row in db.execute(asked, (grant, kind))]
+            found = [_entry(row) for kind in (READS, READ, SENT, ERASED) for row in db.execute(asked, (grant, kind))]
             return sorted(found, key=lambda one: one.i)
 
         return self._ask(work)
+
+    # -- what lies at targets -----------------------------------------------------------------------------------------
+    async def parcels(self, grant: str) -> dict[str, Parcel]:
+        """What lies at the target of a grant, by period, in order."""
+        asked = f"{_PARCEL} WHERE grant_id = ? ORDER BY start, period"
+        return await self._run(lambda db: {row[0]: Parcel(*row) for row in db.execute(asked, (grant,))})
+
+    async def put(
+        self,
+        now: int,
+        grant: str,
+        parcels: Iterable[Parcel],
+        *notes: tuple[str, Mapping[str, object]],
+        gone: Iterable[str] = (),
+    ) -> None:
+        """These may lie at the target from now on, of the periods `gone` nothing does, and entries say so: all or none.
+
+        On the card when it returns.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            with _transaction(db):
+                for one in parcels:
+                    row = (grant, one.period, one.start, one.stop, one.sha256, one.points, one.revision, one.held)
+                    db.execute("INSERT OR REPLACE INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                for period in gone:
+                    db.execute("DELETE FROM parcel WHERE grant_id = ? AND period = ?", (grant, period))
+                for kind, body in notes:
+                    _append(db, now, kind, body)
+
+        await self._run(work)
+
+    def take_away(self, start: int, end: int) -> None:
+        """What lies at targets of this span (UTC seconds) may from now on hold less than it does; waits for the card."""
+        asked = "UPDATE parcel SET sha256 = ? WHERE stop > ? AND start < ?"
+        self._ask(lambda db: db.execute(asked, (TAKEN, start, end)))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""

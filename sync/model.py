@@ -66,8 +66,8 @@ class Parcel:
     """All that is granted of one period: what the target is to hold of it, no more and no less.
 
     `period` is its name: `2026-11-03T14` (an hour, UTC), `2026-11-03`, `2026-11` or `2026` (local); `start` <= t < `end`
-    in UTC seconds. `revision` counts what was put before under this name. `held` is what `put` answered the last time.
-    A parcel without values takes away what lies there.
+    in UTC seconds. `revision` counts what was put before under this name. `held` is what `put` answered the last time;
+    None where no answer came, and then it may lie there all the same. A parcel without series takes away what lies there.
     """
 
     period: str
@@ -115,7 +115,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What lies at the target of one period."""
+    """What lies at the target of one period; `held` is empty where no answer came, and nobody knows whether it does."""
 
     period: str
     start: int

@@ -17,6 +17,7 @@ from gateway.dating import AHEAD_S
 from gateway.grants import Grant, Grants
 from gateway.house import House
 from gateway.ledger import Ledger, Session
+from gateway.outbox import Outbox
 
 PASSWORD_CHARACTERS_MIN = 8
 PASSWORD_CHARACTERS_MAX = 1000  # scrypt takes any length; a form should not carry megabytes
@@ -110,6 +111,7 @@ class Access:
         self._form_key = secrets.token_bytes(32)
         self.patience = Patience()
         self.grants = Grants(ledger, house.now, lambda: house.dating, lambda: house.clock.steady_s >= AHEAD_S)
+        self.outbox = Outbox(self.grants, ledger, house, house.catalog)
 
     @property
     def setup_code(self) -> str | None:

@@ -98,6 +98,7 @@ def parse(text: str, where: str) -> Config:
     secret = box.checked("secret", None, _folder)
     if secret is not None and _inside(secret, data):
         box.fault("secret", "a file outside box.data is needed: who copies that folder must not have both")
+    sync = box.word("sync", "child", ("child", "service"))
     box.end()
     home = root.table("dwelling")
     dwelling = Dwelling(home.checked("name", HOME.name, line), home.checked("time_zone", HOME.time_zone, _time_zone))
@@ -108,7 +109,8 @@ def parse(text: str, where: str) -> Config:
     root.end()
     if faults:
         raise ConfigError(faults)
-    return Config(data, runtime, commit_s, dwelling, web, ports, meters, secret or _secret(data), backup=backup)
+    secret = secret or _secret(data)
+    return Config(data, runtime, commit_s, dwelling, web, ports, meters, secret, backup=backup, sync=sync)
 
 
 def extend(config: Config, document: Mapping[str, object]) -> Config:

@@ -137,3 +137,4 @@ class Config:
     secret: Path = SECRET
     source: Path | None = field(default=None, compare=False)  # the file itself
     backup: Backup | None = None
+    sync: str = "child"  # or "service": who starts the sync process

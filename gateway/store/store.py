@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -73,6 +73,9 @@ class Store:
         self._tail_trouble: str | None = None
         # Met since the start: what lies on damaged pages is not answered, all else goes on.
         self.damaged = False
+        # Told of a span before and after a person takes points away in it, so that what was sent elsewhere may follow:
+        # before, as a kill may come in between; after, as what was read in between is out of date.
+        self.on_removal: Callable[[int, int], None] = lambda start, end: None
         self._saved_to = 0
         self._fold_day = ""
         for series in self._card.series():
@@ -263,7 +266,9 @@ class Store:
 
         A point that says something else by now is not the import's, and stays. Doing it again is harmless.
         """
-        self._call(self._take_out, key, exponent, ats, values)
+        if ats:
+            with self._removing(min(ats), max(ats) + 1):
+                self._call(self._take_out, key, exponent, ats, values)
 
     def erase(self, keys: Sequence[SeriesKey], start: int, end: int) -> int:
         """Points of these series, start <= at < end, are gone when it returns, from the file itself too; how many.
@@ -271,7 +276,8 @@ class Store:
         A series without points is no longer there, nor are its events. StoreError when the card refuses: then nothing
         is erased, or all is erased and the file's free pages still hold it, and the sentence says which.
         """
-        return self._call(self._erase, keys, start, end)
+        with self._removing(start, end):
+            return self._call(self._erase, keys, start, end)
 
     def swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
         """From `at` on the series counts on from the old meter's last index; on the card when it returns.
@@ -282,7 +288,8 @@ class Store:
 
     def undo(self, event: int) -> bool:
         """Take a swap back, by a later event; False if there is none that stands."""
-        return self._call(self._undo, event)
+        with self._removing(0, FOREVER):
+            return self._call(self._undo, event)
 
     def commit(self) -> bool:
         """Write what waits to the card now; False, and `trouble` says why, if it could not."""
@@ -321,6 +328,12 @@ class Store:
             self._worker.stop()
 
     # The thread
+
+    @contextlib.contextmanager
+    def _removing(self, start: int, end: int) -> Iterator[None]:
+        self.on_removal(start, end)
+        yield
+        self.on_removal(start, end)
 
     def _round(self) -> None:
         self._commit()

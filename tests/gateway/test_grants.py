@@ -87,6 +87,7 @@ async def test_a_grant_is_what_the_ledger_says_and_the_token_is_in_no_file(box: 
     assert token.encode() not in box.path.read_bytes()
     assert hashlib.sha256(token.encode()).hexdigest().encode() in box.path.read_bytes()
     assert token not in repr(grant)
+    assert grant.token_hash is not None
     assert grant.token_hash not in repr(grant)
     box.start()
     assert box.grants.opened_by(token) == grant

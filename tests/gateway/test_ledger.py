@@ -104,7 +104,7 @@ async def test_entries_are_added_and_never_changed_removed_or_replaced(tmp_path:
     assert await ledger.entries(2, before=3) == written[1::-1]
     assert await ledger.following(1, 1) == written[1:2]
     assert ledger.consents() == [written[0], written[2]]
-    assert ledger.last_read("a") == [written[1]]
+    assert ledger.last_moved("a") == [written[1]]
     ledger.close()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         for statement in (

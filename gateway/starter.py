@@ -1,0 +1,52 @@
+"""Starts the sync process while there is something for it to do, where nobody else does."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+LOOK_S = 2.0
+# One that ends at once is not started again at once.
+PAUSE_S = 30.0
+STOP_S_MAX = 10.0
+WANTED = "sync.wanted"
+
+log = logging.getLogger(__name__)
+
+
+async def mark(wanted: Callable[[], bool], path: Path) -> None:
+    """Keep a file there while the sync process is wanted, for systemd to start it by; until cancelled."""
+    try:
+        while True:
+            if wanted():
+                await asyncio.to_thread(path.touch)
+            else:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+            await asyncio.sleep(LOOK_S)
+    finally:
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
+
+
+async def start(wanted: Callable[[], bool], socket: Path) -> None:
+    """Start it as a child whenever it is wanted and does not run; it ends by itself. Until cancelled, and then it ends too."""
+    while True:
+        if not wanted():
+            await asyncio.sleep(LOOK_S)
+            continue
+        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "sync", "--socket", str(socket))
+        try:
+            code = await child.wait()
+        finally:
+            if child.returncode is None:
+                child.terminate()
+                try:
+                    async with asyncio.timeout(STOP_S_MAX):
+                        await child.wait()
+                except TimeoutError:
+                    with contextlib.suppress(ProcessLookupError):
+                        child.kill()
+        if code:
+            log.warning("the sync process ended with %d, and is started again in %d s", code, PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
