@@ -103,6 +103,8 @@ def _open(
         house = House(config, catalog, store, aside, holders, clock=clock)
         for each in healed:  # only now is it known whether the clock is right
             heal.keep(catalog, each, clock.stamp(clock.now()))
+        if healed:
+            ledger.lost()
         backups = Backups(config, store, holders, ledger, aside, clock.now)
         opened.callback(backups.stop)
         return house, ledger, backups

@@ -66,7 +66,7 @@ _MOVED = f"('{READ}', '{READS}', '{SENDING}', '{SENT}', '{ERASED}')"
 RESTORED = "restored"
 # The file, or what it said of consents, was damaged: nothing given before stands.
 ANEW = "anew"
-UNDERWAY, TAKEN = "underway", "taken"
+UNDERWAY, TAKEN, LOST = "underway", "taken", "lost "
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
 _PARCEL = "SELECT period, start, stop, sha256, points, revision, held FROM parcel"
 
@@ -89,7 +89,7 @@ class Parcel:
     """What lies at a target of one period (UTC seconds): of the parcel that was acknowledged last, how much, and its SHA-256.
 
     Instead of that, `UNDERWAY`: another was handed out since, and may have arrived; `TAKEN`: a person took readings away
-    since. `held` is the target's own word for it, empty before the first acknowledgement.
+    since. Behind `LOST`: the card lost readings since. `held` is the target's own word for it, empty before the first acknowledgement.
     """
 
     period: str
@@ -325,6 +325,11 @@ class Ledger:
         """What lies at targets of this span (UTC seconds) may from now on hold less than it does; waits for the card."""
         asked = "UPDATE parcel SET sha256 = ? WHERE stop > ? AND start < ?"
         self._ask(lambda db: db.execute(asked, (TAKEN, start, end)))
+
+    def lost(self) -> None:
+        """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
+        asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 != ?2 AND sha256 NOT LIKE ?1 || '%'"
+        self._ask(lambda db: db.execute(asked, (LOST, TAKEN)))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""

@@ -128,6 +128,8 @@ class House(Protocol):
     def zone(self) -> ZoneInfo: ...
     @property
     def dating(self) -> bool: ...
+    @property
+    def store_damaged(self) -> bool: ...
     def now(self) -> int: ...
     async def indexes(self, series: SeriesKey, bounds: Sequence[int]) -> list[Any]: ...
     async def raw(self, series: SeriesKey, start: int, end: int) -> Points | None: ...
@@ -439,11 +441,13 @@ class Outbox:
             ends = sum(at < period.end for at in _times(columns))
             points += sum(value is not None for value in values[:ends])
         sha256 = hashlib.sha256(json.dumps(series, sort_keys=True).encode()).hexdigest()
-        if there is not None and sha256 == there.sha256:
+        if there is not None and sha256 == there.sha256.removeprefix(ledger.LOST):
             return None
-        # What says less than was sent is a loss of ours, and no reason to lose it there too, but where a person took it away.
-        taken = there is not None and there.sha256 == ledger.TAKEN
-        if not taken and points < max(1, there.points if there is not None else 0):
+        if points == 0 and there is None:
+            return None
+        # What the card lost is no reason to lose it at the target, too.
+        lost = there is not None and (there.sha256.startswith(ledger.LOST) or self._house.store_damaged)
+        if lost and there is not None and there.sha256 != ledger.TAKEN and points < max(1, there.points):
             return None
         made = Made(period, sha256, points, there, {})
         body = {
