@@ -67,7 +67,7 @@ class Seal:
         if self.passphrase and len(self.passphrase) < PASSPHRASE_CHARACTERS_MIN:
             raise BackupError(f"a passphrase of at least {PASSPHRASE_CHARACTERS_MIN} characters is needed")
         if self.recipient:
-            _recipient(self.recipient)
+            recipient(self.recipient)
 
 
 class Backups:
@@ -180,12 +180,12 @@ def _keys(seal: Seal) -> tuple[bytes, Any]:
     """
     age = load_age()
     if seal.recipient:
-        return b"", _recipient(seal.recipient)
+        return b"", recipient(seal.recipient)
     identity = age.x25519.Identity.generate()
     return age.passphrase.encrypt(f"{identity}\n".encode(), seal.passphrase), identity.to_public()
 
 
-def _recipient(text: str) -> Any:
+def recipient(text: str) -> Any:
     age = load_age()
     try:
         return age.x25519.Recipient.from_str(text.strip())

@@ -363,6 +363,14 @@ class Outbox:
             await asyncio.sleep(LOOK_S)
             await self.look()
 
+    def periods(self, grant: Grant) -> int:
+        """How many periods the readings of a grant fill by now."""
+        first = self._house.first_at([one.key for one in grant.series])
+        start, end = granted.span(grant, self._house.now(), first or 0, 1 << 62)
+        if first is None or start >= end:
+            return 0
+        return 1 if _is_live(grant) else sum(1 for _ in periods(grant.resolution, self._house.zone, start, end))
+
     async def look(self, *, stopping: bool = False) -> None:
         """Write down the sums of live values that are due, or all. What the card refuses is tried again."""
         now = self._house.now()

@@ -127,7 +127,7 @@ class AtHome:
 
     @property
     def redirect(self) -> str:
-        return self._job.page
+        return f"{self._job.page}/{self._job.grant}"
 
     @property
     def now(self) -> int:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from markupsafe import Markup
 
 from gateway.chain import Entry
 from gateway.grants import Grant, GrantedSeries, Held, Resolution
-from webui import shown, spoken
+from webui import shown, spoken, targets
 from webui.page import joined
 from webui.words import Words, mark, plain
 
@@ -74,6 +75,20 @@ def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
         if grant.past
         else words.say("nothing from before %(day)s", day=day)
     )
+    if grant.way is not None:
+        return words.say(
+            "%(target)s (%(address)s), which %(operator)s runs, is sent %(what)s until %(until)s: %(fine)s, %(delay)s; %(before)s; %(form)s. What for: %(purpose)s.",
+            target=grant.target,
+            address=grant.way.address,
+            operator=grant.operator,
+            what=what(words, grant.series, named=named),
+            until=moment(words, grant.until),
+            fine=words.say(FINE[grant.resolution]),
+            delay=delay(words, grant.delay_s),
+            before=before,
+            form=words.say(targets.FORMS[grant.way.form]),
+            purpose=grant.purpose.rstrip("."),
+        )
     return words.say(
         "%(target)s, which %(operator)s runs, may read %(what)s until %(until)s: %(fine)s, %(delay)s; %(before)s. What for: %(purpose)s.",
         target=grant.target,
@@ -139,6 +154,46 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
                 browser=shown.browser(said["by"]["agent"]) or words.say("unknown program"),
                 address=said["by"]["address"],
             )
+        case "paused":
+            return words.say("The access of %(target)s was paused.", target=grant.target)
+        case "resumed":
+            return words.say("The access of %(target)s goes on.", target=grant.target)
+        case "sending":
+            return words.say_n(
+                "One figure is about to leave for %(target)s: %(what)s, between %(first)s and %(last)s (%(fine)s).",
+                "%(n)s figures are about to leave for %(target)s: %(what)s, between %(first)s and %(last)s (%(fine)s).",
+                said["points"],
+                **_span(words, said, grant, grant.series),
+            )
+        case "sent":
+            return words.say_n(
+                "%(target)s has received one figure: %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s.",
+                "%(target)s has received %(n)s figures: %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s.",
+                said["points"],
+                size=size(words, said["bytes"]),
+                **_span(words, said, grant, grant.series),
+            )
+        case "erased":
+            return words.say_n(
+                "One figure was erased at %(target)s, between %(first)s and %(last)s.",
+                "%(n)s figures were erased at %(target)s, between %(first)s and %(last)s.",
+                said["points"],
+                target=grant.target,
+                first=moment(words, said["from"]),
+                last=moment(words, said["to"]),
+            )
+        case "left":
+            if not said["points"]:
+                return words.say(
+                    "Nothing of yours that the box sent lies at %(target)s any longer, as far as it can tell.",
+                    target=grant.target,
+                )
+            return words.say_n(
+                "The box has left %(target)s, and keeps nothing that opens it. One figure lies there still.",
+                "The box has left %(target)s, and keeps nothing that opens it. %(n)s figures lie there still.",
+                said["points"],
+                target=grant.target,
+            )
         case "expired":
             return words.say("The access of %(target)s has ended, as was agreed.", target=grant.target)
         case "read":
@@ -161,3 +216,13 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
             )
         case _:
             return None
+
+
+def _span(words: Words, said: dict[str, Any], grant: Grant, series: Iterable[GrantedSeries]) -> dict[str, object]:
+    return {
+        "target": grant.target,
+        "what": what(words, series),
+        "first": moment(words, said["from"]),
+        "last": moment(words, said["to"]),
+        "fine": words.say(FINE[grant.resolution]),
+    }

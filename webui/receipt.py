@@ -6,6 +6,7 @@ What is not known is left out: nobody asked for a controller's address. docs/con
 from datetime import UTC, datetime
 
 from gateway.grants import GrantedSeries, Held
+from gateway.way import Way
 
 SCHEMA = "https://w3id.org/dpv/schema/dpv-27560"
 CONTEXT = {
@@ -14,6 +15,7 @@ CONTEXT = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "releve": "urn:releve:terms:",  # what DPV has no word for: how fine, how late, and whether the past is included
 }
+SENT = [{"@id": "dpv:Transfer"}, {"@id": "dpv:Store"}]
 STATUS = {
     None: "ConsentGiven",
     "withdrawn": "ConsentWithdrawn",
@@ -24,7 +26,7 @@ STATUS = {
 
 def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) -> dict[str, object]:
     """A JSON-LD object; `sentence` says all of it to a person, `path` is the page where it is taken back."""
-    grant = held.grant
+    grant, way = held.grant, held.grant.way
     operator = "#operator"
     events = [_event("ConsentGiven", grant.start, grant.until - grant.start)]
     if held.end is not None and held.ended_at is not None:
@@ -52,7 +54,8 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
                 "dpv:hasNotice": sentence,
                 "dpv:hasPurpose": {"@type": "dpv:Purpose", "dct:description": grant.purpose},
                 "dpv:hasLegalBasis": {"@id": "dpv:ExplicitlyExpressedConsent"},
-                "dpv:hasProcessing": [{"@id": "dpv:Obtain"}, {"@id": "dpv:Use"}],
+                "dpv:hasProcessing": [{"@id": "dpv:Obtain"}, {"@id": "dpv:Use"}] if way is None else SENT,
+                **_lies(way),
                 "dpv:hasPersonalData": [_data(one) for one in grant.series],
                 "dpv:hasDataSource": {
                     "@type": "dpv:DataSource",
@@ -70,6 +73,18 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
             },
             "dct:hasPart": events,
         },
+    }
+
+
+def _lies(way: Way | None) -> dict[str, object]:
+    """Where it is stored, and for whom it is sealed."""
+    if way is None:
+        return {}
+    sealed: dict[str, object] = {"releve:sealedFor": list(way.sealed_for)} if way.sealed_for else {}
+    return {
+        "dpv:hasStorageCondition": {"@type": "dpv:StorageCondition", "dpv:hasLocation": way.address},
+        "releve:form": way.form,
+        **sealed,
     }
 
 

@@ -157,7 +157,7 @@ async def test_an_app_reads_its_days_and_the_ledger_says_so_before_it_has_them(h
     text = read(await home.text("/data")).text
     assert f"{len(days) + 1}\u00a0chiffres" in text
     assert "nulle part ailleurs" not in text  # the app has some of them now
-    assert "elle peut le garder aussi." in text
+    assert "chez ceux à qui vous les avez donnés" in text
 
 
 async def test_the_hash_in_the_ledger_is_of_the_bytes_that_the_app_has(home: Home) -> None:

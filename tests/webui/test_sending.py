@@ -1,0 +1,167 @@
+"""Readings that are sent: given on a page in one sentence, kept sealed, paused, taken back; and what the page says of the target."""
+
+import asyncio
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+from gateway.backup import load_age
+from gateway.outbox import Trouble
+from gateway.way import Form, Kind
+from tests.webui.home import Home, read
+from tests.webui.test_grants import DAY, post
+
+SENT = {
+    "to": "webdav", "target": "Mon nuage", "operator": "mon hébergeur", "purpose": "garder mes relevés", "point-maison": "on",
+    "resolution": "30min", "delay": "0", "lasts": str(365 * DAY), "past": "on", "address": "https://dav.example.org/releve/",
+    "user": "ada", "form": "files",
+}  # fmt: skip
+
+
+async def send(home: Home, password: str = "", **changed: str) -> tuple[str, str]:
+    """Through the pages, as a person does; the id and the page that answers."""
+    asked = {name: value for name, value in {**SENT, **changed}.items() if value}
+    confirming = await post(home, "/data/give", asked)
+    sent = {name: unescape(value) for name, value in read(confirming).fields.items() if name != "token"}
+    return sent["id"], await post(home, "/data/given", {**sent, "password": password})
+
+
+async def test_it_is_said_in_one_sentence_and_the_first_page_s_promise_changes(home: Home) -> None:
+    assert "Rien ne quitte la maison" in read(await home.text("/data")).text
+    for kind in Kind:
+        assert f'href="/data/send/{kind}"' in await home.text("/data/send")
+        assert 'name="address"' in await home.text(f"/data/send/{kind}")
+    confirming = read(await post(home, "/data/give", SENT)).text
+    assert "Mon nuage (https://dav.example.org/releve/, géré par" in confirming
+    assert "reçoit Maison (énergie) jusqu’au" in confirming
+    assert "ouvert" in confirming
+    assert home.access.grants.all() == []
+    id_, page = await send(home, "correct horse")
+    assert "L’envoi commence" in read(page).text
+    (held,) = home.access.grants.all()
+    way = held.grant.way
+    assert way is not None
+    assert (held.grant.id, way.kind, way.form, way.user) == (id_, Kind.WEBDAV, Form.FILES, "ada")
+    text = read(await home.text("/data")).text
+    assert "Ce boîtier envoie des relevés à un endroit" in text
+    assert "Rien ne quitte la maison" not in text
+    assert "https://dav.example.org/releve/" in text
+    assert home.access.outbox.jobs()[0]["secrets"] == {"password": "correct horse"}
+
+
+async def test_what_opens_the_target_lies_nowhere_in_clear_and_is_on_no_page(home: Home, tmp_path: Path) -> None:
+    id_, page = await send(home, "correct horse")
+    files = [path for path in home.house.config.data.rglob("*") if path.is_file()]
+    assert any(path.name == "keys.json" for path in files)
+    assert all(b"correct horse" not in path.read_bytes() for path in files)
+    for path in ("/data", f"/data/grant/{id_}", "/data/ledger", f"/data/grant/{id_}/receipt"):
+        assert "correct horse" not in await home.text(path)
+    assert "correct horse" not in page
+
+
+async def test_without_a_key_the_box_makes_a_pair_shows_one_half_once_and_keeps_the_other(home: Home) -> None:
+    id_, page = await send(home, form="sealed", user="")
+    found = re.search(r'<code id="key">(AGE-SECRET-KEY-1[A-Z0-9]+)</code>', page)
+    assert found
+    held = home.access.grants.get(id_)
+    assert held is not None
+    assert held.grant.way is not None
+    (recipient,) = held.grant.way.sealed_for
+    assert str(load_age().x25519.Identity.from_str(found[1]).to_public()) == recipient
+    assert all(
+        found[1].encode() not in path.read_bytes() for path in home.house.config.data.rglob("*") if path.is_file()
+    )
+    assert found[1] not in await home.text(f"/data/grant/{id_}")
+    own = str(load_age().x25519.Identity.generate().to_public())
+    other, page = await send(home, form="sealed", user="", recipient=own)
+    assert "AGE-SECRET-KEY" not in page
+    held = home.access.grants.get(other)
+    assert held is not None
+    assert held.grant.way is not None
+    assert held.grant.way.sealed_for == (own,)
+
+
+async def test_what_is_no_address_or_no_key_is_said_beside_its_field(home: Home) -> None:
+    for wrong, said in (
+        ({"address": "dav.example.org"}, "Il faut une adresse comme dans l’exemple"),
+        ({"address": "https://ada:secret@dav.example.org/"}, "sans mot de passe dedans"),
+        ({"address": "ftp://dav.example.org/"}, "Il faut une adresse"),
+        ({"address": "https://[::1"}, "Il faut une adresse"),
+        ({"address": "https://dav.example.org:99999/"}, "Il faut une adresse"),
+        ({"address": "http://dav.example.org/"}, "Cette liaison n’est pas chiffrée"),
+        ({"form": "sealed", "recipient": "age1nonsense"}, "Une clé publique commence par age1"),
+    ):
+        page = await post(home, "/data/give", {**SENT, **wrong}, status=422)
+        assert said in read(page).text
+    await post(home, "/data/give", {**SENT, "to": "ftp"}, status=400)
+    await post(home, "/data/give", {**SENT, "form": "rows"}, status=400)
+    await post(home, "/data/give", {**SENT, "address": "http://192.168.1.20/dav/", "at-home": "on"})
+    assert home.access.grants.all() == []
+
+
+async def test_the_page_says_how_the_target_does_and_offers_what_helps(home: Home) -> None:
+    id_, _ = await send(home, "wrong horse")
+    outbox = home.access.outbox
+    outbox.tell(id_, "refused", "PROPFIND: 401 Unauthorized", 21_600)
+    page = await home.text("/data")
+    assert "Il refuse le mot de passe" in read(page).text
+    assert 'type="password"' in page
+    before = outbox.jobs()[0]["stamp"]
+    await post(home, "/data/now", {"grant": id_, "password": "correct horse"})
+    (job,) = outbox.jobs()
+    assert job["secrets"] == {"password": "correct horse"}
+    assert job["stamp"] != before
+    outbox.tell(id_, "full", "PUT: 507", None)
+    assert "Il n’y a plus de place" in read(await home.text("/data")).text
+    outbox.live(id_).trouble = Trouble("a word of tomorrow", "x", 0, None)
+    assert "l’adresse est-elle juste" in read(await home.text("/data")).text
+    outbox.well(id_)
+    assert "a pris tout ce qui lui revenait" in read(await home.text("/data")).text
+
+
+async def test_it_is_paused_goes_on_and_is_taken_back_and_the_ledger_says_each(home: Home) -> None:
+    id_, _ = await send(home)
+    await post(home, "/data/pause", {"grant": id_, "what": "pause"})
+    assert home.access.outbox.jobs() == []
+    assert "En pause" in read(await home.text("/data")).text
+    await post(home, "/data/pause", {"grant": id_, "what": "resume"})
+    assert len(home.access.outbox.jobs()) == 1
+    page = await post(home, "/data/withdraw", {"grant": id_, "what": "erase"})
+    assert "en train d’y être effacé" in read(page).text
+    (job,) = home.access.outbox.jobs()
+    assert job["do"] == "erase"
+    assert "Ce qui prend fin" in read(await home.text("/data")).text
+    await post(home, "/data/leave", {"grant": id_})
+    assert home.access.outbox.jobs() == []
+    assert home.house.catalog.secrets(id_) == {}
+    ledger = read(await home.text("/data/ledger")).text
+    for said in ("Vous avez donné", "mis en pause", "reprend", "retiré", "Plus rien de ce que le boîtier a envoyé"):
+        assert said in ledger
+
+
+async def test_an_owner_comes_back_from_the_target_or_pastes_the_address(home: Home) -> None:
+    id_, _ = await send(home, to="cozy", form="documents", address="https://ada.mycozy.cloud", user="")
+    outbox = home.access.outbox
+    outbox.live(id_).link = "https://ada.mycozy.cloud/auth/authorize?x=1"
+    page = await home.text("/data")
+    assert 'href="https://ada.mycozy.cloud/auth/authorize?x=1"' in page
+    assert "Je n’ai pas été ramené ici" in read(page).text
+    assert "Personne ici n’attend" in read(await home.text(f"/data/connect/{id_}?code=early&state=s")).text
+    waiting = asyncio.ensure_future(outbox.brought(id_))
+    await asyncio.sleep(0)
+    assert "Vous y avez dit oui" in read(await home.text(f"/data/connect/{id_}?code=one&state=s")).text
+    assert await waiting == {"code": "one", "state": "s"}
+    waiting = asyncio.ensure_future(outbox.brought(id_))
+    await asyncio.sleep(0)
+    await post(home, f"/data/connect/{id_}", {"address": f"http://releve.local/data/connect/{id_}?code=two&state=t#"})
+    assert await waiting == {"code": "two", "state": "t"}
+
+
+async def test_the_receipt_says_where_to_and_how(home: Home) -> None:
+    id_, _ = await send(home)
+    said = json.loads(await home.text(f"/data/grant/{id_}/receipt"))
+    process = said["dpv:hasRecordOfActivity"]["dpv:hasProcess"]
+    assert process["dpv:hasStorageCondition"]["dpv:hasLocation"] == "https://dav.example.org/releve/"
+    assert {"@id": "dpv:Transfer"} in process["dpv:hasProcessing"]
+    assert "https://dav.example.org/releve/" in read(await home.text(f"/data/grant/{id_}")).text

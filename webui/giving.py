@@ -1,0 +1,301 @@
+"""`/data/give` and `/data/send`: the form of an access, the one sentence that says all of it, and the click that gives it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from drivers.model import Kind as QuantityKind
+from gateway.backup import BackupError, load_age
+from gateway.backup import recipient as recipient_of
+from gateway.grants import (
+    NAME_CHARACTERS_MAX,
+    PURPOSE_CHARACTERS_MAX,
+    SERIES_MAX,
+    Grant,
+    GrantedSeries,
+    GrantError,
+    NotDatingError,
+    Resolution,
+    Wish,
+    new_id,
+)
+from gateway.house import House
+from gateway.views import PointView
+from gateway.way import ADDRESS_CHARACTERS_MAX, FORMS, USER_CHARACTERS_MAX, Form, Kind, Way
+from webui import consent, targets
+from webui.consent import DELAYS, FINE, LASTS
+from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
+from webui.shown import HUES
+from webui.who import by
+from webui.words import mark
+
+ID_DIGITS = 16
+NAME_MISSING = mark("A name of 1 to 80 characters is needed.")
+OPERATOR_MISSING = mark("Who runs it, in 1 to 80 characters, is needed.")
+PURPOSE_MISSING = mark("What it is for, in 1 to 300 characters, is needed.")
+NO_POINT = mark("Tick at least one meter. A meter that has said nothing yet cannot be given.")
+TOO_MUCH = mark("That is more than one access can hold. Tick fewer meters.")
+NO_TIME = mark("The box does not know the time, so no access can begin or end. Tell it the time first.")
+TOO_MANY = mark("There are as many accesses as a box can hold. Take one back first.")
+NO_ADDRESS = mark("An address like the example is needed, without a password in it.")
+NOT_AT_HOME = mark(
+    "That connection is not encrypted: it is possible with a machine in your home alone. Tick that it is one, if it is."
+)
+NO_RECIPIENT = mark(
+    "A public key begins with age1 and has 62 characters; this is none. Leave it empty, and the box makes a pair for you."
+)
+NO_SEALING = mark("On this machine the box cannot seal: there is no package for it. Choose another form.")
+FIELD_AT = {
+    NAME_MISSING: "target",
+    OPERATOR_MISSING: "operator",
+    PURPOSE_MISSING: "purpose",
+    NO_POINT: "points",
+    TOO_MUCH: "points",
+    NO_ADDRESS: "address",
+    NOT_AT_HOME: "address",
+    NO_RECIPIENT: "recipient",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands in the form; `to` is None for an application that asks."""
+
+    to: Kind | None = None
+    target: str = ""
+    operator: str = ""
+    purpose: str = ""
+    points: tuple[str, ...] = ()
+    more: bool = False
+    resolution: Resolution = Resolution.DAY
+    delay_s: int = 0
+    lasts_s: int = 30 * 86_400
+    past: bool = False
+    address: str = ""
+    user: str = ""
+    form: Form | None = None
+    recipient: str = ""
+    at_home: bool = False
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """As the form sends them."""
+        said = {
+            "to": self.to or "", "target": self.target, "operator": self.operator, "purpose": self.purpose,
+            "resolution": self.resolution, "delay": str(self.delay_s), "lasts": str(self.lasts_s),
+            "address": self.address, "user": self.user, "form": self.form or "", "recipient": self.recipient,
+            "more": "on" if self.more else "", "past": "on" if self.past else "", "at-home": "on" if self.at_home else "",
+            **{f"point-{point}": "on" for point in self.points},
+        }  # fmt: skip
+        return {name: value for name, value in said.items() if value}
+
+
+async def choose(request: web.Request) -> web.Response:
+    """To whom: which kind of target."""
+    return render(request, "send.html", names=targets.NAMES, about=targets.ABOUT)
+
+
+async def form(request: web.Request) -> web.Response:
+    return _form(request, Typed())
+
+
+async def form_to(request: web.Request) -> web.Response:
+    """The form of a kind of target."""
+    try:
+        to = Kind(request.match_info["to"])
+    except ValueError:
+        raise web.HTTPNotFound from None
+    return _form(request, Typed(to, form=FORMS[to][0], resolution=Resolution.HALF_HOUR, lasts_s=365 * 86_400))
+
+
+def _form(request: web.Request, typed: Typed, fault: str | None = None) -> web.Response:
+    words, house = words_of(request), request.app[HOUSE]
+    return render(
+        request,
+        "give.html",
+        status=422 if fault else 200,
+        typed=typed,
+        points=[view for view in house.points() if _series(house, view, more=True)],
+        fine=FINE,
+        delays=DELAYS,
+        lasts=LASTS,
+        fault=words.say(fault) if fault else None,
+        fault_at=FIELD_AT.get(fault or ""),
+        hues=HUES,
+        targets=targets,
+        forms={one: targets.FORMS[one] for one in FORMS[typed.to]} if typed.to else {},
+    )
+
+
+async def confirm(request: web.Request) -> web.Response:
+    """The form was filled in: say all of it in one sentence, and give nothing yet."""
+    typed = _typed(request.app[HOUSE], await read_form(request))
+    wish = _wish(request.app[HOUSE], typed)
+    if isinstance(wish, str):
+        return _form(request, typed, wish)
+    now = request.app[HOUSE].now()
+    grant = Grant(
+        new_id(), by(request), wish.target, wish.operator, wish.purpose, wish.series, wish.resolution, wish.delay_s,
+        now, now + wish.lasts_s, wish.past, way=wish.way,
+    )  # fmt: skip
+    return render(
+        request,
+        "give-confirm.html",
+        typed=typed,
+        grant=grant,
+        sentence=consent.sentence(words_of(request), grant),
+        targets=targets,
+        make_key=typed.form is Form.SEALED and not typed.recipient,
+    )
+
+
+async def give(request: web.Request) -> web.Response:
+    """The one click. The token, or the key, is on the page that answers, and nowhere else, ever."""
+    fields = await read_form(request)
+    house, words = request.app[HOUSE], words_of(request)
+    typed = _typed(house, fields)
+    key = ""
+    if typed.form is Form.SEALED and not typed.recipient and typed.to is not None:
+        try:
+            identity = load_age().x25519.Identity.generate()
+        except BackupError:
+            return _form(request, typed, NO_SEALING)
+        key, recipient = str(identity), str(identity.to_public())
+        wish = _wish(house, typed, recipient)
+    else:
+        wish = _wish(house, typed)
+    id_, password = fields.get("id", ""), fields.get("password", "")
+    if isinstance(wish, str):
+        return _form(request, typed, wish)
+    if (
+        len(id_) != ID_DIGITS
+        or not set(id_) <= set("0123456789abcdef")
+        or len(password) > targets.PASSWORD_CHARACTERS_MAX
+    ):
+        raise web.HTTPBadRequest
+    grants, outbox = request.app[ACCESS].grants, request.app[ACCESS].outbox
+    if grants.get(id_) is not None:  # sent twice
+        raise see("/data?done=given")
+    address = f"{request.scheme}://{request.host}"
+    if wish.way is not None:
+        outbox.page = f"{address}/data/connect"
+        outbox.keep(
+            id_, targets.secrets(wish.way, password)
+        )  # before: a grant whose target cannot be opened would only fail
+    try:
+        grant, token = await grants.give(id_, wish, by(request))
+    except NotDatingError:
+        return _form(request, typed, NO_TIME)
+    except GrantError:
+        if grants.get(id_) is not None:  # two clicks at once
+            raise see("/data?done=given") from None
+        return _form(request, typed, TOO_MANY)
+    if grant.way is not None and not key:
+        raise see("/data?done=sending")
+    return render(
+        request,
+        "given.html",
+        grant=grant,
+        app_token=token,
+        key=key,
+        address=address,
+        first=grant.series[0].key,
+        sentence=consent.sentence(words, grant),
+    )
+
+
+def _typed(house: House, fields: Mapping[str, str]) -> Typed:
+    """The fields of the form; a choice that it does not offer is refused."""
+    try:
+        to = Kind(fields["to"]) if fields.get("to") else None
+        form = Form(fields["form"]) if to is not None else None
+        resolution = Resolution(fields.get("resolution", ""))
+        delay_s, lasts_s = int(fields.get("delay", "")), int(fields.get("lasts", ""))
+    except (ValueError, KeyError):
+        raise web.HTTPBadRequest from None
+    if delay_s not in DELAYS or lasts_s not in LASTS or (to is not None and form not in FORMS[to]):
+        raise web.HTTPBadRequest
+    return Typed(
+        to,
+        _clean(fields.get("target", "")),
+        _clean(fields.get("operator", "")),
+        _clean(fields.get("purpose", "")),
+        tuple(view.point.id for view in house.points() if f"point-{view.point.id}" in fields),
+        "more" in fields,
+        resolution,
+        delay_s,
+        lasts_s,
+        "past" in fields,
+        _clean(fields.get("address", "")),
+        _clean(fields.get("user", "")),
+        form,
+        _clean(fields.get("recipient", "")),
+        "at-home" in fields,
+    )
+
+
+def _wish(house: House, typed: Typed, recipient: str = "") -> Wish | str:
+    """What is asked for, or what is wrong with it. `recipient`: instead of one that was typed."""
+    if not 0 < len(typed.target) <= NAME_CHARACTERS_MAX:
+        return NAME_MISSING
+    if not 0 < len(typed.operator) <= NAME_CHARACTERS_MAX:
+        return OPERATOR_MISSING
+    if not 0 < len(typed.purpose) <= PURPOSE_CHARACTERS_MAX:
+        return PURPOSE_MISSING
+    way = None if typed.to is None else _way(typed, recipient)
+    if isinstance(way, str):
+        return way
+    views = [view for view in house.points() if view.point.id in typed.points]
+    found = [_series(house, view, more=typed.more) for view in views]
+    if not found or not all(found):
+        return NO_POINT
+    if not house.dating:
+        return NO_TIME
+    series = tuple(one for some in found for one in some)
+    if len(series) > SERIES_MAX:
+        return TOO_MUCH
+    return Wish(
+        typed.target, typed.operator, typed.purpose, series, typed.resolution, typed.delay_s, typed.lasts_s, typed.past,
+        way,
+    )  # fmt: skip
+
+
+def _way(typed: Typed, recipient: str) -> Way | str:
+    """Where to and how, or what is wrong with it."""
+    assert typed.to is not None
+    assert typed.form is not None
+    try:
+        address = urlsplit(typed.address)
+        host, port = address.hostname, address.port
+    except ValueError:
+        return NO_ADDRESS
+    right = address.scheme in targets.SCHEMES[typed.to] and host and port != 0 and "@" not in address.netloc
+    if not right or len(typed.address) > ADDRESS_CHARACTERS_MAX or len(typed.user) > USER_CHARACTERS_MAX:
+        return NO_ADDRESS
+    if address.scheme in targets.OPEN and not typed.at_home:
+        return NOT_AT_HOME
+    sealed_for: tuple[str, ...] = ()
+    if typed.form is Form.SEALED:
+        sealed_for = (recipient or typed.recipient or "age1",)
+        if typed.recipient and not recipient:
+            try:
+                recipient_of(typed.recipient)
+            except BackupError:
+                return NO_RECIPIENT
+    return Way(typed.to, typed.address, typed.user, typed.form, sealed_for, typed.at_home)
+
+
+def _series(house: House, view: PointView, *, more: bool) -> tuple[GrantedSeries, ...]:
+    """What a metering point consists of: the index that is its total, and with `more` all else that can be counted."""
+    keys = house.series(view.point.id) if more else view.index_series
+    return tuple(
+        GrantedSeries(info.key, view.point.name, view.point.medium, info.quantity)
+        for info in house.store.series()
+        if info.key in keys and info.quantity.kind in (QuantityKind.INDEX, QuantityKind.LEVEL)
+    )
+
+
+def _clean(text: str) -> str:
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
