@@ -15,7 +15,6 @@ CONTEXT = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "releve": "urn:releve:terms:",  # what DPV has no word for: how fine, how late, and whether the past is included
 }
-SENT = [{"@id": "dpv:Transfer"}, {"@id": "dpv:Store"}]
 STATUS = {
     None: "ConsentGiven",
     "withdrawn": "ConsentWithdrawn",
@@ -26,7 +25,7 @@ STATUS = {
 
 def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) -> dict[str, object]:
     """A JSON-LD object; `sentence` says all of it to a person, `path` is the page where it is taken back."""
-    grant, way = held.grant, held.grant.way
+    grant = held.grant
     operator = "#operator"
     events = [_event("ConsentGiven", grant.start, grant.until - grant.start)]
     if held.end is not None and held.ended_at is not None:
@@ -54,8 +53,7 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
                 "dpv:hasNotice": sentence,
                 "dpv:hasPurpose": {"@type": "dpv:Purpose", "dct:description": grant.purpose},
                 "dpv:hasLegalBasis": {"@id": "dpv:ExplicitlyExpressedConsent"},
-                "dpv:hasProcessing": [{"@id": "dpv:Obtain"}, {"@id": "dpv:Use"}] if way is None else SENT,
-                **_lies(way),
+                **_processing(grant.way),
                 "dpv:hasPersonalData": [_data(one) for one in grant.series],
                 "dpv:hasDataSource": {
                     "@type": "dpv:DataSource",
@@ -76,16 +74,16 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
     }
 
 
-def _lies(way: Way | None) -> dict[str, object]:
-    """Where it is stored, and for whom it is sealed."""
+def _processing(way: Way | None) -> dict[str, object]:
+    """What is done with it, and where it then lies."""
     if way is None:
-        return {}
-    sealed: dict[str, object] = {"releve:sealedFor": list(way.sealed_for)} if way.sealed_for else {}
-    return {
+        return {"dpv:hasProcessing": [{"@id": "dpv:Obtain"}, {"@id": "dpv:Use"}]}
+    said: dict[str, object] = {
+        "dpv:hasProcessing": [{"@id": "dpv:Transfer"}, {"@id": "dpv:Store"}],
         "dpv:hasStorageCondition": {"@type": "dpv:StorageCondition", "dpv:hasLocation": way.address},
         "releve:form": way.form,
-        **sealed,
     }
+    return said | ({"releve:sealedFor": list(way.sealed_for)} if way.sealed_for else {})
 
 
 def _data(one: GrantedSeries) -> dict[str, object]:
