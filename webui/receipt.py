@@ -30,6 +30,28 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
     events = [_event("ConsentGiven", grant.start, grant.until - grant.start)]
     if held.end is not None and held.ended_at is not None:
         events.append(_event(STATUS[held.end], held.ended_at, 0))
+    process: dict[str, object] = {
+        "@type": "dpv:Process",
+        "dct:title": grant.target,
+        "dpv:hasNotice": sentence,
+        "dpv:hasPurpose": {"@type": "dpv:Purpose", "dct:description": grant.purpose},
+        "dpv:hasLegalBasis": {"@id": "dpv:ExplicitlyExpressedConsent"},
+        **_processing(grant.way),
+        "dpv:hasPersonalData": [_data(one) for one in grant.series],
+        "dpv:hasDataSource": {
+            "@type": "dpv:DataSource",
+            "dct:title": "the meters of this home, read by its own box",
+        },
+        "dpv:hasRecipient": {"@id": operator},
+        "dpv:hasDuration": _lasts(grant.until - grant.start),
+        "releve:resolution": grant.resolution,
+        "releve:delay": _lasts(grant.delay_s),
+        "releve:past": grant.past,
+        "dpv:hasConsentControl": {
+            "@type": "dpv:WithdrawConsent",
+            "dct:description": f"one button on the box's own page {path}; what was read before stays with the recipient",
+        },
+    }
     return {
         "@context": {**CONTEXT, "@base": f"urn:releve:grant:{grant.id}/"},
         "@id": "#receipt",
@@ -47,28 +69,7 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
             "dpv:hasDataSubject": {"@id": "#household", "@type": "dpv:DataSubject", "dct:title": "the household"},
             "dpv:hasDataController": {"@id": operator, "@type": "dpv:DataController", "dpv:hasName": grant.operator},
             "dpv:hasConsentStatus": {"@id": f"dpv:{STATUS[held.end]}"},
-            "dpv:hasProcess": {
-                "@type": "dpv:Process",
-                "dct:title": grant.target,
-                "dpv:hasNotice": sentence,
-                "dpv:hasPurpose": {"@type": "dpv:Purpose", "dct:description": grant.purpose},
-                "dpv:hasLegalBasis": {"@id": "dpv:ExplicitlyExpressedConsent"},
-                **_processing(grant.way),
-                "dpv:hasPersonalData": [_data(one) for one in grant.series],
-                "dpv:hasDataSource": {
-                    "@type": "dpv:DataSource",
-                    "dct:title": "the meters of this home, read by its own box",
-                },
-                "dpv:hasRecipient": {"@id": operator},
-                "dpv:hasDuration": _lasts(grant.until - grant.start),
-                "releve:resolution": grant.resolution,
-                "releve:delay": _lasts(grant.delay_s),
-                "releve:past": grant.past,
-                "dpv:hasConsentControl": {
-                    "@type": "dpv:WithdrawConsent",
-                    "dct:description": f"one button on the box's own page {path}; what was read before stays with the recipient",
-                },
-            },
+            "dpv:hasProcess": process,
             "dct:hasPart": events,
         },
     }
