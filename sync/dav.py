@@ -1,12 +1,11 @@
 """A WebDAV server (RFC 4918) as a place for files, with nothing asked of it that the small ones do not keep."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote, urlsplit
 from xml.parsers import expat
-
-import aiohttp
 
 from sync.files import Entry
 from sync.model import Trouble, Why
@@ -25,11 +24,11 @@ RESPONSE, HREF, SIZE, CHANGED, COLLECTION = (
 class Dav:
     """The folder `name` in the folder at `base`, an https address; see sync.files.Place."""
 
-    def __init__(self, net: Net, base: str, auth: aiohttp.BasicAuth, name: str, refused: Why = Why.REFUSED) -> None:
-        """`refused`: what a refused login means, once it was good."""
+    def __init__(self, net: Net, base: str, login: Mapping[str, str], name: str, refused: Why = Why.REFUSED) -> None:
+        """`login`: the headers that log in; `refused`: what a refused login means, once it was good."""
         self._net = net
         self._base = base.rstrip("/") + "/"
-        self._auth = auth
+        self._login = login
         self._name = name
         self._refused = refused
 
@@ -82,7 +81,7 @@ class Dav:
     async def _ask(
         self, method: str, url: str, headers: dict[str, str] | None = None, data: bytes | None = None
     ) -> Answer:
-        return await self._net.ask(method, url, headers=headers, auth=self._auth, data=data)
+        return await self._net.ask(method, url, headers={**self._login, **(headers or {})}, data=data)
 
     def _expect(self, answer: Answer, what: str, *right: int) -> Answer:
         if answer.status in right:

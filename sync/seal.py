@@ -56,9 +56,9 @@ def _by_program(content: bytes, recipients: Sequence[str]) -> bytes:
         raise Trouble(Why.ODD, "nothing here seals: on a 32-bit system the package age is needed (apt install age)")
     options = [word for each in recipients for word in ("-r", each)]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - no shell, and our own words
             [program, *options], input=content, capture_output=True, check=False, timeout=PROGRAM_S_MAX
-        )  # noqa: S603 - no shell, and our own words
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Trouble(Why.ODD, f"{PROGRAM} does not seal: {type(error).__name__}") from None
     if done.returncode or not done.stdout:

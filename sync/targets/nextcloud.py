@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 from yarl import URL
 
 from gateway.way import USER_CHARACTERS_MAX, Way
@@ -57,7 +56,7 @@ class Nextcloud:
         if not user or len(user) > USER_CHARACTERS_MAX or not user.isprintable() or "/" in user or user in (".", ".."):
             raise Trouble(Why.ODD, "it does not say whose account this is")
         address = f"{self._base}/remote.php/dav/files/{quote(user, safe='')}/"
-        dav = Dav(self._net, address, self._auth(), folder_name(self._home), refused=Why.ENDED)
+        dav = Dav(self._net, address, self._login(), folder_name(self._home), refused=Why.ENDED)
         await dav.check()
         self._files = Files(dav, self._way.sealed_for)
 
@@ -73,7 +72,7 @@ class Nextcloud:
         """The password that was made for us is no more. It is well where its owner was faster."""
         if not self._secrets:
             return
-        answer = await self._ask("DELETE", "/ocs/v2.php/core/apppassword", headers=OCS, auth=self._auth())
+        answer = await self._ask("DELETE", "/ocs/v2.php/core/apppassword", OCS | self._login())
         if answer.status not in (200, 401, 403):  # 403: no password that was made for a program
             raise of_status(answer, "giving back the password")
 
@@ -116,19 +115,17 @@ class Nextcloud:
         if url.scheme != "https" and not (url.scheme == "http" and self._way.at_home):
             raise Trouble(Why.FORBIDDEN, "it names a page for the login that is not https")
 
-    def _auth(self) -> aiohttp.BasicAuth:
+    def _login(self) -> dict[str, str]:
         return login(self._secrets["user"], self._secrets["password"])
 
     async def _ocs(self, method: str, path: str) -> Answer:
-        answer = await self._ask(method, path, headers=OCS, auth=self._auth())
+        answer = await self._ask(method, path, OCS | self._login())
         if answer.status == 401:
             raise Trouble(Why.ENDED, f"the password that was made for this box is no longer taken: {answer.line}")
         return answer
 
-    async def _ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, auth: aiohttp.BasicAuth | None = None
-    ) -> Answer:
-        return await self._net.ask(method, self._base + path, headers=headers, auth=auth)
+    async def _ask(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return await self._net.ask(method, self._base + path, headers=headers)
 
 
 def _body(answer: Answer, what: str) -> Any:

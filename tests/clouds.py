@@ -1,0 +1,243 @@
+"""Other projects' WebDAV servers, really started on 127.0.0.1; a year of a house that is made up; and a home for a target to ask."""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.way import Form, Kind, Way
+from sync.files import NAME, read_manifest
+from sync.model import Parcel, Series
+
+GRANT = "0123456789abcdef"
+FOLDER = "releve-01234567"
+USER, PASSWORD = "camille", "cheval correct pile agrafe"
+READY_S_MAX = 10.0
+END_S_MAX = 5.0
+
+
+# -- what is put ------------------------------------------------------------------------------------------------------
+DAY_S, HALF_HOUR_S = 86_400, 1800
+FIRST = 1_767_225_600  # 1 January 2026, 00:00 UTC
+INDEXES = (
+    ("maison:EAST:0", "Compteur de Camille", "electricity", "energy", "Wh", 400),
+    ("panneaux:EAIT:0", "Panneaux", "electricity", "energy", "Wh", 300),
+    ("eau:volume:0", "Eau froide", "water", "volume", "L", 12),
+    ("gaz:volume:0", "Gaz", "gas", "volume", "L", 90),
+)
+
+
+def day(number: int, *, revision: int = 0, quiet: bool = False) -> Parcel:
+    """A day of half-hours of four indexes and a power: 240 values, and 4 that are the next day's first. Made up.
+
+    `quiet`: nobody is there, and what the meters say barely moves.
+    """
+    start = FIRST + number * DAY_S
+    at = tuple(range(start, start + DAY_S + 1, HALF_HOUR_S))
+    chance = random.Random(number * 1000 + revision)
+    every: list[Series] = []
+    for place, (key, name, medium, quantity, unit, most) in enumerate(INDEXES):
+        said = [10_000_000 * (place + 1) + number * most * 48]
+        for _ in at[1:]:
+            said.append(said[-1] + (0 if quiet else chance.randrange(most)))
+        every.append(Series(key, name, medium, quantity, unit, "index", at, (), tuple(map(str, said))))
+    power = tuple("0" if quiet else f"{chance.randrange(80, 9000)}.{chance.randrange(10)}" for _ in at[1:])
+    every.append(
+        Series("maison:SINSTS:0", INDEXES[0][1], "electricity", "apparent_power", "VA", "level", at[:-1], at[1:], power)
+    )
+    name = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d")
+    return Parcel(name, start, start + DAY_S, "30min", revision, tuple(every))
+
+
+def year() -> list[Parcel]:
+    return [day(number) for number in range(365)]
+
+
+@dataclass
+class Owner:
+    """What a target may ask of the gateway."""
+
+    grant: str = GRANT
+    redirect: str = "http://releve.local:8080/cloud"
+    now: int = FIRST + 400 * DAY_S
+    kept: list[dict[str, str]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+
+    async def keep(self, secrets: Mapping[str, str]) -> None:
+        self.kept.append(dict(secrets))
+
+    async def show(self, link: str) -> None:
+        self.shown.append(link)
+
+    async def brought(self) -> Mapping[str, str]:
+        raise AssertionError("no WebDAV sends a browser back")
+
+
+def way(url: str, *, sealed_for: tuple[str, ...] = (), kind: Kind = Kind.WEBDAV, user: str = USER) -> Way:
+    made = Way(kind, url, user, Form.SEALED if sealed_for else Form.FILES, sealed_for, at_home=True)
+    made.check()
+    return made
+
+
+# -- what lies there --------------------------------------------------------------------------------------------------
+def valid(folder: Path) -> dict[str, Path]:
+    """The file of each period that a manifest names, read from the server's own disk; each is what the manifest says."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*/manifest.json")):
+        files = read_manifest(path.read_bytes())
+        assert files is not None, f"{path} is no manifest"
+        for file in files:
+            content = (path.parent / file.name).read_bytes()
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (file.bytes, file.sha256)
+            assert file.period not in found
+            found[file.period] = path.parent / file.name
+    return found
+
+
+def objects(folder: Path) -> list[Path]:
+    """All that has a name of ours, whether it is valid or not."""
+    return sorted(path for path in folder.glob("*/*") if NAME.fullmatch(path.name))
+
+
+def read(path: Path) -> Parcel:
+    """What a readable file says."""
+    said = json.loads(path.read_bytes())
+    assert said["releve"] == 1
+    return Parcel.read(said)
+
+
+# -- who runs there ---------------------------------------------------------------------------------------------------
+@dataclass
+class Server:
+    """One that may be killed and started anew. `files` is its folder on the disk, `url` the same over the network."""
+
+    folder: Path
+    port: int
+    path: str = "/"
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
+        until = time.monotonic() + READY_S_MAX
+        while not answers(self.port):
+            said = (self.folder / "server.log").read_text(errors="replace")
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}: {said}"
+            assert time.monotonic() < until, f"it is not ready: {said}"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """With SIGKILL, and its children."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(END_S_MAX)
+            self.process = None
+
+
+APACHE = """
+ServerName 127.0.0.1
+ServerRoot "{folder}"
+Listen 127.0.0.1:{port}
+PidFile "{folder}/pid"
+ErrorLog "{folder}/error.log"
+User www-data
+Group www-data
+DocumentRoot "{folder}/empty"
+DavLockDB "{folder}/locks/db"
+{alias}
+<Directory "{folder}/files">
+    Dav On
+    AuthType Basic
+    AuthName releve
+    AuthUserFile "{folder}/users"
+    Require valid-user
+</Directory>
+"""
+MODULES = ("mpm_event", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_user", "dav", "dav_fs")
+
+
+class Apache(Server):
+    """Debian's apache2 with mod_dav, its files at `path`."""
+
+    def command(self) -> list[str]:
+        loads = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in MODULES)
+        for name in ("files", "locks", "empty"):
+            (self.folder / name).mkdir(exist_ok=True)
+            (self.folder / name).chmod(0o777)
+        for folder in (self.folder, *self.folder.parents):  # Apache's workers are not root
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(folder.stat().st_mode | 0o011)
+        digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()  # a form that it reads
+        (self.folder / "users").write_text(f"{USER}:{{SHA}}{digest}\n")
+        alias = f'Alias "{self.path.rstrip("/") or "/"}" "{self.folder}/files"'
+        config = self.folder / "apache.conf"
+        config.write_text(loads + APACHE.format(folder=self.folder, port=self.port, alias=alias))
+        return ["apache2", "-X", "-f", str(config)]
+
+
+class Rclone(Server):
+    """Debian's rclone, which ignores preconditions."""
+
+    def command(self) -> list[str]:
+        self.files.mkdir(exist_ok=True)
+        where = ("--addr", f"127.0.0.1:{self.port}", "--baseurl", self.path)
+        return [
+            "rclone",
+            "serve",
+            "webdav",
+            str(self.files),
+            *where,
+            "--user",
+            USER,
+            "--pass",
+            PASSWORD,
+            "--config",
+            "",
+        ]
+
+
+KINDS: dict[str, type[Server]] = {"apache2": Apache, "rclone": Rclone}
+
+
+@contextmanager
+def serving(kind: str, folder: Path, path: str = "/dav/") -> Iterator[Server]:
+    folder.mkdir(parents=True, exist_ok=True)
+    server = KINDS[kind](folder, free_port(), path)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
