@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gateway.way import Form, Kind, Way
 from sync.files import NAME, read_manifest
@@ -124,6 +125,7 @@ class Server:
     folder: Path
     port: int
     path: str = "/"
+    more: str = ""  # lines of its configuration, where it has one
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -166,6 +168,7 @@ User www-data
 Group www-data
 DocumentRoot "{folder}/empty"
 DavLockDB "{folder}/locks/db"
+{more}
 {alias}
 <Directory "{folder}/files">
     Dav On
@@ -175,7 +178,19 @@ DavLockDB "{folder}/locks/db"
     Require valid-user
 </Directory>
 """
-MODULES = ("mpm_event", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_user", "dav", "dav_fs")
+MODULES = (
+    "mpm_event",
+    "alias",
+    "auth_basic",
+    "authn_core",
+    "authn_file",
+    "authz_core",
+    "authz_user",
+    "dav",
+    "dav_fs",
+    "proxy",
+    "proxy_http",
+)
 
 
 class Apache(Server):
@@ -186,15 +201,24 @@ class Apache(Server):
         for name in ("files", "locks", "empty"):
             (self.folder / name).mkdir(exist_ok=True)
             (self.folder / name).chmod(0o777)
-        for folder in (self.folder, *self.folder.parents):  # Apache's workers are not root
-            if not folder.stat().st_mode & 0o001:
-                folder.chmod(folder.stat().st_mode | 0o011)
-        digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()  # a form that it reads
-        (self.folder / "users").write_text(f"{USER}:{{SHA}}{digest}\n")
+        if not self.users.exists():
+            self.let_in(PASSWORD)
         alias = f'Alias "{self.path.rstrip("/") or "/"}" "{self.folder}/files"'
         config = self.folder / "apache.conf"
-        config.write_text(loads + APACHE.format(folder=self.folder, port=self.port, alias=alias))
+        config.write_text(loads + APACHE.format(folder=self.folder, port=self.port, alias=alias, more=self.more))
         return ["apache2", "-X", "-f", str(config)]
+
+    @property
+    def users(self) -> Path:
+        return self.folder / "users"
+
+    def let_in(self, password: str | None) -> None:
+        """From now on this password and no other opens it; it reads its list at each request."""
+        lines = ""
+        if password is not None:
+            digest = base64.b64encode(hashlib.sha1(password.encode()).digest()).decode()  # a form that it reads
+            lines = f"{USER}:{{SHA}}{digest}\n"
+        self.users.write_text(lines)
 
 
 class Rclone(Server):
@@ -222,14 +246,16 @@ KINDS: dict[str, type[Server]] = {"apache2": Apache, "rclone": Rclone}
 
 
 @contextmanager
-def serving(kind: str, folder: Path, path: str = "/dav/") -> Iterator[Server]:
-    folder.mkdir(parents=True, exist_ok=True)
-    server = KINDS[kind](folder, free_port(), path)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+def serving(kind: str, path: str = "/dav/", more: str = "") -> Iterator[Server]:
+    """One that runs, in a folder of its own: Apache's workers are not root, and pytest closes its folders to all others."""
+    with TemporaryDirectory(prefix=f"releve-{kind}-") as name:
+        Path(name).chmod(0o755)
+        server = KINDS[kind](Path(name), free_port(), path, more)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def free_port() -> int:
