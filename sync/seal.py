@@ -3,6 +3,7 @@
 import functools
 import gzip
 import importlib
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from sync.model import Trouble, Why
 
 # A day of half-hours of five series is 7 kB of JSON and 1.3 packed (bench/targets.py): each such day is of one size.
 PACKED_BYTES_MIN = 4096
+RECIPIENT = re.compile("age1[02-9ac-hj-np-z]{58}")
+NO_RECIPIENT = "an age recipient begins with age1 and has 62 characters; one of these is none"
 PROGRAM = "age"
 PROGRAM_S_MAX = 30.0
 
@@ -19,10 +22,11 @@ PROGRAM_S_MAX = 30.0
 def seal(document: bytes, recipients: Sequence[str]) -> bytes:
     """An age v1 file (c2sp.org/age) for these recipients (`age1...`); what is in it is `packed(document)`. May take 30 s.
 
-    ValueError for a recipient that is none; Trouble where this system has nothing that seals.
+    Trouble for a recipient that is none, and where this system has nothing that seals.
     """
-    if not recipients:
-        raise ValueError("a recipient is needed")
+    assert recipients, "nobody could open it"
+    if not all(RECIPIENT.fullmatch(each) for each in recipients):  # whatever else it is, a program would repeat it
+        raise Trouble(Why.ODD, NO_RECIPIENT)
     age = _library()
     return _by_program(packed(document), recipients) if age is None else _by_library(age, packed(document), recipients)
 
@@ -46,7 +50,7 @@ def _by_library(age: ModuleType, content: bytes, recipients: Sequence[str]) -> b
     try:
         keys = [age.x25519.Recipient.from_str(each) for each in recipients]
     except age.RecipientError:
-        raise ValueError("an age recipient begins with age1 and has 62 characters; one of these does not") from None
+        raise Trouble(Why.ODD, NO_RECIPIENT) from None
     return bytes(age.encrypt(content, keys))
 
 
@@ -63,5 +67,5 @@ def _by_program(content: bytes, recipients: Sequence[str]) -> bytes:
         raise Trouble(Why.ODD, f"{PROGRAM} does not seal: {type(error).__name__}") from None
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ValueError(f"{PROGRAM} does not seal for these recipients: {said[0] if said else done.returncode}")
+        raise Trouble(Why.ODD, f"{PROGRAM} does not seal for these recipients: {said[0] if said else done.returncode}")
     return done.stdout
