@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from sync.files import Entry
 from sync.model import Trouble, Why
-from sync.net import Answer, Net, of_status
+from sync.net import TOTAL_S_MAX, Answer, Net, of_status
 
 ENTRIES_MAX = 20_000
 WANTED = (
@@ -81,7 +81,9 @@ class Dav:
     async def _ask(
         self, method: str, url: str, headers: dict[str, str] | None = None, data: bytes | None = None
     ) -> Answer:
-        return await self._net.ask(method, url, headers={**self._login, **(headers or {})}, data=data)
+        return await self._net.ask(
+            method, url, headers={**self._login, **(headers or {})}, data=data, total_s=TOTAL_S_MAX
+        )
 
     def _expect(self, answer: Answer, what: str, *right: int) -> Answer:
         if answer.status in right:
