@@ -6,7 +6,7 @@ real WebDAV server stands beside it, or in front of it.
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -28,6 +28,9 @@ class Double:
     flows: dict[str, bool] = field(default_factory=dict)  # a token, and whether its owner has said yes
     asked: list[str] = field(default_factory=list)
     issued: Callable[[str | None], None] = lambda password: None
+    # What a test answers in the place of a call.
+    before_begin: Callable[[], web.StreamResponse] | None = None
+    before_poll: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
 
     def say_yes(self) -> None:
         """What its owner does in a browser, on the page that the login address shows."""
@@ -38,7 +41,9 @@ class Double:
         self.passwords.clear()
         self.issued(None)
 
-    async def begin(self, request: web.Request) -> web.Response:
+    async def begin(self, request: web.Request) -> web.StreamResponse:
+        if self.before_begin is not None:
+            return self.before_begin()
         self.asked.append(request.headers.get("User-Agent", ""))
         token = secrets.token_hex(64)
         self.flows[token] = False
@@ -49,7 +54,10 @@ class Double:
             }
         )
 
-    async def poll(self, request: web.Request) -> web.Response:
+    async def polled(self, request: web.Request) -> web.StreamResponse:
+        return await (self.before_poll or self.poll)(request)
+
+    async def poll(self, request: web.Request) -> web.StreamResponse:
         token = str((await request.post()).get("token"))
         if not self.flows.get(token):
             return web.json_response([], status=404)
@@ -89,7 +97,7 @@ async def doubled(prefix: str = "") -> AsyncIterator[Double]:
     double = Double(prefix=prefix)
     app = web.Application()
     app.router.add_post(f"{prefix}/index.php/login/v2", double.begin)
-    app.router.add_post(f"{prefix}/index.php/login/v2/poll", double.poll)
+    app.router.add_post(f"{prefix}/index.php/login/v2/poll", double.polled)
     app.router.add_get(f"{prefix}/ocs/v1.php/cloud/user", double.user)
     app.router.add_delete(f"{prefix}/ocs/v2.php/core/apppassword", double.revoke)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
