@@ -142,7 +142,7 @@ def _listing(answer: Answer) -> list[_Found]:
         parser.Parse(answer.body, True)
     except expat.ExpatError as error:
         raise Trouble(Why.ODD, f"an answer that is no WebDAV: {expat.ErrorString(error.code)}") from None
-    if not found or not all(each.href for each in found):
+    if not found:
         raise Trouble(Why.ODD, "an answer that is no WebDAV: nothing is listed")
     return found
 

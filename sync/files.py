@@ -182,8 +182,8 @@ class Files:
         """What the folder's manifest says is valid; where there is none that can be read, what lies there whole."""
         if MANIFEST in found:
             said = read_manifest(await self._read(folder, MANIFEST, found))
-            if said is not None:
-                return [file for file in said if folder_of(file.period) == folder]
+            if said is not None and all(folder_of(file.period) == folder for file in said):
+                return said
         whole: dict[str, tuple[float, File]] = {}
         for name, entry in found.items():
             period = period_of(name)

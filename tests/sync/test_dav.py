@@ -97,9 +97,9 @@ async def test_a_name_with_a_slash_in_it_is_in_no_folder_of_ours() -> None:
     assert all("/" in name for name in found)
 
 
-BOMB = '<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "x"><!ENTITY b "&a;&a;&a;">]><D:multistatus xmlns:D="DAV:">&b;</D:multistatus>'
-OUTSIDE = '<?xml version="1.0"?><!DOCTYPE b SYSTEM "file:///etc/passwd"><D:multistatus xmlns:D="DAV:"/>'
-MANY = [(f"/dav/{FOLDER}/{number}", "1") for number in range(20_001)]
+ROWS = f'<D:multistatus xmlns:D="DAV:"><D:response><D:href>/dav/{FOLDER}/</D:href></D:response></D:multistatus>'
+BOMB = f'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "x"><!ENTITY b "&a;&a;&a;">]>{ROWS}'
+OUTSIDE = f'<?xml version="1.0"?><!DOCTYPE b SYSTEM "file:///etc/passwd">{ROWS}'
 ODD: dict[str, Callable[[], web.Response]] = {
     "a page": lambda: web.Response(text="<html>Log in, please</html>", content_type="text/html"),
     "a page as 207": lambda: multistatus("<html><p>Log in</html>"),
@@ -112,12 +112,23 @@ ODD: dict[str, Callable[[], web.Response]] = {
     "cut short": lambda: multistatus(f'<D:multistatus xmlns:D="DAV:"><D:response><D:href>/dav/{FOLDER}/</D:href>'),
     "entities": lambda: multistatus(BOMB),
     "a document type": lambda: multistatus(OUTSIDE),
-    "more than can be": lambda: listing(*MANY),
     "another folder's": lambda: listing(own="/dav/other/"),
     "no address": lambda: listing(own="http://[x/"),
     "more than is read": lambda: web.Response(status=207, body=b" " * 4_000_001),
     "teapot": lambda: web.Response(status=418),
 }
+
+
+async def test_a_folder_with_more_in_it_than_can_be_ours_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sync.dav.ENTRIES_MAX", 10)
+    entries = [(f"/dav/{FOLDER}/{number}", "1") for number in range(10)]
+    async with dav(lambda request, body: listing(*entries[:9])) as place:
+        assert len(await place.look("") or {}) == 9
+    async with dav(lambda request, body: listing(*entries)) as place:
+        with pytest.raises(Trouble, match="more than 10 entries"):
+            await place.look("")
 
 
 @pytest.mark.parametrize("answer", ODD)

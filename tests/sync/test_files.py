@@ -186,7 +186,8 @@ async def test_a_manifest_that_cannot_be_read_is_made_anew_from_what_lies_there_
     for period, content, whole in ((OLD[0].period, older, older), (OLD[1].period, half, OLD[1].document() + b" ")):
         name = f"{period}.{hashlib.sha256(whole).hexdigest()[:12]}.json"
         disk._write(f"{folder}/{name}", content)
-        disk.changed[f"{folder}/{name}"] = 0  # it was written before the one that is valid
+        # The whole one was written before the one that is valid; the half one after it.
+        disk.changed[f"{folder}/{name}"] = 0 if content == whole else 1_000_000
     await Files(disk, ()).put([day(28)])
     assert valid(disk) == before | said([day(28)])
     await Files(disk, ()).put([day(27)])
@@ -207,6 +208,53 @@ async def test_a_page_in_the_place_of_a_manifest_removes_nothing() -> None:
         await Files(disk, ()).put(NEW)
     assert trouble.value.why is Why.ODD
     assert set(lying) <= set(ours(disk))
+
+
+@pytest.mark.parametrize("reads", [1, 2, 3])
+async def test_a_page_that_passes_costs_no_file(reads: int) -> None:
+    class Maintenance(Disk):
+        pages = 0
+
+        async def read(self, path: str) -> bytes | None:
+            content = await super().read(path)
+            if self.pages:
+                self.pages -= 1
+                return b"<html>Back soon</html>"
+            return content
+
+    disk = Maintenance()
+    await Files(disk, ()).put(OLD)
+    before = valid(disk)
+    disk.pages = reads
+    with pytest.raises(Trouble) as trouble:
+        await Files(disk, ()).put([day(28)])
+    assert trouble.value.why is Why.ODD
+    disk.pages = 0
+    await Files(disk, ()).put([day(28)])
+    assert valid(disk) == before | said([day(28)])
+
+
+async def test_another_folders_manifest_is_not_taken_for_this_ones() -> None:
+    disk = Disk()
+    await Files(disk, ()).put(OLD)
+    before = valid(disk)
+    disk._write(f"2026-01/{MANIFEST}", disk.there[f"2026-02/{MANIFEST}"])
+    await Files(disk, ()).put([day(28)])
+    assert valid(disk) == before | said([day(28)])
+
+
+def test_a_manifest_with_two_of_one_period_is_none() -> None:
+    entries = [{"name": f"2026-11-03.{each * 12}.json", "bytes": 1, "sha256": each * 64} for each in ("a", "b")]
+    assert read_manifest(json.dumps({"releve": 1, "files": entries[:1]}).encode()) is not None
+    assert read_manifest(json.dumps({"releve": 1, "files": entries}).encode()) is None
+
+
+@pytest.mark.parametrize("calls", range(30))
+async def test_what_a_cut_call_left_is_erased(calls: int) -> None:
+    disk = Disk()
+    await cut_after(calls, disk, OLD)
+    await Files(disk, ()).erase([Piece(each.period, each.start, each.end, "") for each in OLD])
+    assert (disk.there, disk.folders) == ({}, {})
 
 
 async def test_what_a_server_did_not_keep_whole_is_not_acknowledged() -> None:
@@ -261,11 +309,13 @@ async def test_erasing_cut_anywhere_and_repeated_leaves_only_what_is_not_ours(ca
     await Files(disk, ()).erase(pieces)
 
 
-async def test_erasing_some_periods_keeps_the_others() -> None:
+@pytest.mark.parametrize("some", [1, 2, 3])
+async def test_erasing_some_periods_keeps_the_others(some: int) -> None:
     disk = Disk()
     puts = await Files(disk, ()).put(OLD)
-    await Files(disk, ()).erase([Piece(OLD[0].period, OLD[0].start, OLD[0].end, puts[0].held)])
-    assert valid(disk) == said(OLD[1:])
+    pieces = [Piece(each.period, each.start, each.end, put.held) for each, put in zip(OLD, puts, strict=True)]
+    await Files(disk, ()).erase(pieces[:some])
+    assert valid(disk) == said(OLD[some:])
     assert set(ONCE) <= set(disk.there)
 
 

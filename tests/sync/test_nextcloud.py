@@ -62,16 +62,13 @@ async def test_a_poll_that_breaks_or_is_too_much_is_tried_again() -> None:
         assert next(answers, None) is None
 
 
-@pytest.mark.parametrize(
-    ("user_id", "why"),
-    [("..", Why.ODD), (".", Why.ODD), ("a/../../b", Why.ODD), ("", Why.ODD), ("x" * 300, Why.ODD), ("a\nb", Why.ODD)],
-)
-async def test_the_name_of_an_account_that_would_lead_elsewhere_is_refused(user_id: str, why: Why) -> None:
+@pytest.mark.parametrize("user_id", ["..", ".", "a/../../b", "x" * 300, "a\nb"])
+async def test_the_name_of_an_account_that_would_lead_elsewhere_is_refused(user_id: str) -> None:
     async with doubled() as double, Net("127.0.0.1", at_home=True) as net:
         double.user_id = user_id
         trouble = await opened(double, Owner(), net)
         assert trouble is not None
-        assert trouble.why is why
+        assert (trouble.why, trouble.detail) == (Why.ODD, "it does not say whose account this is")
 
 
 def flow(login: object, endpoint: object, token: object = "t") -> Callable[[str], Any]:

@@ -76,3 +76,11 @@ def test_a_system_that_cannot_seal_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(Trouble, match="apt install age"):
         seal.seal(b"{}", [RECIPIENT])
+
+
+def test_a_secret_key_in_the_place_of_a_public_one_is_handed_to_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "_library", lambda: None)
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/echo")
+    with pytest.raises(Trouble) as trouble:
+        seal.seal(b"{}", [str(IDENTITY)])
+    assert trouble.value.detail == seal.NO_RECIPIENT
