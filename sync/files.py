@@ -19,9 +19,10 @@ from sync.seal import seal
 
 PLAIN, SEALED = ".json", ".json.gz.age"
 MANIFEST, BEGUN = "manifest.json", "manifest.new"
+THERE = "it lay there already"  # a call before was cut after it was written
 # What lies in each grant's folder from its first file on; as it is in sync/folder.
 ONCE = ("LISEZ-MOI.html", "releve_csv.py")
-FOLDER = re.compile(r"\d{4}(?:-\d\d)?")
+FOLDER = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?")
 NAME = re.compile(r"(?P<period>\d{4}(?:-\d\d(?:-\d\d(?:T\d\d)?)?)?)\.(?P<hash>[0-9a-f]{12})(?:\.json|\.json\.gz\.age)")
 HASH = re.compile("[0-9a-f]{64}")
 HASH_CHARACTERS = 12
@@ -71,8 +72,8 @@ class File:
 
 
 def folder_of(period: str) -> str:
-    """Days and hours lie in a folder a month, months and years in one a year: a listing stays short."""
-    return period[: len("2026-11") if len(period) > len("2026-11") else len("2026")]
+    """Hours lie in a folder a day, days in one a month, months and years in one a year: a listing stays short."""
+    return period[: max(len("2026"), len(period) - len("-11"))]
 
 
 def period_of(name: str) -> str | None:
@@ -88,6 +89,7 @@ class Files:
         """`sealed_for`: whose files they are to open (age recipients); nobody's: they are readable."""
         self._place = place
         self._sealed_for = tuple(sealed_for)
+        self._has_once = False
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         """As sync.model.Target."""
@@ -120,8 +122,13 @@ class Files:
             await self._remove_if_empty("")
 
     async def _put(self, folder: str, parcels: Sequence[Parcel]) -> list[Put]:
-        if not await self._place.make(folder) and not (await self._place.make("") and await self._place.make(folder)):
-            raise Trouble(Why.ODD, f"{folder}: no folder can be made there")
+        before = await self._place.look(folder)
+        if before is None:
+            before = {}
+            if not await self._place.make(folder):
+                self._has_once = False
+                if not (await self._place.make("") and await self._place.make(folder)):
+                    raise Trouble(Why.ODD, f"{folder}: no folder can be made there")
         await self._write_once()
         done: list[Put] = []
         now: dict[str, File | None] = {}
@@ -137,7 +144,13 @@ class Files:
             file = File(f"{parcel.period}.{sha256[:HASH_CHARACTERS]}{ending}", len(content), sha256)
             assert period_of(file.name) == parcel.period
             path = f"{folder}/{file.name}"
-            done.append(Put(path, file.bytes, sha256, await self._place.write(path, content)))
+            lies = before.get(file.name)
+            # One that is valid must not be cut short by writing it once more.
+            if lies is not None and lies.bytes == file.bytes and await self._place.read(path) == content:
+                answer = THERE
+            else:
+                answer = await self._place.write(path, content)
+            done.append(Put(path, file.bytes, sha256, answer))
             now[parcel.period] = file
         found = await self._place.look(folder) or {}
         for written in filter(None, now.values()):
@@ -151,11 +164,14 @@ class Files:
         return done
 
     async def _write_once(self) -> None:
+        if self._has_once:
+            return
         top = await self._place.look("") or {}
         for name in ONCE:
             content = (importlib.resources.files("sync") / "folder" / name).read_bytes()
             if name not in top or top[name].bytes != len(content):
                 await self._place.write(name, content)
+        self._has_once = True
 
     async def _change(self, folder: str, found: Mapping[str, Entry], now: Mapping[str, File | None]) -> bool:
         """The manifest, with these for what it said of their periods; then what is in none goes. Whether anything stays.

@@ -166,11 +166,15 @@ async def test_what_was_put_is_put_again_and_is_there_once(server: Server, key: 
             assert len(objects(server.files / FOLDER)) == len(valid(server.files / FOLDER)) == 3
 
 
-async def test_a_server_that_is_killed_in_the_middle_holds_the_same_in_the_end(server: Server, key: Path) -> None:
+@pytest.mark.parametrize("is_sealed", [False, True], ids=["files", "sealed"])
+async def test_a_server_that_is_killed_in_the_middle_holds_the_same_in_the_end(
+    server: Server, key: Path, is_sealed: bool
+) -> None:
     parcels = year()[:90]
-    await put(server, parcels[:10], recipient(key))
+    sealed_for = (recipient(key),) if is_sealed else ()
+    await put(server, parcels[:10], *sealed_for)
     for written in (15, 40, 70):
-        putting = asyncio.create_task(put(server, parcels, recipient(key)))
+        putting = asyncio.create_task(put(server, parcels, *sealed_for))
         while len(objects(server.files / FOLDER)) < written and not putting.done():
             await asyncio.sleep(0.001)
         server.kill()
@@ -179,10 +183,10 @@ async def test_a_server_that_is_killed_in_the_middle_holds_the_same_in_the_end(s
         assert trouble.value.why is Why.UNREACHABLE
         assert len(valid(server.files / FOLDER)) >= 10  # whatever a manifest names is whole, and what stood stands
         server.start()
-    await put(server, parcels, recipient(key))
+    await put(server, parcels, *sealed_for)
     assert sorted(valid(server.files / FOLDER)) == [each.period for each in parcels]
     assert len(objects(server.files / FOLDER)) == len(parcels)
-    _, table, _ = rows(SCRIPT, server.files / FOLDER, "--key", key)
+    _, table, _ = rows(SCRIPT, server.files / FOLDER, *(("--key", key) if is_sealed else ()))
     assert told(table) == figures(parcels)
 
 

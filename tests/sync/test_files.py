@@ -270,6 +270,30 @@ async def test_what_a_server_did_not_keep_whole_is_not_acknowledged() -> None:
     assert valid(disk) == {}
 
 
+async def test_a_folder_that_its_owner_removed_meanwhile_is_made_anew_with_all_that_belongs_in_it() -> None:
+    disk = Disk()
+    kept = Files(disk, ())
+    await kept.put(OLD)
+    disk.there.clear()
+    disk.folders.clear()
+    await kept.put([day(28)])
+    assert valid(disk) == said([day(28)])
+    assert set(ONCE) <= set(disk.there)
+
+
+async def test_a_valid_file_is_not_written_once_more() -> None:
+    disk = Disk()
+    first = await Files(disk, ()).put(OLD)
+    written = {path: disk.changed[path] for path in ours(disk)}
+    again = await Files(disk, ()).put(OLD)
+    assert {path: disk.changed[path] for path in ours(disk)} == written
+    assert [replace(each, answer="") for each in again] == [replace(each, answer="") for each in first]
+    assert {each.answer for each in again} == {files.THERE}
+    disk._write(first[0].held, b"x" * first[0].bytes)
+    await Files(disk, ()).put(OLD)
+    assert valid(disk) == said(OLD)
+
+
 async def test_a_sealed_folder_is_kept_by_a_box_that_cannot_read_it() -> None:
     disk = Disk()
     puts: list[Put] = []
@@ -338,7 +362,7 @@ async def test_each_put_says_what_left() -> None:
 
 @pytest.mark.parametrize(
     ("period", "folder"),
-    [("2026", "2026"), ("2026-11", "2026"), ("2026-11-03", "2026-11"), ("2026-11-03T14", "2026-11")],
+    [("2026", "2026"), ("2026-11", "2026"), ("2026-11-03", "2026-11"), ("2026-11-03T14", "2026-11-03")],
 )
 def test_a_name_tells_only_the_period(period: str, folder: str) -> None:
     assert folder_of(period) == folder
@@ -367,5 +391,5 @@ def test_a_name_of_somebody_else_is_not_taken_for_ours(name: str) -> None:
 def test_every_name_fits_the_seam() -> None:
     from sync.model import HELD_CHARACTERS_MAX
 
-    longest = f"2026-11/2026-11-03T14.{'0' * 12}{files.SEALED}"
+    longest = f"2026-11-03/2026-11-03T14.{'0' * 12}{files.SEALED}"
     assert len(longest) <= HELD_CHARACTERS_MAX
