@@ -99,22 +99,25 @@ class Files:
         return done
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
-        """As sync.model.Target. What a killed call left in a folder that never got its manifest goes too."""
+        """As sync.model.Target. With the last of them goes what a killed call left in a folder that never got its manifest."""
         top = await self._place.look("")
         if top is None:
             return
         gone: dict[str, dict[str, None]] = {}
         for piece in pieces:
             gone.setdefault(folder_of(piece.period), {})[piece.period] = None
+        folders = [name for name, entry in top.items() if entry.is_folder and FOLDER.fullmatch(name)]
         left = False
-        for folder in (name for name, entry in top.items() if entry.is_folder and FOLDER.fullmatch(name)):
-            found = await self._place.look(folder) or {}
-            if folder in gone:
-                left |= await self._change(folder, found, gone[folder])
-            elif MANIFEST in found:
-                left = True
-            else:
-                await self._change(folder, found, dict.fromkeys(filter(None, map(period_of, found))))
+        for folder in filter(gone.__contains__, folders):
+            left |= await self._change(folder, await self._place.look(folder) or {}, gone[folder])
+        for folder in folders:
+            if left:
+                break
+            if folder not in gone:
+                found = await self._place.look(folder) or {}
+                left = MANIFEST in found
+                if not left:
+                    await self._change(folder, found, dict.fromkeys(filter(None, map(period_of, found))))
         if not left:
             for name in ONCE:
                 if name in top:
@@ -133,7 +136,7 @@ class Files:
         done: list[Put] = []
         now: dict[str, File | None] = {}
         for parcel in parcels:
-            if not parcel.values:
+            if not parcel.series:
                 now[parcel.period] = None
                 done.append(Put("", 0, hashlib.sha256().hexdigest(), "-"))
                 continue

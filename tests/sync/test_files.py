@@ -111,7 +111,7 @@ def ours(disk: Disk) -> list[str]:
 
 
 def said(parcels: Sequence[Parcel]) -> dict[str, bytes]:
-    return {each.period: each.document() for each in parcels if each.values}
+    return {each.period: each.document() for each in parcels if each.series}
 
 
 OLD = [day(number) for number in range(29, 33)]  # over the end of a month
@@ -341,6 +341,16 @@ async def test_erasing_some_periods_keeps_the_others(some: int) -> None:
     await Files(disk, ()).erase(pieces[:some])
     assert valid(disk) == said(OLD[some:])
     assert set(ONCE) <= set(disk.there)
+
+
+async def test_erased_a_piece_at_a_time_nothing_is_left_of_what_a_cut_call_began_either() -> None:
+    disk = Disk()
+    puts = await Files(disk, ()).put(OLD)
+    await cut_after(5, disk, [day(60)])
+    assert len(ours(disk)) == len(OLD) + 1
+    for each, put in zip(OLD, puts, strict=True):
+        await Files(disk, ()).erase([Piece(each.period, each.start, each.end, put.held)])
+    assert (disk.there, disk.folders) == ({}, {})
 
 
 async def test_of_two_of_one_period_in_a_batch_the_later_is_valid() -> None:
