@@ -1,0 +1,102 @@
+"""Debian's databases, started in a folder of their own; each may be killed and started anew on what it kept."""
+
+import json
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.integration.conftest import answers, free_port
+from tests.integration.mosquitto import until
+
+STARTS_S = 60.0
+
+
+@dataclass
+class Server:
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = self.command
+        assert shutil.which(command[0]), f"{command[0]} is missing; `make integration` installs it"
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        until(lambda: answers(self.port), f"{command[0]} listens", STARTS_S)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+    def get(self, path: str, **fields: str) -> bytes:
+        with urllib.request.urlopen(f"{self.url}/{path}?{urllib.parse.urlencode(fields)}", timeout=30) as answer:
+            return bytes(answer.read())
+
+
+@dataclass
+class InfluxServer(Server):
+    """InfluxDB 1.6 with the database `releve` and the user that may use it."""
+
+    user: str = "box"
+    password: str = "p'ass \"wörd"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        path = self.folder / "influxdb.conf"
+        path.write_text(f"""
+            reporting-disabled = true
+            bind-address = "127.0.0.1:{free_port()}"
+            [meta]
+            dir = "{self.folder}/meta"
+            [data]
+            dir = "{self.folder}/data"
+            wal-dir = "{self.folder}/wal"
+            [http]
+            bind-address = "127.0.0.1:{self.port}"
+            auth-enabled = true
+        """)
+        return ("influxd", "-config", str(path))
+
+    def found(self) -> None:
+        first = {"q": "CREATE USER root WITH PASSWORD 'root' WITH ALL PRIVILEGES"}
+        urllib.request.urlopen(f"{self.url}/query", urllib.parse.urlencode(first).encode(), timeout=30).close()
+        password = self.password.replace("'", "\\'")
+        for query in (
+            "CREATE DATABASE releve",
+            f"CREATE USER {self.user} WITH PASSWORD '{password}'",
+            f"GRANT ALL ON releve TO {self.user}",
+        ):
+            self.ask(query, database="")
+
+    def ask(self, query: str, database: str = "releve") -> list[dict[str, Any]]:
+        fields = urllib.parse.urlencode({"db": database, "u": "root", "p": "root", "epoch": "s"})
+        data = urllib.parse.urlencode({"q": query}).encode()
+        with urllib.request.urlopen(f"{self.url}/query?{fields}", data, timeout=30) as answer:
+            said = json.loads(answer.read())["results"][0]
+        assert "error" not in said, said
+        series: list[dict[str, Any]] = said.get("series", [])
+        return series
+
+    def rows(self) -> dict[tuple[str, str, str, int], float]:
+        """(measurement and field, grant, series, at): value."""
+        found = {}
+        for one in self.ask('SELECT * FROM /.*/ GROUP BY "grant", "medium", "series"'):
+            for row in one["values"]:
+                for name, value in zip(one["columns"], row, strict=True):
+                    if name != "time" and value is not None:
+                        found[f"{one['name']}_{name}", one["tags"]["grant"], one["tags"]["series"], row[0]] = value
+        return found
