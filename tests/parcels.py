@@ -8,7 +8,7 @@ from sync.model import Parcel, Put, Series
 
 GRANT, OTHER_GRANT = "0123456789abcdef", "fedcba9876543210"
 DAY_S, HALF_HOUR_S = 86_400, 1800
-FIRST = 1_793_491_200  # 1 November 2026, 00:00 UTC
+FIRST = 1_735_689_600  # 1 January 2025, 00:00 UTC; a database may refuse the future
 
 INDEXES = (
     ("maison:EAST:0", "Compteur de Camille", "electricity", "energy", "Wh"),

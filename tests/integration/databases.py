@@ -1,5 +1,6 @@
 """Debian's databases, started in a folder of their own; each may be killed and started anew on what it kept."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -41,10 +42,6 @@ class Server:
             self.process.kill()
             self.process.wait(10)
             self.process = None
-
-    def get(self, path: str, **fields: str) -> bytes:
-        with urllib.request.urlopen(f"{self.url}/{path}?{urllib.parse.urlencode(fields)}", timeout=30) as answer:
-            return bytes(answer.read())
 
 
 @dataclass
@@ -100,3 +97,41 @@ class InfluxServer(Server):
                     if name != "time" and value is not None:
                         found[f"{one['name']}_{name}", one["tags"]["grant"], one["tags"]["series"], row[0]] = value
         return found
+
+
+@dataclass
+class VictoriaServer(Server):
+    """VictoriaMetrics that wants a login, and keeps `kept`."""
+
+    user: str = "box"
+    password: str = "p'ass \"wörd"
+    kept: str = "100y"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (
+            "victoria-metrics",
+            f"-storageDataPath={self.folder}/data",
+            f"-httpListenAddr=127.0.0.1:{self.port}",
+            f"-retentionPeriod={self.kept}",
+            f"-httpAuth.username={self.user}",
+            f"-httpAuth.password={self.password}",
+            "-memory.allowedBytes=100000000",
+        )
+
+    def export(self) -> list[dict[str, Any]]:
+        self._ask("internal/force_flush", {})
+        return [json.loads(line) for line in self._ask("api/v1/export", {"match[]": '{__name__!=""}'}).splitlines()]
+
+    def value(self, query: str, at: int) -> float:
+        """What PromQL says at a time."""
+        said = json.loads(self._ask("api/v1/query", {"query": query, "time": str(at)}))
+        (one,) = said["data"]["result"]
+        return float(one["value"][1])
+
+    def _ask(self, path: str, fields: dict[str, str]) -> bytes:
+        data = urllib.parse.urlencode(fields).encode()
+        login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        asking = urllib.request.Request(f"{self.url}/{path}", data, {"Authorization": f"Basic {login}"})
+        with urllib.request.urlopen(asking, timeout=30) as answer:
+            return bytes(answer.read())

@@ -78,13 +78,13 @@ async def test_the_older_interface_is_asked_with_user_and_password() -> None:
         target = made(net, way(there.url + "/influx/", "?db=releve&rp=long"))
         await target.open()
         (put,) = await target.put([day()])
-        await target.erase([Piece("2026-11-01", 0, 1, put.held)])
+        await target.erase([Piece("2025-01-01", 0, 1, put.held)])
     checked, taken, wrote, erased = there.asked
     assert [each.path for each in there.asked] == ["/influx/query", "/influx/query", "/influx/write", "/influx/query"]
     assert {each.headers["Authorization"] for each in there.asked} == {"Basic Ym94OmtvcnJla3QgaG9yc2U="}
     assert wrote.query == {"db": "releve", "rp": "long", "precision": "s"}
     assert checked.query == {"db": "releve"}
-    assert b"time+%3E%3D+1793491200s+AND+time+%3C+1793577600s" in taken.body
+    assert b"time+%3E%3D+1735689600s+AND+time+%3C+1735776000s" in taken.body
     assert b"time" not in erased.body
     assert (put.bytes, put.held) == (len(wrote.body), "244")
 
@@ -93,20 +93,20 @@ async def test_the_newer_interface_is_asked_with_a_token() -> None:
     async with answering(friendly) as there, Net("127.0.0.1", at_home=True) as net:
         target = made(net, way(there.url, "/api/v2/write?bucket=b&org=o", user=""), {"token": WORD})
         (put,) = await target.put([revised(day(), (await target.put([day()]))[0], s1_at48=None)])
-        await target.erase([Piece("2026-11-01", 0, 1, put.held)])
+        await target.erase([Piece("2025-01-01", 0, 1, put.held)])
     taken, wrote, _, bound, _, erased = there.asked
     assert {each.headers["Authorization"] for each in there.asked} == {f"Token {WORD}"}
     assert wrote.path == "/api/v2/write"
     assert wrote.query == {"bucket": "b", "org": "o", "precision": "s"}
     assert taken.path == "/api/v2/delete"
     assert json.loads(taken.body) == {
-        "start": "2026-11-01T00:00:00.000000000Z",
-        "stop": "2026-11-01T23:59:59.999999999Z",
+        "start": "2025-01-01T00:00:00.000000000Z",
+        "stop": "2025-01-01T23:59:59.999999999Z",
         "predicate": f'grant="{GRANT}"',
     }
     assert json.loads(bound.body) == {
-        "start": "2026-11-02T00:00:00.000000000Z",
-        "stop": "2026-11-02T00:00:00.999999999Z",
+        "start": "2025-01-02T00:00:00.000000000Z",
+        "stop": "2025-01-02T00:00:00.999999999Z",
         "predicate": f'grant="{GRANT}" AND series="eau:volume:0"',
     }
     assert json.loads(erased.body)["predicate"] == f'grant="{GRANT}"'
