@@ -56,17 +56,18 @@ async def answering(reply: Reply) -> AsyncIterator[There]:
 
 
 @asynccontextmanager
-async def saying(answer: bytes, *, ends: bool = True) -> AsyncIterator[str]:
-    """Answers whatever it is asked with these bytes, and then ends the connection, or leaves it open."""
+async def saying(*answers: bytes, ends: bool = True) -> AsyncIterator[str]:
+    """Says each of these once it heard something more, and then ends the connection, or leaves it open."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer)
-            await writer.drain()
+            for answer in answers:
+                await reader.read(65_536)
+                writer.write(answer)
+                await writer.drain()
             if not ends:
                 await reader.read()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except ConnectionError:
             pass
         finally:
             writer.close()

@@ -135,3 +135,75 @@ class VictoriaServer(Server):
         asking = urllib.request.Request(f"{self.url}/{path}", data, {"Authorization": f"Basic {login}"})
         with urllib.request.urlopen(asking, timeout=30) as answer:
             return bytes(answer.read())
+
+
+BIN = Path("/usr/lib/postgresql/15/bin")
+SQL = Path(__file__).parents[2] / "docs" / "postgresql.sql"
+
+
+@dataclass
+class PostgresServer(Server):
+    """PostgreSQL 15 as user postgres, with our tables, and the roles box_0001 and box_0002."""
+
+    more: str = ""
+    password: str = "p'ass \"wörd"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        options = ("-D", f"{self.folder}/data", "-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1")
+        return (*self._as_postgres, str(BIN / "postgres"), *options)
+
+    @property
+    def _as_postgres(self) -> tuple[str, ...]:
+        return ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--")
+
+    def found(self) -> None:
+        assert BIN.is_dir(), "PostgreSQL 15 is missing; `make integration` installs it"
+        for each in (self.folder, *self.folder.parents[: len(self.folder.parents) - 2]):
+            each.chmod(each.stat().st_mode | 0o711)  # pytest's own folders are root's alone
+        shutil.chown(self.folder, "postgres", "postgres")
+        made = ("-D", f"{self.folder}/data", "-A", "scram-sha-256", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        words = self.folder / "word"
+        words.write_text("root\n")
+        shutil.chown(words, "postgres")
+        command = (*self._as_postgres, str(BIN / "initdb"), *made, f"--pwfile={words}")
+        subprocess.run(command, check=True, capture_output=True, timeout=STARTS_S)
+        (self.folder / "data" / "postgresql.auto.conf").write_text(f"shared_buffers = '16MB'\n{self.more}\n")
+        self.start()
+        self.wait()
+        self.ask("CREATE DATABASE releve", "postgres")
+        self.ask(SQL.read_text())
+        quoted = self.password.replace("'", "''")
+        for role in ("box_0001", "box_0002"):
+            self.ask(f"CREATE ROLE {role} LOGIN PASSWORD '{quoted}' CONNECTION LIMIT 4 IN ROLE releve_box")
+
+    def wait(self) -> None:
+        until(lambda: self._psql("postgres", "SELECT 1").returncode == 0, "PostgreSQL answers", STARTS_S)
+
+    def ask(
+        self, sql: str, database: str = "releve", user: str = "postgres", password: str = "root"
+    ) -> list[list[str]]:
+        """Rows as text, as psql says them."""
+        done = self._psql(database, sql, user, password)
+        assert done.returncode == 0, done.stderr
+        return [line.split("|") for line in done.stdout.splitlines()]
+
+    def refusal(self, sql: str, user: str, password: str) -> str:
+        done = self._psql("releve", sql, user, password)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+    def _psql(
+        self, database: str, sql: str, user: str = "postgres", password: str = "root"
+    ) -> "subprocess.CompletedProcess[str]":
+        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", user, "-d", database)
+        command = (str(BIN / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", *where)
+        env = {"PGPASSWORD": password, "PATH": "/usr/bin:/bin"}
+        return subprocess.run(
+            command, input=sql, env=env, capture_output=True, text=True, check=False, timeout=STARTS_S
+        )
+
+    def kill(self) -> None:
+        """Its children, too: they end when they see that it is gone."""
+        super().kill()
+        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
