@@ -117,16 +117,17 @@ class Mqtt:
                 sent.append(payload)
         line.asked_again = False
         for series in parcel.series:
-            if (payload := state(series)) is None:
+            figure = state(series)
+            if figure is None:
                 continue
             topic = f"{self._base}/{slug(series.key)}"
-            if line.seen.get(topic) == payload:
+            if line.seen.get(topic) == figure:
                 continue
-            if is_behind(series.kind, line.seen.get(topic, b""), payload):
+            if is_behind(series.kind, line.seen.get(topic, b""), figure):
                 kept += 1
                 continue
-            await line.say(topic, payload)
-            sent.append(payload)
+            await line.say(topic, figure)
+            sent.append(figure)
         whole = b"\n".join(sent)
         answer = f"{len(sent)} messages" + (f", {kept} not sent: older or less than what is there" if kept else "")
         held = str(max((max(one.at, default=0) for one in parcel.series), default=0) or "")
@@ -270,6 +271,9 @@ class _Line:
             with contextlib.suppress(Trouble):
                 await self.say(status, b"offline")
         client.disconnect()
+        if self._connected:  # else the broker takes it for a cut line, and says `offline` after an erasure
+            with contextlib.suppress(Trouble):
+                await self._until(lambda: False)
         await self._loop.run_in_executor(None, client.loop_stop)
 
     async def _until(self, holds: Callable[[], bool]) -> None:

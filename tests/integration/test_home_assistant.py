@@ -1,5 +1,6 @@
 """Debian's mosquitto holds what Home Assistant finds: devices, the last figure of each series, and whether we are there."""
 
+import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -104,7 +105,8 @@ async def test_a_process_that_is_cut_is_offline_and_a_broker_that_is_killed_is_s
         assert line._client is not None
         sock = line._client.socket()
         assert sock is not None
-        sock.shutdown(2)
+        assert isinstance(sock, socket.socket)
+        sock.shutdown(socket.SHUT_RDWR)
         end = time.monotonic() + 10
         while retained(broker).get(f"releve/{GRANT}/status") != "offline":
             assert time.monotonic() < end
