@@ -176,6 +176,8 @@ def is_behind(kind: str, there: bytes, payload: bytes) -> bool:
         held_at, held_value = int(held["at"]), Decimal(held["value"])
     except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return False
+    if not held_value.is_finite():
+        return False
     new = json.loads(payload, parse_float=Decimal)
     return bool(new["at"] < held_at or (kind == "index" and new["value"] < held_value))
 
@@ -210,7 +212,8 @@ class _Line:
     async def connect(self) -> None:
         try:
             parts = urlsplit(self._way.address)
-            port = parts.port or PORTS[parts.scheme]
+            usual = PORTS[parts.scheme]
+            port = parts.port or usual
         except (ValueError, KeyError):
             raise Trouble(Why.ODD, "address: mqtt://HOST:1883 or mqtts://HOST:8883 is needed") from None
         if parts.scheme == "mqtt" and not self._way.at_home:
