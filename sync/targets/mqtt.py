@@ -278,6 +278,10 @@ class _Line:
             with contextlib.suppress(Trouble):
                 await self._until(lambda: False)
         await self._loop.run_in_executor(None, client.loop_stop)
+        if (sock := client.socket()) is not None:
+            sock.close()
+        client._reset_sockets(sockpair_only=True)  # what paho wakes its thread with; it would wait for the collector
+        self._client = None
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         try:
