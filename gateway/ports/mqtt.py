@@ -195,7 +195,7 @@ class _Session:
             kept = password_in(broker.password_file) if broker.password_file else broker.password
             client.username_pw_set(broker.user, kept)
         if broker.tls:
-            client.tls_set_context(_named(_trust(broker.ca_file), broker.host))
+            client.tls_set_context(named(_trust(broker.ca_file), broker.host))
         properties = None
         if newer:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own
@@ -282,7 +282,7 @@ class _Session:
         self._lost = self._lost or OSError(f"{self._broker}: {why}")
 
 
-def _named(context: ssl.SSLContext, name: str) -> ssl.SSLContext:
+def named(context: ssl.SSLContext, name: str) -> ssl.SSLContext:
     """Have the certificate be that of `name`, whatever address is connected to: paho would ask for the address's."""
     wrap = context.wrap_socket
 

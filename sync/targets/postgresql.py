@@ -1,0 +1,226 @@
+"""PostgreSQL: rows of a table that whoever owns the database made with docs/postgresql.sql, under a role that sees its own rows only.
+
+A parcel replaces all of its period in one transaction with the others of its batch; a try that was cut leaves nothing of itself.
+"""
+
+import asyncio
+import hashlib
+import importlib
+import json
+import ssl
+import struct
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from gateway.way import Way
+from sync.model import Home, Parcel, Piece, Put, Series, Target, Trouble, Why
+from sync.net import CONNECT_S_MAX, TOTAL_S_MAX, Net
+
+PORT = 5432
+SCHEMES = ("postgresql", "postgres")
+ERROR_CHARACTERS_MAX = 160
+# What asyncpg meets in bytes of which no server of its kind speaks.
+NO_POSTGRESQL = (BufferError, LookupError, ValueError, AttributeError, struct.error, MemoryError)
+
+SERIES = """
+    INSERT INTO releve.series AS s (grant_id, series, medium, quantity, unit, kind)
+    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    ON CONFLICT (role, grant_id, series) DO UPDATE
+    SET medium = EXCLUDED.medium, quantity = EXCLUDED.quantity, unit = EXCLUDED.unit, kind = EXCLUDED.kind
+    WHERE (s.medium, s.quantity, s.unit, s.kind) <> (EXCLUDED.medium, EXCLUDED.quantity, EXCLUDED.unit, EXCLUDED.kind)
+"""
+# The role, too: row level security asks nothing of who owns the tables.
+IDS = "SELECT series, id FROM releve.series WHERE grant_id = $1 AND role = session_user"
+CLEAR = """
+    DELETE FROM releve.readings
+    WHERE series_id IN (SELECT id FROM releve.series WHERE grant_id = $1 AND role = session_user)
+    AND at >= $2 AND at <= $3 AND (at < $3 OR period = $2)
+"""
+# What is at the period's end belongs to the next one, which may have come before this revision.
+READINGS = """
+    INSERT INTO releve.readings (series_id, at, until, value, period)
+    SELECT *, $5 FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::numeric[])
+    ON CONFLICT (series_id, at) DO NOTHING
+"""
+ERASE = "DELETE FROM releve.series WHERE grant_id = $1 AND role = session_user"
+
+# SQLSTATE (PostgreSQL 15, appendix A), by its beginning.
+WHY = (
+    ("28", Why.REFUSED),
+    ("3D", Why.REFUSED),
+    ("42501", Why.REFUSED),
+    ("53100", Why.FULL),
+    ("53", Why.BUSY),
+    ("57P03", Why.BUSY),
+    ("57P", Why.UNREACHABLE),
+    ("08", Why.UNREACHABLE),
+    ("40", Why.BUSY),
+    ("55", Why.BUSY),
+)
+NO_TABLES = ("3F", "42P01", "42703", "42P10")
+
+
+def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> Target:
+    return PostgreSQL(way, secrets, home, net)
+
+
+class PostgreSQL:
+    def __init__(self, way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> None:
+        self._way, self._secrets, self._home, self._net = way, secrets, home, net
+        self._connection: Any = None
+
+    async def open(self) -> None:
+        """Log in, and see that the tables are there."""
+        await self._do(self._look)
+
+    async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
+        puts = [_Put(parcel, self._home.grant) for parcel in parcels]
+        await self._do(self._replace, puts)
+        return [each.done for each in puts]
+
+    async def erase(self, pieces: Sequence[Piece]) -> None:
+        """All that the grant wrote, whatever the pieces are called."""
+        await self._do(lambda connection: connection.execute(ERASE, self._home.grant))
+
+    async def leave(self) -> None:
+        """The role is the database owner's to drop: the same may serve this home's next grant."""
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _do(self, work: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """With a connection, that of the last time if there is one; what the world does to it is a Trouble."""
+        driver = _driver()
+        try:
+            async with asyncio.timeout(TOTAL_S_MAX):
+                if self._connection is None:
+                    self._connection = await self._connect(driver)
+                await work(self._connection, *arguments)
+        except driver.PostgresError as error:
+            raise _refusal(error) from None
+        except ssl.SSLError as error:
+            reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
+            raise Trouble(Why.CERTIFICATE, f"{self._net.host}: {reason}") from None
+        except driver.ClientConfigurationError as error:  # what the server wants of a login
+            raise Trouble(Why.REFUSED, f"{self._net.host}: {_short(error)}") from None
+        except (OSError, TimeoutError, driver.InterfaceError) as error:
+            raise Trouble(Why.UNREACHABLE, f"{self._net.host}: {_short(error) or type(error).__name__}") from None
+        except (driver.InternalClientError, *NO_POSTGRESQL):
+            raise Trouble(Why.ODD, f"{self._net.host}: an answer that is none of PostgreSQL's") from None
+        finally:
+            if self._connection is not None and self._connection.is_closed():
+                self._connection = None
+
+    async def _connect(self, driver: Any) -> Any:
+        try:
+            parts = urlsplit(self._way.address)
+            port, database = parts.port or PORT, unquote(parts.path.removeprefix("/"))
+        except ValueError:
+            parts, port, database = urlsplit(""), PORT, ""
+        if parts.scheme not in SCHEMES or parts.username is not None or parts.query or "/" in database or not database:
+            raise Trouble(Why.ODD, "address: postgresql://HOST:PORT/DATABASE is needed")
+        if not self._way.user:
+            raise Trouble(Why.REFUSED, "user: the role that may write there is needed")
+        lost: Exception | None = None
+        for host in await self._net.addresses():
+            try:
+                return await driver.connect(
+                    host=host,
+                    port=port,
+                    database=database,
+                    user=self._way.user,
+                    password=self._secrets.get("password", ""),
+                    ssl="prefer" if self._way.at_home else _named(self._net.tls(), self._net.host),
+                    timeout=CONNECT_S_MAX,
+                    command_timeout=TOTAL_S_MAX,
+                    target_session_attrs="any",
+                    statement_cache_size=0,  # a pooler between us and it may give each transaction to another session
+                    server_settings={"application_name": "releve"},
+                )
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                lost = error
+        assert lost is not None
+        raise lost
+
+    async def _look(self, connection: Any) -> None:
+        await connection.fetch(IDS, self._home.grant)
+        await connection.fetch("SELECT at, until, value, period FROM releve.readings LIMIT 0")
+
+    async def _replace(self, connection: Any, puts: Sequence["_Put"]) -> None:
+        async with connection.transaction():
+            every = {series.key: series for put in puts for series in put.parcel.series}
+            words = [(one.key, one.medium, one.quantity, one.unit, one.kind) for one in every.values()]
+            if words:
+                await connection.execute(SERIES, self._home.grant, *map(list, zip(*words, strict=True)))
+            ids = dict(await connection.fetch(IDS, self._home.grant))
+            for put in puts:
+                start, end = _time(put.parcel.start), _time(put.parcel.end)
+                await connection.execute(CLEAR, self._home.grant, start, end)
+                rows = [
+                    (ids[key], _time(at), until and _time(until), Decimal(value)) for key, at, until, value in put.rows
+                ]
+                if rows:
+                    await connection.execute(READINGS, *map(list, zip(*rows, strict=True)), start)
+
+
+class _Put:
+    """A parcel, its rows, and what the ledger says of them once they are there."""
+
+    def __init__(self, parcel: Parcel, grant: str) -> None:
+        self.parcel = parcel
+        self.rows = [row for series in parcel.series for row in _rows(series, parcel)]
+        said = json.dumps([grant, self.rows], separators=(",", ":")).encode()
+        held = str(len(self.rows) or "")
+        self.done = Put(held, len(said) if held else 0, hashlib.sha256(said).hexdigest(), "committed")
+
+
+def _rows(series: Series, parcel: Parcel) -> Iterator[tuple[str, int, int | None, str]]:
+    """Series, from, until, figure; that of an index at the period's end included."""
+    until = series.until or (None,) * len(series.at)
+    for at, end, value in zip(series.at, until, series.value, strict=True):
+        if value is not None and parcel.start <= at <= parcel.end:
+            yield series.key, at, end, value
+
+
+def _time(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _driver() -> Any:
+    """The library, loaded by a home that has such a target."""
+    try:
+        return importlib.import_module("asyncpg")
+    except ImportError:
+        raise Trouble(Why.ODD, "the package asyncpg is missing: there is none for 32-bit systems") from None
+
+
+def _named(context: ssl.SSLContext, name: str) -> ssl.SSLContext:
+    """Have the certificate be that of `name`, whatever address is connected to: asyncpg would ask for the address's."""
+    wrap = context.wrap_bio
+
+    def wrap_named(
+        incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, server_side: bool = False, server_hostname: str | None = None
+    ) -> ssl.SSLObject:
+        return wrap(incoming, outgoing, server_side, name)
+
+    context.wrap_bio = wrap_named  # type: ignore[assignment,method-assign] # as asyncio calls it
+    return context
+
+
+def _refusal(error: Any) -> Trouble:
+    code = str(error.sqlstate or "")
+    if code.startswith(NO_TABLES):
+        return Trouble(Why.ODD, f"{code}: the tables of docs/postgresql.sql are not there")
+    why = next((why for begins, why in WHY if code.startswith(begins)), Why.ODD)
+    return Trouble(why, f"{code}: {_short(error)}")
+
+
+def _short(said: object) -> str:
+    return "".join(filter(str.isprintable, str(said)))[:ERROR_CHARACTERS_MAX]
