@@ -78,6 +78,7 @@ class Cozy:
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
         self.full = False  # no space is left
+        self.bulk_makes = True  # a batch makes its doctype; older ones do not
         self.devices_max: int | None = None
         self.statuses: deque[int] = deque()  # the next requests are answered with these, and nothing is done
         self.answers_left: int | None = None  # after so many answers it does what it is asked, and its answers are lost
@@ -502,6 +503,8 @@ class Cozy:
 
     async def _bulk_docs(self, request: web.Request) -> web.Response:
         doctype = self._allow(request, "POST")
+        if not self.bulk_makes and doctype not in self.doctypes:
+            return web.json_response({"error": "not_found", "reason": "Database does not exist."}, status=404)
         held = self._made(doctype)
         docs = (await self._json(request)).get("docs")
         if not isinstance(docs, list):
