@@ -62,7 +62,7 @@ class Ecolyo:
             some = [
                 (parcel, keys.get(fluid, ()), what)
                 for parcel, keys, what in zip(parcels, counted, told, strict=True)
-                if fluid in keys or (not parcel.series and _may_hold(parcel.held, fluid))
+                if fluid in keys or not parcel.series
             ]
             if not some:
                 continue
@@ -77,15 +77,14 @@ class Ecolyo:
         if wanted and wanted <= set(others):
             raise Trouble(
                 Why.REFUSED,
-                f"a konnector of the Cozy writes {_names(wanted)} already; nothing of it is sent, so that Ecolyo counts nothing twice",
+                f"a konnector, or a grant of another meter, writes {_names(wanted)} there already; nothing is sent, so that nothing counts twice",
             )
         return [self._told(one, others) for one in told]
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
+        # Of each fluid, whatever `held` says: an answer that was lost may have been of more.
         for fluid in Fluid:
-            some = [(piece.start, piece.end) for piece in pieces if _may_hold(piece.held, fluid)]
-            if some:
-                await self._take_away(fluid, some)
+            await self._take_away(fluid, [(piece.start, piece.end) for piece in pieces])
 
     async def _put(self, fluid: Fluid, meter: str, some: Sequence[tuple[Parcel, tuple[SeriesKey, ...], _Told]]) -> None:
         touched: set[tuple[int, int]] = set()
@@ -239,7 +238,7 @@ class Ecolyo:
         sent = b"".join(told.bodies)
         notes = [self._line]
         if others:
-            notes.append(f"a konnector writes {_names(others)}")
+            notes.append(f"another writes {_names(others)}")
         if told.left:
             notes.append(f"{told.left} left as another wrote them")
         held = " ".join(told.fluids)
@@ -286,10 +285,6 @@ def _meter_of(document: Json) -> str:
     """Whose it is, if it is one of ours."""
     prefix, _, rest = str(document.get("_id")).partition("-")
     return rest.partition("-")[0] if prefix == PREFIX else ""
-
-
-def _may_hold(held: str | None, fluid: Fluid) -> bool:
-    return not held or fluid in held.split()
 
 
 def _names(fluids: Iterable[Fluid]) -> str:

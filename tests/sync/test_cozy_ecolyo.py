@@ -327,15 +327,28 @@ async def test_where_a_konnector_lives_its_fluid_is_left_to_it(cozy: Cozy, addre
     assert cozy.documents("com.grandlyon.enedis.day") == before
     assert MINUTES not in cozy.doctypes
     assert done.held == "egl"
-    assert done.answer == "201 Created; a konnector writes electricity"
+    assert done.answer == "201 Created; another writes electricity"
     assert loads(cozy, "com.grandlyon.egl.day") == {"2026-09-03 00:00": 487}
+
+
+async def test_what_was_written_before_a_konnector_came_is_erased_all_the_same(
+    cozy: Cozy, address: str, owner: Owner
+) -> None:
+    cozy.now = midnight(2026, 9, 20)
+    parcels = days(midnight(2026, 9, 3), 1)
+    await put(address, owner, parcels)
+    cozy.put("com.grandlyon.enedis.day", *konnector(18))
+    (done,) = await put(address, owner, days(midnight(2026, 9, 3), 1, lambda at: str(at // 90), held="enedis egl"))
+    await erase(address, owner, pieces(parcels, held=done.held))
+    assert [document["day"] for document in cozy.documents("com.grandlyon.enedis.day")] == [18]
+    assert cozy.documents(MINUTES) == cozy.documents("com.grandlyon.enedis.month") == []
 
 
 async def test_where_konnectors_write_all_that_is_granted_it_is_said(cozy: Cozy, address: str, owner: Owner) -> None:
     cozy.now = midnight(2026, 9, 20)
     for fluid in ("enedis", "egl"):
         cozy.put(f"com.grandlyon.{fluid}.day", *konnector(18))
-    with pytest.raises(Trouble, match="a konnector of the Cozy writes electricity and water already") as caught:
+    with pytest.raises(Trouble, match="writes electricity and water there already") as caught:
         await put(address, owner, days(midnight(2026, 9, 3), 1))
     assert caught.value.why is Why.REFUSED
 
@@ -374,7 +387,7 @@ async def test_another_meter_that_is_written_by_a_grant_today_is_not_mixed_with_
     parcels = days(midnight(2026, 9, 3), 2)
     await put(address, owner, parcels)
     before = everything(cozy)
-    with pytest.raises(Trouble, match="already"):
+    with pytest.raises(Trouble, match="there already"):
         await put(
             address, Owner(cozy, "f" * 16), [day(midnight(2026, 9, 5), index, ("garage:EAST:0", "electricity", "Wh"))]
         )
