@@ -12,6 +12,8 @@ from sync.model import Trouble, Why
 
 # A page of more than 1,000 documents is answered with 100 of them.
 PAGE = 1000
+# In the words of cozy-stack, and of CouchDB behind it.
+NO_INDEX = (b"no_index", b"no_usable_index")
 # So many pages of one question: a century of days, and no server can keep us turning pages.
 PAGES_MAX = 40
 # Each answer about documents must fit into ANSWER_BYTES_MAX of sync.net, whatever they hold.
@@ -78,7 +80,7 @@ class Doctypes:
             answer = await self._device.ask("POST", f"/data/{doctype}/_find", doctype, body_of(asked))
             if answer.status == 404:
                 return []
-            if answer.status == 400 and b"no_index" in answer.body and not indexed:
+            if answer.status == 400 and any(word in answer.body for word in NO_INDEX) and not indexed:
                 made = await self._device.ask(
                     "POST", f"/data/{doctype}/_index", doctype, body_of({"index": {"fields": list(fields)}})
                 )

@@ -1,5 +1,6 @@
 """A Cozy: documents of ours, documents as Ecolyo reads them, or sealed files; let in by its owner, and a device in its settings."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -8,8 +9,10 @@ from sync.cozy import ecolyo, timeseries
 from sync.cozy.device import Device, origin
 from sync.cozy.ecolyo import Ecolyo
 from sync.cozy.timeseries import Timeseries
-from sync.model import Home, Parcel, Piece, Put
+from sync.model import Home, Parcel, Piece, Put, Trouble
 from sync.net import Net
+
+log = logging.getLogger(__name__)
 
 
 class _Keeps(Protocol):
@@ -44,7 +47,10 @@ class Cozy:
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         done = await self._form.put(parcels)
-        await self._device.synchronized()
+        try:
+            await self._device.synchronized()
+        except Trouble as error:  # all is there: it is no reason to send it again
+            log.info("the Cozy's settings do not show this sync: %s", error)
         return done
 
     async def erase(self, pieces: Sequence[Piece]) -> None:

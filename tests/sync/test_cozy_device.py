@@ -176,6 +176,17 @@ async def test_a_process_that_was_killed_while_it_waited_goes_on_with_the_same_l
     assert len(cozy.clients) == 1
 
 
+async def test_a_cozy_that_does_not_note_the_time_of_a_sync_gets_nothing_twice(
+    cozy: Cozy, address: str, owner: Owner
+) -> None:
+    async with target(address, owner, Form.DOCUMENTS) as there:
+        await there.open()
+        cozy.answers_left = 2  # what is there, and the writing; the third is the time
+        (done,) = await there.put([PARCEL])
+    assert done.answer == "201 Created"
+    assert cozy.asked[-1] == ("POST", "/settings/synchronized")
+
+
 @pytest.mark.parametrize(
     ("status", "why"),
     [

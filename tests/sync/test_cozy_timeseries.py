@@ -144,7 +144,7 @@ async def test_wherever_the_line_is_cut_the_second_try_ends_with_the_same_docume
         for document in cozy.documents(DOCTYPE)[2:]:
             cozy.doctypes[DOCTYPE].save({**document, "_deleted": True})
         cut += 1
-    assert cut >= 3
+    assert cut == 2  # what is there, and the writing; after that it is there
 
 
 async def test_somebody_else_in_between_is_read_and_written_over(
