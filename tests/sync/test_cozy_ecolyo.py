@@ -452,3 +452,13 @@ async def test_wherever_the_line_is_cut_putting_and_erasing_end_alike(cozy: Cozy
         assert everything(cozy) == whole
         answers += 1
     assert answers > 20
+
+
+async def test_ten_minutes_make_the_same_half_hours(cozy: Cozy, address: str, owner: Owner) -> None:
+    (parcel,) = days(midnight(2026, 9, 3), 1)
+    at = tuple(range(parcel.start, parcel.end + 1, 600))
+    rows = tuple(replace(one, at=at, value=tuple(map(index, at))) for one in parcel.series)
+    await put(address, owner, [parcel])
+    before = everything(cozy)
+    await put(address, owner, [replace(parcel, resolution="10min", series=rows, revision=1)])
+    assert everything(cozy) == before
