@@ -73,7 +73,7 @@ class Cozy:
         self.now = 1_790_000_000.0
         self.clients: dict[str, Client] = {}
         self.doctypes: dict[str, Doctype] = {}
-        self.files = Files()
+        self.files = Files(lambda: self.now)
         self.asked: list[tuple[str, str]] = []
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _Token] = {}
@@ -551,7 +551,8 @@ class Cozy:
 
     async def _file_get(self, request: web.Request) -> web.Response:
         self._allow(request, "GET", "io.cozy.files")
-        return _file(self.files.get(request.match_info["id"]))
+        limit, cursor = (request.query.get(f"page[{name}]", "") for name in ("limit", "cursor"))
+        return _file(self.files.get(request.match_info["id"], limit, cursor))
 
     async def _file_metadata(self, request: web.Request) -> web.Response:
         self._allow(request, "GET", "io.cozy.files")

@@ -3,10 +3,14 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
 
 from tests.cozy_documents import Json
 
+PAGE = 30
 ROOT, TRASH = "io.cozy.files.root-dir", "io.cozy.files.trash-dir"
 
 
@@ -27,6 +31,7 @@ class _Entry:
     encrypted: bool = False
     mime: str = ""
     version: int = 1
+    written_at: float = 0.0
 
     @property
     def rev(self) -> str:
@@ -36,7 +41,8 @@ class _Entry:
 class Files:
     """A tree of directories and files, and the trash."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._entries = {
             ROOT: _Entry(ROOT, "", "", None),
             TRASH: _Entry(TRASH, ROOT, ".cozy_trash", None),
@@ -50,11 +56,26 @@ class Files:
             if one.content is not None and not (path := self._path(one)).startswith("/.cozy_trash/")
         }
 
+    def trashed(self) -> list[str]:
+        """The names of what lies in the trash."""
+        return [self._path(one).rpartition("/")[2] for one in self._entries.values() if self._trashed(one)]
+
     def encrypted(self, path: str) -> bool:
         return self._find(path).encrypted
 
-    def get(self, id_: str) -> Json:
-        return self._said(self._entry(id_))
+    def get(self, id_: str, limit: str, cursor: str) -> Json:
+        """A file; or a directory and a page of what is in it, as JSON:API pages: 30 where nothing else is said."""
+        entry = self._entry(id_)
+        said = self._said(entry)
+        if entry.content is None:
+            inside = sorted((one for one in self._entries.values() if one.parent == id_), key=lambda one: one.id)
+            rest = [one for one in inside if one.id > cursor]
+            many = int(limit) if limit.isdecimal() and int(limit) > 0 else PAGE
+            said["included"] = [self._said(one)["data"] for one in rest[:many]]
+            if len(rest) > many:
+                last = quote(rest[many - 1].id)
+                said["links"] = {"next": f"/files/{id_}?page[cursor]={last}&page[limit]={many}"}
+        return said
 
     def at(self, path: str) -> Json:
         return self._said(self._find(path))
@@ -76,7 +97,7 @@ class Files:
             raise FileError(409, "Conflict", "file already exists")
         if full:
             raise FileError(413, "Payload Too Large", "the file is too big and exceeds the disk quota")
-        made = _Entry(secrets.token_hex(16), place.id, name, None)
+        made = _Entry(secrets.token_hex(16), place.id, name, None, written_at=self._now())
         if kind == "file":
             size = query.get("Size", "")
             if size and size != str(len(body)):
@@ -92,6 +113,7 @@ class Files:
         if full:
             raise FileError(413, "Payload Too Large", "the file is too big and exceeds the disk quota")
         entry.content = _checked(body, headers)
+        entry.written_at = self._now()
         entry.version += 1
         return self._said(entry)
 
@@ -138,7 +160,13 @@ class Files:
             raise FileError(412, "Precondition Failed", "the revision does not match")
 
     def _said(self, entry: _Entry) -> Json:
-        attributes: Json = {"name": entry.name, "path": self._path(entry) or "/", "dir_id": entry.parent}
+        written = datetime.fromtimestamp(entry.written_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        attributes: Json = {
+            "updated_at": written,
+            "name": entry.name,
+            "path": self._path(entry) or "/",
+            "dir_id": entry.parent,
+        }
         if entry.content is None:
             attributes["type"] = "directory"
         else:

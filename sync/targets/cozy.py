@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from gateway.way import Form, Way
-from sync.cozy import ecolyo, timeseries
+from sync.cozy import ecolyo, folder, timeseries
 from sync.cozy.device import Device, origin
 from sync.cozy.ecolyo import Ecolyo
+from sync.cozy.folder import Folder, FolderFiles
 from sync.cozy.timeseries import Timeseries
 from sync.model import Home, Parcel, Piece, Put, Trouble
 from sync.net import Net
+from sync.targets.webdav import folder_name
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> "Cozy":
             device = Device(net, address, ecolyo.SCOPE, secrets, home)
             return Cozy(device, Ecolyo(device, home))
         case _:
-            raise AssertionError(way.form)
+            device = Device(net, address, folder.SCOPE, secrets, home)
+            return Cozy(device, FolderFiles(Folder(device, folder_name(home)), way.sealed_for))
 
 
 class Cozy:

@@ -19,7 +19,6 @@ from tests.cozy import Cozy
 GRANT = "0123456789abcdef"
 REDIRECT = "http://releve.local:8080/back"
 PARIS = ZoneInfo("Europe/Paris")
-ALICE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
 class Owner:
@@ -79,9 +78,8 @@ class _Page(HTMLParser):
 
 
 @asynccontextmanager
-async def target(address: str, owner: Owner, form: Form) -> AsyncIterator[Target]:
+async def target(address: str, owner: Owner, form: Form, *sealed_for: str) -> AsyncIterator[Target]:
     """A new one, as after each start of the process: it knows what the gateway kept, and nothing else."""
-    sealed_for = (ALICE,) if form is Form.SEALED else ()
     way = Way(Kind.COZY, address, "", form, sealed_for, at_home=True)
     way.check()
     async with Net("127.0.0.1", at_home=True) as net:
