@@ -1,23 +1,29 @@
 """What each target costs: a year of half-hours of five series (365 parcels) put into an empty one, then one day more by a new login.
 
-Real servers on this machine; the time is this process's and the server's together, the CPU this process's alone. Sent: what the
+Real servers on this machine, but for the double of a Cozy; the time is this process's and the server's together, the CPU this process's alone (the double is in it). Sent: what the
 parcels became; there: what the server's disk holds afterwards, one time each file's own length.
 """
 
 import asyncio
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from gateway.backup import load_age
-from gateway.way import Way
+from gateway.way import Form, Kind, Way
 from sync.net import Net
 from sync.targets import make
 from tests.clouds import PASSWORD, Owner, day, serving, way, year
+from tests.cozy import Cozy, running
+from tests.sync.owner import Owner as Friend
+from tests.sync.owner import target as let
 
+T = TypeVar("T")
 BATCH = 32
 YEAR_S_MAX, DAY_CPU_S_MAX, OVERHEAD_MAX = 60, 2, 0.15
 
@@ -37,6 +43,35 @@ def webdav(kind: str, *sealed_for: str) -> Iterator[There]:
         yield There(way(server.url, sealed_for=sealed_for), {"password": PASSWORD}, server.files)
 
 
+@contextmanager
+def cozy(form: Form, *sealed_for: str) -> Iterator[There]:
+    """The double of tests/cozy.py, in a thread: what a Cozy itself takes for it is not measured here."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="cozy")
+    thread.start()
+
+    def there(what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, loop).result()
+
+    double = Cozy()
+    server = running(double)
+    address = there(server.__aenter__())
+    try:
+        owner = Friend(double)
+
+        async def let_in() -> None:
+            async with let(address, owner, form, *sealed_for) as target:
+                await target.open()
+
+        asyncio.run(let_in())
+        yield There(Way(Kind.COZY, address, "", form, sealed_for, at_home=True), owner.kept)
+    finally:
+        there(server.__aexit__(None, None, None))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
 def main() -> None:
     recipient = str(load_age().x25519.Identity.generate().to_public())
     targets = {
@@ -44,6 +79,8 @@ def main() -> None:
         "apache2 mod_dav, sealed": webdav("apache2", recipient),
         "rclone, files": webdav("rclone"),
         "rclone, sealed": webdav("rclone", recipient),
+        "a Cozy's double, documents": cozy(Form.DOCUMENTS),
+        "a Cozy's double, sealed": cozy(Form.SEALED, recipient),
     }
     say(f"{'':<26}{'a year s':>9}{'CPU s':>7}{'sent MB':>9}{'there MB':>9}{'a day more s':>14}{'CPU s':>7}")
     say(f"{'aim':<26}{YEAR_S_MAX:>9}{'':>25}{'':>14}{DAY_CPU_S_MAX:>7}")
