@@ -17,8 +17,8 @@ ATOM, ESPI = "http://www.w3.org/2005/Atom", "http://naesb.org/espi"
 NAMES = UUID("6f0c6a7e-2a3b-5c53-9d3f-52656c6576e9")
 HALF_HOUR_S, DAY_S = 1800, 86_400
 
-# UnitSymbolKind and MeasurementKind. A volume's kind (58) is left out: it says no more than the unit, and
-# greenbutton-objects 2024.7.11 stops at it.
+# UnitSymbolKind and MeasurementKind. greenbutton-objects 2024.7.11 stops at a code that it does not know, so that nothing
+# of a feed is read: a volume's kind (58), which says no more than the unit, is left out, and so are grams and counts.
 UNITS: dict[Quantity, tuple[int, int | None]] = {
     Quantity.ENERGY: (72, 12),
     Quantity.ENERGY_JOULE: (31, 12),

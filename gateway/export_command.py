@@ -92,7 +92,9 @@ def _tell(options: argparse.Namespace, done: "Done", say: Callable[[str], None])
     if options.format == "espi":
         say(f"{options.out}: {done.readings} amounts of {done.series} series")
         if done.left_out:
-            say(f"{done.left_out} series are left out: levels, and indexes that Green Button has no unit for")
+            say(
+                f"{done.left_out} series are left out: levels, and indexes in units that Green Button or its readers do not know"
+            )
         if done.unsaid:
             say(f"{done.unsaid} amounts are left out: Green Button has no number for them")
         if done.zone_unsaid:

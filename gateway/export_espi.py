@@ -31,7 +31,7 @@ class Day(NamedTuple):
 
 
 def has_unit(quantity: Quantity) -> bool:
-    """Whether a series of it has a place in Green Button: an index, in a unit that ESPI knows."""
+    """Whether a series of it has a place in Green Button: an index, in a unit that ESPI and its readers know."""
     return quantity.kind is Kind.INDEX and quantity in espi.UNITS
 
 

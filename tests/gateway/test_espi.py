@@ -5,6 +5,7 @@ import io
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -43,10 +44,10 @@ OFF = ((at(2026, 10, 28, 2), at(2026, 10, 28, 7)), (at(2026, 10, 30, 20), at(202
 STEP_S = 600
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    """A furnished house: a Linky that gives to the network too, gas, water, heat, an exchange, and what has no unit."""
-    with house(tmp_path, clock=Clock(NOW)) as furnished:
+@contextmanager
+def furnished_house(folder: Path) -> Iterator[House]:
+    """A Linky that gives to the network too, gas, water, heat, an exchange, and what has no unit."""
+    with house(folder, clock=Clock(NOW)) as furnished:
         for address, name, medium in (
             ("tic:041276123456", "Maison & atelier <2>", Medium.ELECTRICITY),
             ("wmbus:RLV-1-1-3", "Gaz", Medium.GAS),
@@ -75,6 +76,12 @@ def home(tmp_path: Path) -> Iterator[House]:
         water = SeriesKey(points["Eau froide"], "volume")
         furnished.store.swap(water, at(2026, 10, 26, 12, 5), 50_000_123, 49_000_000, -3)
         yield furnished
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    with furnished_house(tmp_path) as opened:
+        yield opened
 
 
 def written(house: House, wanted: Wanted | None = None) -> tuple[str, Done]:
@@ -337,7 +344,7 @@ def test_the_command_writes_one_file_and_says_what_is_not_in_it(tmp_path: Path) 
         0,
         "",
         f"{out}: 48 amounts of 1 series\n"
-        "1 series are left out: levels, and indexes that Green Button has no unit for\n",
+        "1 series are left out: levels, and indexes in units that Green Button or its readers do not know\n",
     )
     ((_, reading),) = read(out.read_text(encoding="utf-8")).items()
     assert list(amounts(reading).values()) == [Decimal(1)] * 48
