@@ -3,9 +3,12 @@
 import asyncio
 import io
 import json
+import re
+import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -19,7 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.model import Medium, Quantity
-from gateway import espi
+from gateway import app, espi
+from gateway.config import load
 from gateway.espi import HALF_HOUR_S
 from gateway.export import Export
 from gateway.export_espi import write_espi
@@ -335,9 +339,9 @@ def test_the_command_writes_one_file_and_says_what_is_not_in_it(tmp_path: Path) 
     with house(tmp_path / "data", clock=Clock(NOW)) as here:
         here.catalog.adopt("wmbus:1", "Eau", Medium.WATER, NOW - 9 * DAY)
         key = SeriesKey("eau", "volume")
-        ats = range(at(2026, 11, 1), at(2026, 11, 2) + 1, HALF_HOUR_S)
+        ats = range(at(2025, 11, 1), at(2025, 11, 2) + 1, HALF_HOUR_S)
         here.store.bulk(key, Quantity.VOLUME, 0, True, ats, range(len(ats)))
-        here.store.add([Point(SeriesKey("eau", "flow"), Quantity.FLOW, NOW, 1, 0, True)])
+        here.store.add([Point(SeriesKey("eau", "flow"), Quantity.FLOW, at(2025, 11, 1), 1, 0, True)])
     out = tmp_path / "house.xml"
     done = releve("export", "--config", config, "--out", out, "--format", "espi")
     assert (done.returncode, done.stderr, done.stdout) == (
@@ -351,3 +355,54 @@ def test_the_command_writes_one_file_and_says_what_is_not_in_it(tmp_path: Path) 
     assert out.stat().st_mode & 0o777 == 0o600
     done = releve("export", "--config", config, "--out", out, "--format", "espi", "--overwrite", "--json")
     assert (json.loads(done.stdout)["readings"], json.loads(done.stdout)["left_out"]) == (48, 1)
+
+
+def filled(tmp_path: Path) -> Path:
+    """The configuration of a house with ten days of half-hours, long past by any machine's clock."""
+    config = configured(tmp_path)
+    with house(tmp_path / "data", clock=Clock(NOW)) as here:
+        here.catalog.adopt("wmbus:1", "Eau", Medium.WATER, NOW - 11 * DAY)
+        ats = range(at(2025, 10, 20), at(2025, 10, 30), HALF_HOUR_S)
+        here.store.bulk(SeriesKey("eau", "volume"), Quantity.VOLUME, 0, True, ats, [3 * n for n in range(len(ats))])
+    return config
+
+
+async def test_a_house_that_runs_writes_the_same(tmp_path: Path) -> None:
+    config, started = filled(tmp_path), asyncio.Event()
+    done = releve("export", "--config", config, "--out", tmp_path / "stopped.xml", "--format", "espi")
+    assert done.returncode == 0, done.stderr
+    loaded = load(config)
+    run = asyncio.create_task(
+        app.run(replace(loaded, web=replace(loaded.web, port=0)), lambda urls, code: started.set())
+    )
+    await asyncio.wait_for(started.wait(), 20)
+    try:
+        how = ("--out", tmp_path / "running.xml", "--format", "espi")
+        done = await asyncio.to_thread(releve, "export", "--config", config, *how)
+        assert (done.returncode, done.stderr) == (0, "")
+    finally:
+        run.cancel()
+        with suppress(asyncio.CancelledError):
+            await run
+    stopped, running = ((tmp_path / name).read_text("utf-8") for name in ("stopped.xml", "running.xml"))
+    made = re.compile(r"<(published|updated)>[^<]*<")
+    assert made.sub("", stopped) == made.sub("", running)
+    assert stopped.count("<IntervalReading>") == 10 * 48 + 2 - 1
+
+
+def test_a_day_that_cannot_be_read_is_said_to_be_missing(tmp_path: Path) -> None:
+    config, out = filled(tmp_path), tmp_path / "house.xml"
+    releve("export", "--config", config, "--out", out, "--format", "espi")
+    ((_, whole),) = read(out.read_text("utf-8")).items()
+    with closing(sqlite3.connect(tmp_path / "data" / "series.db", isolation_level=None)) as db:
+        db.execute("UPDATE chunk SET b=zeroblob(length(b)) WHERE day=(SELECT min(day) + 4 FROM chunk)")
+    done = releve("export", "--config", config, "--out", out, "--format", "espi", "--overwrite")
+    assert done.returncode == 1
+    assert done.stdout.endswith("1 days could not be read and are missing: releve check-store names them\n")
+    found = read(out.read_text("utf-8"))
+    ours = {period: value for reading in found.values() for period, value in amounts(reading).items()}
+    halves = {period: value for period, value in ours.items() if period[1] - period[0] == HALF_HOUR_S}
+    assert halves.items() < amounts(whole).items()
+    # What is left of the day are its hours: enough for the whole of it.
+    for low, high in ours.keys() - halves.keys():
+        assert ours[low, high] == sum(value for (start, _), value in amounts(whole).items() if low <= start < high)
