@@ -109,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     erase_command.add_arguments(erase)
     erase.set_defaults(command=_erase)
 
-    export = commands.add_parser("export", help="write all that was read as CSV tables or JSON, for other programs")
+    export = commands.add_parser(
+        "export", help="write all that was read as CSV tables, JSON or Green Button, for other programs"
+    )
     _takes_config(export)
     export_command.add_arguments(export)
     export.set_defaults(command=_export)

@@ -75,7 +75,7 @@ def make_app(house: House, ledger: Ledger, backups: Backups, setup_code: Callabl
         except StoreError as error:
             return web.json_response({"error": str(error)}, status=400)
 
-    parts = Export(house.catalog, house.store, house.holders, house.now)
+    parts = Export(house.catalog, house.store, house.holders, house.now, house.gap_s)
 
     async def export(request: web.Request) -> web.Response:
         try:
@@ -146,7 +146,7 @@ def make_app(house: House, ledger: Ledger, backups: Backups, setup_code: Callabl
     app.router.add_post("/check-store", check_store)
     app.router.add_post("/ledger", entries)
     app.router.add_post("/erase", erase)
-    for path in ("/export", "/export/points", "/export/periods"):
+    for path in ("/export", "/export/points", "/export/amounts", "/export/periods"):
         app.router.add_post(path, export)
     app.router.add_post("/keys", bring_keys)
     app.router.add_post("/holders", holders_files)

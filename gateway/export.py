@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from gateway.catalog import Catalog
 from gateway.holders import Holders
-from gateway.model import MeteringPoint, SeriesKey
+from gateway.model import GAP_S, MeteringPoint, SeriesKey
 from gateway.store import SeriesInfo, Store, Swap
 
 Pieces = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -23,13 +23,25 @@ ROWS_MAX = 20_000  # of a company's file in one piece
 
 
 class Export:
-    """The pieces of one house, as JSON. Every method waits for the card: not for the event loop."""
+    """The pieces of one house, as JSON. Every method waits for the card: not for the event loop.
 
-    def __init__(self, catalog: Catalog, store: Store, holders: Holders, now: Callable[[], int]) -> None:
+    `gap_s` says how far apart a meter's readings may lie with the time between them known: a house that runs knows how
+    often each speaks.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        holders: Holders,
+        now: Callable[[], int],
+        gap_s: Callable[[str], int] = lambda point: GAP_S,
+    ) -> None:
         self._catalog = catalog
         self._store = store
         self._holders = holders
         self._now = now
+        self._gap_s = gap_s
 
     def piece(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """What a request of the socket asks; StoreError or HoldersError where the card does not answer."""
@@ -38,6 +50,8 @@ class Export:
                 return self._about()
             case "/export/points":
                 return self._points(SeriesKey.parse(body["series"]), body["start"], body["end"])
+            case "/export/amounts":
+                return self._amounts(SeriesKey.parse(body["series"]), body["bounds"], body["gap_s"])
             case "/export/periods":
                 rows = self._holders.rows_of(body["part"], body["after"], ROWS_MAX)
                 return {"rows": rows, "more": len(rows) == ROWS_MAX}
@@ -94,6 +108,18 @@ class Export:
 
         exponent, ats, values, damaged = self._store.wait(ask)
         return {"exponent": exponent, "at": _packed(ats), "value": _packed(values), "damaged": damaged}
+
+    def _amounts(self, key: SeriesKey, bounds: Sequence[int], gap_s: int | None) -> dict[str, Any]:
+        """What was taken between each two bounds, None where it is not known to be all; no `gap_s` is the house's own."""
+
+        def ask() -> tuple[int, list[int | None], int]:
+            damaged = self._store.counts.damaged
+            parts = self._store.consumption(key, bounds, gap_s=self._gap_s(key.point) if gap_s is None else gap_s)
+            values = [part.value if part.complete else None for part in parts]
+            return parts[0].exponent, values, self._store.counts.damaged - damaged
+
+        exponent, values, damaged = self._store.wait(ask)
+        return {"exponent": exponent, "value": values, "damaged": damaged}
 
 
 def unpacked(text: str) -> array[int]:

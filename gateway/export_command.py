@@ -1,4 +1,4 @@
-"""`releve export`: what the box has read, as CSV or JSON that anybody can open."""
+"""`releve export`: what the box has read, as CSV, JSON or Green Button that anybody can open."""
 
 import argparse
 import contextlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="PATH", help="the folder for CSV tables, or the JSON file"
+        "--out", type=Path, required=True, metavar="PATH", help="the folder for CSV tables, or the file"
     )
     parser.add_argument("--point", metavar="NAME", help="of one metering point alone, by its name or id (default: all)")
     parser.add_argument(
@@ -32,13 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", dest="last", type=_day, metavar="DAY", help="the last day, itself included (default: now)"
     )
-    parser.add_argument("--format", choices=("csv", "json"), default="csv", help="docs/export.md describes both")
+    parser.add_argument(
+        "--format",
+        choices=("csv", "json", "espi"),
+        default="csv",
+        help="docs/export.md describes them; espi is Green Button (XML): what was taken, by half-hours and days",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier export left there")
     parser.add_argument("--json", action="store_true", help="say what was written to a program")
 
 
 def run(options: argparse.Namespace, config: "Config", say: Callable[[str], None]) -> int:
     """The exit status: 0, or 1 when something could not be read and is missing in what was written."""
+    from gateway.export_espi import write_espi
     from gateway.export_files import TABLES, write_csv, write_json
     from gateway.export_walk import Wanted
     from gateway.holders import HoldersError
@@ -50,7 +56,7 @@ def run(options: argparse.Namespace, config: "Config", say: Callable[[str], None
     paths = {name: out / name for name in TABLES} if options.format == "csv" else {"": out}
     for path in paths.values():
         if path.is_dir():
-            raise Trouble(f"{path}: is a folder; the JSON file's own name is needed")
+            raise Trouble(f"{path}: is a folder; the file's own name is needed")
         if path.exists() and not options.overwrite:
             raise Trouble(f"{path}: is there already; --overwrite replaces it")
     wanted = Wanted(options.point, options.first, options.last)
@@ -61,8 +67,10 @@ def run(options: argparse.Namespace, config: "Config", say: Callable[[str], None
         with _house(config) as ask, Bar(sys.stderr) as bar, _files(paths) as files:
             if options.format == "csv":
                 done = write_csv(ask, wanted, files, bar)
-            else:
+            elif options.format == "json":
                 done = write_json(ask, wanted, files[""], bar)
+            else:
+                done = write_espi(ask, wanted, files[""], bar)
     except FileExistsError:
         raise Trouble(f"{out}: a folder is needed for CSV tables") from None
     except OSError as error:
@@ -81,10 +89,21 @@ def _tell(options: argparse.Namespace, done: "Done", say: Callable[[str], None])
     if options.json:
         say(json.dumps({**dataclasses.asdict(done), "out": str(options.out)}))
         return
-    say(
-        f"{options.out}: {done.readings} readings of {done.series} series, {done.swaps} swaps, "
-        f"{done.periods} periods of companies' files"
-    )
+    if options.format == "espi":
+        say(f"{options.out}: {done.readings} amounts of {done.series} series")
+        if done.left_out:
+            say(
+                f"{done.left_out} series are left out: levels, and indexes in units that Green Button or its readers do not know"
+            )
+        if done.unsaid:
+            say(f"{done.unsaid} amounts are left out: Green Button has no number for them")
+        if done.zone_unsaid:
+            say("Green Button has no words for the home's clock: its times are those of UTC alone")
+    else:
+        say(
+            f"{options.out}: {done.readings} readings of {done.series} series, {done.swaps} swaps, "
+            f"{done.periods} periods of companies' files"
+        )
     if done.unsaid and options.format == "csv":
         say(
             f"{done.unsaid} swaps are in swaps.csv alone: an import of readings.csv counts on from the rows around them"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -37,7 +37,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Done:
-    """What was written. `damaged` days could not be read; `unsaid` swaps cannot be told from the rows of readings.csv."""
+    """What was written. `damaged` days could not be read; `unsaid` swaps cannot be told from the rows of readings.csv.
+
+    Of Green Button: `readings` are amounts, `unsaid` those that it has no number for, `left_out` the series that have no
+    place in it; `zone_unsaid` where it has no words for the home's clock.
+    """
 
     readings: int = 0
     series: int = 0
@@ -45,6 +49,8 @@ class Done:
     periods: int = 0
     damaged: int = 0
     unsaid: int = 0
+    left_out: int = 0
+    zone_unsaid: bool = False
 
 
 class Walk:
@@ -57,8 +63,8 @@ class Walk:
         self.about = about = ask("/export", {})
         zone = ZoneInfo(about["time_zone"])
         self.moments = Moments(zone)
-        self.start = 0 if wanted.first is None else _midnight(wanted.first, zone)
-        self.end = ALWAYS if wanted.last is None else _midnight(wanted.last + timedelta(days=1), zone)
+        self.start = 0 if wanted.first is None else midnight(wanted.first, zone)
+        self.end = ALWAYS if wanted.last is None else midnight(wanted.last + timedelta(days=1), zone)
         self._names = _names(about["points"])
         self._media = {point["id"]: point["medium"] for point in about["points"]}
         ids = None if wanted.point is None else {_chosen(wanted.point, about["points"])}
@@ -101,6 +107,12 @@ class Walk:
             self._progress(self._asked / self._pieces)
             if ats:
                 yield ats, _decimals(unpacked(piece["value"]), series["power"] - piece["exponent"])
+
+    def amounts(self, series: dict[str, Any], bounds: Sequence[int], gap_s: int | None) -> tuple[int, list[int | None]]:
+        """(exponent, what an index grew by between each two bounds); None where it is not known to be all."""
+        piece = self._ask("/export/amounts", {"series": series["series"], "bounds": bounds, "gap_s": gap_s})
+        self.done.damaged += piece["damaged"]
+        return piece["exponent"], piece["value"]
 
     def periods(self, part: dict[str, Any]) -> Iterator[tuple[int, int, int]]:
         """(start, end, value) of what a company's file says of one register."""
@@ -171,5 +183,5 @@ def _chosen(point: str, points: list[dict[str, Any]]) -> str:
     raise Trouble(f"--point: a metering point of the house ({known}) is needed, not {point!r}")
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
+def midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())

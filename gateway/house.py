@@ -29,7 +29,7 @@ from gateway.held import HeldValues
 from gateway.holders import Holders
 from gateway.importers.keeping import KeyReport, keep
 from gateway.importers.keyfile import KeyFile
-from gateway.model import Meter, MeteringPoint, Point, SeriesKey
+from gateway.model import EXPORTS, GAP_S, Meter, MeteringPoint, Point, SeriesKey
 from gateway.periods import Periods
 from gateway.ports import Port
 from gateway.ports.lan import is_loopback
@@ -69,9 +69,6 @@ SILENT_INTERVALS = 3
 SILENT_S_FIRST = 12 * 3600
 # A power or flow older than this, and older than three intervals, is not the present one.
 LEVEL_S_MAX = 900
-# Two index points further apart than this, and than three intervals of their meter, leave the time between unknown (an
-# unchanged index is kept each 600 s).
-GAP_S = 3 * 3600
 # Formats of compact frames go to the card at once, the message counters this often and at a stop: 90 KB each time.
 COUNTERS_S = 6 * 3600
 # Held indexes are shown for a week.
@@ -83,13 +80,6 @@ FALLEN = "counters that begin anew"  # another: of things, by address and regist
 TIC = "tic:"
 TIC_SAID_S_MAX = 30
 TIC_MEAN, TIC_INJECTED = "CCASN", "EAIT"
-# Register and tariff: a Linky's, by OBIS, and as register maps and things call it.
-EXPORTS = (
-    ((TIC_INJECTED, 0),),
-    (("2.8.0", 0),),
-    (("export_energy", 0),),
-    tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)),
-)
 PRODUCED = "export_energy"  # the main index of an inverter, which takes nothing
 # The load curve's periods take an hour at most: a mean older than two is not the last one.
 MEAN_S_MAX = 7200
@@ -329,7 +319,7 @@ class House:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
             try:
-                parts = self.store.consumption(key, bounds, gap_s=self._gap_s(key.point))
+                parts = self.store.consumption(key, bounds, gap_s=self.gap_s(key.point))
             except StoreError as error:
                 if not self.store.damaged:
                     raise
@@ -352,12 +342,12 @@ class House:
         """
         if end <= self.now():
             return False
-        (indexes,) = self.store.at_bounds([key], [start], gap_s=self._gap_s(key.point))
+        (indexes,) = self.store.at_bounds([key], [start], gap_s=self.gap_s(key.point))
         return indexes.values[0] is not None or any(
             info.key == key and info.first_at >= start for info in self.store.series()
         )
 
-    def _gap_s(self, point_id: str) -> int:
+    def gap_s(self, point_id: str) -> int:
         """How far apart index points may lie with the time between them known: further for a meter that speaks seldom."""
         meter = self.catalog.meter_of(point_id)
         log = self.collect.meters.get(meter.address) if meter else None
@@ -426,7 +416,7 @@ class House:
 
     async def indexes(self, series: SeriesKey, bounds: Sequence[int]) -> list[Decimal | None]:
         """The virtual index at each bound (UTC seconds), counted on over swaps; None where it is not known."""
-        gap_s = self._gap_s(series.point)
+        gap_s = self.gap_s(series.point)
         (found,) = await self.store.run(self.store.at_bounds, [series], bounds, gap_s=gap_s)
         return [None if value is None else Decimal(value).scaleb(found.exponent) for value in found.values]
 

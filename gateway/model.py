@@ -8,6 +8,17 @@ from drivers.model import Medium, Quantity
 
 # 1 January 2000: a clock that says less was never set, and no meter that is read here is older.
 EARLIEST = 946_684_800
+# Two index points further apart than this, and than three intervals of their meter, leave the time between unknown (an
+# unchanged index is kept each 600 s).
+GAP_S = 3 * 3600
+# Register and tariff of what a meter gave to the network, the first that is found: a Linky's, by OBIS, and as register
+# maps and things call it; one index, or one a tariff.
+EXPORTS = (
+    (("EAIT", 0),),
+    (("2.8.0", 0),),
+    (("export_energy", 0),),
+    tuple((f"2.8.{tariff}", tariff) for tariff in range(1, 5)),
+)
 
 
 class SeriesKey(NamedTuple):

@@ -1,4 +1,4 @@
-"""`/data/export`: what was read, as a file for a spreadsheet or for a program, written while it is sent (docs/export.md)."""
+"""`/data/export`: what was read, as a file for a spreadsheet, for a program or as Green Button, written while it is sent (docs/export.md)."""
 
 import asyncio
 import io
@@ -14,6 +14,7 @@ from typing import Any, TextIO, cast
 from aiohttp import web
 
 from gateway.export import Export
+from gateway.export_espi import write_espi
 from gateway.export_files import READINGS, TABLES, write_csv, write_json
 from gateway.export_walk import Wanted
 from gateway.holders import HoldersError
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 PIECE_CHARACTERS = 64 * 1024
 # A reader that is slow holds no more than these in memory.
 PIECES_MAX = 8
-TYPES = {"csv": "text/csv", "json": "application/json"}
+TYPES = {"csv": "text/csv", "json": "application/json", "espi": "application/atom+xml"}
+ENDS = {"csv": "csv", "json": "json", "espi": "xml"}
 # One at a time: two would only take each other's turn.
 WRITING = web.AppKey("writing", asyncio.Lock)
 
@@ -80,17 +82,17 @@ class Nowhere(io.TextIOBase):
 
 
 async def export(request: web.Request) -> web.StreamResponse:
-    """`format`: csv (the readings) or json (all), of a `point` or all, `from` a local day `to` another, both included."""
+    """`format`: csv (the readings), json (all) or espi (Green Button), of a `point` or all, `from` a local day `to` another, both included."""
     house = request.app[HOUSE]
     form = request.query.get("format", "csv")
     point = request.query.get("point", "")
     if form not in TYPES or (point and house.point(point) is None):
         raise web.HTTPNotFound
     wanted = Wanted(point or None, _day(request, "from"), _day(request, "to"))
-    asked = Export(house.catalog, house.store, house.holders, house.now).piece
-    write = partial(_csv if form == "csv" else _json, asked, wanted)
+    asked = Export(house.catalog, house.store, house.holders, house.now, house.gap_s).piece
+    write = partial({"csv": _csv, "json": _json, "espi": _espi}[form], asked, wanted)
     response = web.StreamResponse(headers={"Content-Type": f"{TYPES[form]}; charset=utf-8"})
-    name = f"{point or 'maison'}-{days.today(house.zone, house.now()).isoformat()}.{form}"
+    name = f"{point or 'maison'}-{days.today(house.zone, house.now()).isoformat()}.{ENDS[form]}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     if request.method == "HEAD":
         return web.Response(headers=response.headers)
@@ -153,6 +155,10 @@ def _csv(ask: Callable[[str, dict[str, Any]], dict[str, Any]], wanted: Wanted, o
 
 def _json(ask: Callable[[str, dict[str, Any]], dict[str, Any]], wanted: Wanted, out: TextIO) -> None:
     write_json(ask, wanted, out, lambda share: None)
+
+
+def _espi(ask: Callable[[str, dict[str, Any]], dict[str, Any]], wanted: Wanted, out: TextIO) -> None:
+    write_espi(ask, wanted, out, lambda share: None)
 
 
 def _day(request: web.Request, name: str) -> date | None:

@@ -8,6 +8,7 @@ from aiohttp import web
 from markupsafe import Markup
 from yarl import URL
 
+from gateway.export_espi import has_unit
 from gateway.grants import By, Held
 from gateway.house import House
 from gateway.ledger import LedgerError
@@ -99,6 +100,7 @@ async def page(request: web.Request) -> web.Response:
         first_day=days.year_before(today),
         last_day=today,
         unreadable=house.store.counts.damaged,
+        no_unit=sum(not has_unit(info.quantity) for info in house.store.series()),
     )
 
 

@@ -352,7 +352,7 @@ def test_nothing_that_stands_there_is_replaced_unasked(config: Path, tmp_path: P
     done = export(config, out / "swaps.csv")
     assert (done.returncode, done.stderr) == (1, f"releve: {out}/swaps.csv: a folder is needed for CSV tables\n")
     done = export(config, out, "--format", "json", "--overwrite")
-    assert (done.returncode, done.stderr) == (1, f"releve: {out}: is a folder; the JSON file's own name is needed\n")
+    assert (done.returncode, done.stderr) == (1, f"releve: {out}: is a folder; the file's own name is needed\n")
 
 
 def test_a_full_disk_leaves_nothing_but_the_sentence(config: Path, tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ from typing import TextIO
 
 import aiohttp
 import pytest
+from greenbutton_objects.parse import parse_feed
 
+from drivers.model import Quantity
 from gateway.export import Export
 from gateway.export_files import READINGS, TABLES, write_csv
 from gateway.export_walk import Wanted
+from gateway.model import Point, SeriesKey
 from gateway.store import StoreError
-from tests.webui.home import Home, furnish, open_home, read
+from tests.webui.home import NOW, Home, furnish, open_home, read
 from webui import takeout
 
 
@@ -48,6 +51,21 @@ async def test_the_page_hands_over_what_the_command_writes(home: Home) -> None:
     whole = json.loads(await home.text("/data/export?format=json&from=2026-11-18&to=2026-11-18"))
     assert {point["name"] for point in whole["points"]} == {"Maison", "Eau froide", "Chauffage"}
     assert {moment[:10] for series in whole["series"] for _, moment, _ in series["readings"]} == {"2026-11-18"}
+
+
+async def test_the_page_hands_over_green_button_and_says_what_has_no_place_in_it(home: Home) -> None:
+    page = await home.text("/data")
+    assert 'name="format" value="espi"' in page
+    assert "pas sa place" not in page
+    home.house.store.add([Point(SeriesKey("maison", "SINSTS"), Quantity.POWER, NOW, 640, 0, main=True)])
+    assert "Une sorte de chiffres n’y a pas sa place" in await home.text("/data")
+    async with home.client.get("/data/export?format=espi&point=maison&from=2026-11-18&to=2026-11-18") as answer:
+        assert answer.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="maison-2026-11-19.xml"'
+        said = await answer.text()
+    ((point,),) = [parse_feed(io.StringIO(said))]
+    ((reading,),) = [point.meterReadings]
+    assert [each.value for each in reading.intervalReadings] == [250] * 48
 
 
 async def test_a_reader_that_is_slow_fills_no_memory_and_one_that_goes_ends_the_writing() -> None:
