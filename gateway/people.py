@@ -27,6 +27,8 @@ class People:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.accounts, self.handover = ledger.ask(_all)
+        # When somebody at the box itself ended every access, the last time.
+        self.recovered_at: int | None = ledger.ask(_recovered_at)
 
     def of(self, role: Role) -> Account | None:
         return next((account for account in self.accounts if account.role is role), None)
@@ -119,16 +121,29 @@ class People:
 
         return await self._change(work)
 
-    async def recover(self, hashed: str, now: int, note: Note) -> None:
-        """Who stood before the box lives here: every other account and all sessions end."""
+    async def begin_vacant(self, landlord: Account | None, now: int, note: Note) -> None:
+        """In a file that is new: nobody lives here, and a landlord's account is as it was."""
 
         def work(db: sqlite3.Connection) -> None:
-            for table in ("account", "session", "handover"):
-                db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
-            _insert(db, Role.OCCUPANT, "", hashed, now, None)
+            db.execute("INSERT INTO handover VALUES (1, ?, NULL, NULL, NULL)", (now,))
+            if landlord is not None:
+                _insert(db, Role.LANDLORD, landlord.name, landlord.hash, landlord.set_at, None)
             _note(db, now, note)
 
         await self._change(work)
+
+    async def recover(self, now: int, note: Note) -> None:
+        """Every account and every session ends, and the box is set up as for the first time; what is kept stays."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM account")
+            db.execute("DELETE FROM session")
+            db.execute("DELETE FROM handover WHERE taken_at IS NOT NULL")
+            db.execute("UPDATE handover SET hash = NULL, until = NULL")
+            _note(db, now, note)
+
+        await self._change(work)
+        self.recovered_at = now
 
     async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
         done, (self.accounts, self.handover) = await self._ledger.change(lambda db: (work(db), _all(db)))
@@ -140,6 +155,11 @@ def _all(db: sqlite3.Connection) -> tuple[tuple[Account, ...], Handover | None]:
     accounts = tuple(Account(id_, Role(role), *rest) for id_, role, *rest in rows)
     row = db.execute("SELECT since, hash, until, taken_at FROM handover").fetchone()
     return accounts, Handover(*row) if row else None
+
+
+def _recovered_at(db: sqlite3.Connection) -> int | None:
+    row = db.execute("SELECT at FROM entry WHERE kind = ? ORDER BY i DESC LIMIT 1", (RECOVERED,)).fetchone()
+    return row[0] if row else None
 
 
 def _insert(db: sqlite3.Connection, role: Role, name: str, hashed: str, now: int, until: int | None) -> None:

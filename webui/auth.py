@@ -7,19 +7,21 @@ import hmac
 import ipaddress
 import math
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import TypeVar
 
+from gateway import anew
 from gateway.chain import Entry
 from gateway.dating import AHEAD_S
 from gateway.grants import By, Grant, Grants
 from gateway.house import House
 from gateway.ledger import Ledger, Session
 from gateway.outbox import Outbox
-from gateway.people import CODE_MADE, LET_IN, LET_OUT, TAKEN_OVER, People
+from gateway.people import CODE_MADE, LET_IN, LET_OUT, RECOVERED, TAKEN_OVER, People
 from gateway.roles import Account, Role
 
 PASSWORD_CHARACTERS_MIN = 8
@@ -40,6 +42,9 @@ ALL_PACE_S = 30
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 CODE_GROUPS, CODE_GROUP = 3, 4
 HANDOVER_S_MAX = 14 * 86400
+LEAVING_S_MAX = 600.0
+# Meters on these lines are the building's, and stay with it.
+OF_THE_BUILDING = ("tic", "p1", "sml", "wmbus", "mbus")
 # Tries waiting for the one that is being checked; above it a try is refused and counts.
 QUEUE_MAX = 4
 
@@ -53,7 +58,6 @@ class Door(StrEnum):
 
     SETUP = "setup"
     HANDOVER = "handover"
-    RECOVERY = "recovery"
 
 
 class Patience:
@@ -143,12 +147,14 @@ class Access:
     def __init__(self, house: House, ledger: Ledger) -> None:
         self._house = house
         self._ledger = ledger
-        self._code = f"{secrets.randbelow(10**SETUP_CODE_DIGITS):0{SETUP_CODE_DIGITS}}"
+        self._code = _setup_code()
         self._checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")  # 32 MiB: one at a time
         self._waiting = 0
         self._form_key = secrets.token_bytes(32)
         self.patience = Patience()
         self.people = People(ledger)
+        self.handed_back = asyncio.Event()
+        self._leaving: tuple[int, str, float] | None = None
         self.grants = Grants(ledger, house.now, lambda: house.dating, lambda: house.clock.steady_s >= AHEAD_S)
         self.outbox = Outbox(self.grants, ledger, house, house.catalog)
 
@@ -243,6 +249,47 @@ class Access:
         await self._erase_vacancy()
         return await self.people.take_over(handover.hash, hashed, self._house.now(), (TAKEN_OVER, {"by": by.body()}))
 
+    async def recover(self, how: str, code: str | None = None) -> str:
+        """Somebody stands at the box itself and has lost the password: every access ends; the code of another first visit."""
+        await self.people.recover(self._house.now(), (RECOVERED, {"how": how}))
+        self._code = code or _setup_code()
+        assert self.setup_code is not None
+        return self.setup_code
+
+    def leaving(self, session: int) -> str:
+        """What confirms, within a while and from this session, that the house is to be handed back."""
+        ticket = secrets.token_urlsafe(32)
+        self._leaving = (session, ticket, time.monotonic() + LEAVING_S_MAX)
+        return ticket
+
+    def is_leaving(self, session: int, ticket: str) -> bool:
+        known = self._leaving
+        return (
+            known is not None
+            and known[0] == session
+            and time.monotonic() < known[2]
+            and hmac.compare_digest(known[1].encode(), ticket.encode("utf-8", "replace"))
+        )
+
+    async def hand_back(self, by: By) -> None:
+        """Who lives here leaves: every access ends, and the box begins anew. Where that fails, the house stands.
+
+        OSError, KeysError and LedgerError from the card.
+        """
+        house = self._house
+        for held in self.grants.all():
+            if held.end is None:
+                await self.grants.withdraw(held.grant.id, by)
+        added = house.devices.added("port")
+        stays = [
+            anew.Stays(view.address, view.point.medium, house.key(view.address))
+            for view in house.points()
+            if view.address is not None and view.address.partition(":")[0] in OF_THE_BUILDING and view.port not in added
+        ]
+        landlord = self.people.of(Role.LANDLORD)
+        await asyncio.to_thread(anew.prepare, house.config, stays, landlord, house.now())
+        self.handed_back.set()
+
     async def _erase_vacancy(self) -> None:
         for view in self._house.points():
             await self._house.erase(view.point.id, 0, ALWAYS)
@@ -255,6 +302,10 @@ class Access:
     async def entries(self, count: int, before: int | None) -> list[Entry]:
         """The last entries of the ledger, the newest first."""
         return await self._ledger.entries(count, before)
+
+    async def following(self, after: int, count: int) -> list[Entry]:
+        """Entries of the ledger behind the number `after`, in order."""
+        return await self._ledger.following(after, count)
 
     async def open_session(self, address: str, agent: str, account: Account | None = None) -> str:
         """A new session; what is returned goes into the browser's cookie and nowhere else.
@@ -302,6 +353,10 @@ class Access:
             return await asyncio.get_running_loop().run_in_executor(self._checking, work, *args)
         finally:
             self._waiting -= 1
+
+
+def _setup_code() -> str:
+    return f"{secrets.randbelow(10**SETUP_CODE_DIGITS):0{SETUP_CODE_DIGITS}}"
 
 
 def _new_code() -> str:

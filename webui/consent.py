@@ -46,9 +46,7 @@ PEOPLE = {
     people.TAKEN_OVER: mark(
         "Somebody took this box over with the code of the letter, from %(browser)s (%(address)s). What was kept before is erased."
     ),
-    people.RECOVERED: mark(
-        "Somebody touched the box and chose a new password, from %(browser)s (%(address)s). Every other access has ended."
-    ),
+    people.RECOVERED: mark("Somebody who stood at the box itself ended every access, to choose a new password."),
     people.HANDED_BACK: mark("Who lived here handed the box back. All that it had kept is erased."),
 }
 OTHER_VALUES = mark("other values")

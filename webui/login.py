@@ -9,7 +9,7 @@ from markupsafe import Markup
 from gateway.roles import Account, Role
 from webui.auth import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, Busy, Door
 from webui.page import ACCESS, HOUSE, SESSION_COOKIE, by_of, read_form, render, see, session_of, set_cookie, words_of
-from webui.people import clean_name
+from webui.people import WHO, clean_name
 from webui.roles import FIRST
 from webui.words import mark
 
@@ -23,13 +23,6 @@ SETTERS = {
     Role.OCCUPANT: mark("I live here"),
     Role.INSTALLER: mark("I install it for somebody else"),
     Role.LANDLORD: mark("I let this home to somebody else"),
-}
-# Who logs in.
-WHO = {
-    Role.OCCUPANT: mark("I live here"),
-    Role.GUEST: mark("I am a guest"),
-    Role.INSTALLER: mark("I install or repair"),
-    Role.LANDLORD: mark("I let this home"),
 }
 BUSY = mark("The box is checking other passwords. Try again in a moment.")
 
@@ -50,7 +43,12 @@ async def setup_page(request: web.Request) -> web.Response:
 
 def _setup_page(request: web.Request, fields: dict[str, str], *, status: int = 200, **context: object) -> web.Response:
     role = _role(fields.get("who", ""), SETTERS)
-    given = {"code": fields.get("code", "")[:CODE_CHARACTERS_MAX], "role": role, "name": fields.get("name", "")}
+    given: dict[str, object] = {
+        "code": fields.get("code", "")[:CODE_CHARACTERS_MAX],
+        "role": role,
+        "name": fields.get("name", ""),
+    }
+    given["recovered"] = request.app[ACCESS].people.recovered_at is not None
     return render(
         request, "setup.html", status=status, setters=SETTERS, **{"fault": None, "fault_at": None, **given, **context}
     )
@@ -117,6 +115,11 @@ async def login(request: web.Request) -> web.Response:
     access.patience.succeeded(address_of(request), house.now(), what=role)
     follow = _follow(fields.get("next", ""))
     return await enter(request, follow if follow != "/" or role is Role.OCCUPANT else FIRST[role], account)
+
+
+async def recover_page(request: web.Request) -> web.Response:
+    """What to do at the box itself; nothing is done here."""
+    return render(request, "recover.html", name=request.app[HOUSE].config.recover.name)
 
 
 async def logout(request: web.Request) -> web.Response:

@@ -17,6 +17,13 @@ ROLES = {
     Role.INSTALLER: mark("Installer"),
     Role.LANDLORD: mark("Landlord"),
 }
+# Who logs in.
+WHO = {
+    Role.OCCUPANT: mark("I live here"),
+    Role.GUEST: mark("I am a guest"),
+    Role.INSTALLER: mark("I install or repair"),
+    Role.LANDLORD: mark("I let this home"),
+}
 SEES = {
     Role.GUEST: mark("What the meters say now: no past, no index, no settings."),
     Role.INSTALLER: mark("Lines and meters, with the index that is on the dial: no past."),
@@ -64,6 +71,7 @@ def _page(
         free=[role for role in SEES if role not in taken],
         roles=ROLES,
         sees=SEES,
+        who=WHO,
         lasts=LASTS,
         in_time=request.app[ACCESS].in_time,
         made=made,

@@ -21,11 +21,12 @@ OF_THE_BUILDING = ("tic", "p1", "sml", "wmbus", "mbus", "pulse")
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """`number` is the one printed on it, if any; `heard` None where that would tell of its use; `locked`: its key is missing."""
+    """`number` is the one printed on it, if any; `heard` None where it never was; of `pulses` that is not said; `locked`: its key is missing."""
 
     number: str
     medium: str
     heard: bool | None
+    pulses: bool
     locked: bool
 
 
@@ -53,10 +54,12 @@ def meters(views: Sequence[PointView], now: int) -> list[Meter]:
 
 
 def _meter(view: PointView, address: str, now: int) -> Meter:
-    heard = view.heard_at is not None and now - view.heard_at < HEARD_S
+    pulses = address.startswith("pulse:")
+    heard = None if view.heard_at is None or pulses else now - view.heard_at < HEARD_S
     return Meter(
         shown.engraved(address),
         shown.MEDIUM_NAMES[view.point.medium],
-        None if address.startswith("pulse:") else heard,
+        heard,
+        pulses,
         view.state in (PointState.KEY_MISSING, PointState.WRONG_KEY),
     )

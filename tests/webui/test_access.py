@@ -46,7 +46,7 @@ def test_what_anybody_may_read_is_this_and_no_more() -> None:
     public = {(route.method, route.path) for route in routes(Assets()) if not route.roles & {*Role, Gate.KEEPER}}
     assert public == {
         ("GET", "/assets/{name}"), ("GET", "/api/v1/health"), ("GET", "/login"), ("POST", "/login"),
-        ("GET", "/setup"), ("POST", "/setup"), ("GET", "/welcome"), ("POST", "/welcome"),
+        ("GET", "/setup"), ("POST", "/setup"), ("GET", "/welcome"), ("GET", "/recover"), ("POST", "/welcome"),
         ("GET", "/api/v1/granted"), ("GET", "/api/v1/granted/readings"),  # with an app's token
     }  # fmt: skip
 

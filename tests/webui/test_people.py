@@ -29,6 +29,7 @@ POST /setup S
 GET /login P
 POST /login P
 GET /welcome P
+GET /recover P
 POST /welcome P
 POST /logout OGIL
 GET / O
@@ -100,6 +101,9 @@ GET /data/grant/{grant}/receipt O
 GET /data/export O
 POST /data/erase O
 GET /data/ledger O
+GET /data/ledger/file O
+GET /leave O
+POST /leave O
 POST /box/time OI
 GET /box OI
 POST /box/seen O
