@@ -34,8 +34,11 @@ class Stays:
     key: bytes | None = field(repr=False)
 
 
-def prepare(config: Config, meters: Collection[Stays], landlord: Account | None, now: int) -> None:
-    """The new house lies ready, and takes the old one's place when `begin` is called; OSError, KeysError or LedgerError: none does."""
+def prepare(config: Config, meters: Collection[Stays], account: Account | None, now: int) -> None:
+    """The new house lies ready, with this account in it, and takes the old one's place when `begin` is called.
+
+    OSError, KeysError and LedgerError: none does.
+    """
     data, making = config.data, config.data / MAKING
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700)
@@ -47,7 +50,7 @@ def prepare(config: Config, meters: Collection[Stays], landlord: Account | None,
     catalog.set_keys({meter.address: meter.key for meter in meters if meter.key is not None})
     ledger = Ledger.open(making / "ledger.db")
     try:
-        asyncio.run(People(ledger).begin_vacant(landlord, now, (HANDED_BACK, {})))
+        asyncio.run(People(ledger).begin(account, now, (HANDED_BACK, {})))
     finally:
         ledger.close()
     flush_names(making)

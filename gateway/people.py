@@ -121,13 +121,14 @@ class People:
 
         return await self._change(work)
 
-    async def begin_vacant(self, landlord: Account | None, now: int, note: Note) -> None:
-        """In a file that is new: nobody lives here, and a landlord's account is as it was."""
+    async def begin(self, account: Account | None, now: int, note: Note) -> None:
+        """In a file that is new: this account as it was, and nobody lives here unless it is an occupant's."""
 
         def work(db: sqlite3.Connection) -> None:
-            db.execute("INSERT INTO handover VALUES (1, ?, NULL, NULL, NULL)", (now,))
-            if landlord is not None:
-                _insert(db, Role.LANDLORD, landlord.name, landlord.hash, landlord.set_at, None)
+            if account is None or account.role is not Role.OCCUPANT:
+                db.execute("INSERT INTO handover VALUES (1, ?, NULL, NULL, NULL)", (now,))
+            if account is not None:
+                _insert(db, account.role, account.name, account.hash, account.set_at, None)
             _note(db, now, note)
 
         await self._change(work)

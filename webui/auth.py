@@ -175,11 +175,20 @@ class Access:
         """Choose or replace the household's password; its sessions end. False when it was to be the `first` and is not."""
         return await self.set_up(Role.OCCUPANT, password) if first else await self.change(Role.OCCUPANT, password)
 
-    async def set_up(self, role: Role, password: str, name: str = "", by: By | None = None) -> bool:
-        """The first account; False where somebody was quicker. What was kept while nobody lived here is erased first."""
+    async def set_up(
+        self, role: Role, password: str, name: str = "", by: By | None = None, *, moved_in: bool = False
+    ) -> bool:
+        """The first account; False where somebody was quicker. What was kept while nobody lived here is erased first.
+
+        Where somebody at the box ended every access before, only who lives here still keeps what was read: for others, and
+        for who has just `moved_in`, the box begins anew (`handed_back` is set).
+        """
         hashed = await self._in_turn(_hash, password)
-        if self.password_set:
+        if self.password_set or self.handed_back.is_set():
             return False
+        if self.people.recovered_at is not None and (role is not Role.OCCUPANT or moved_in):
+            await self._begin_anew(Account(0, role, name, hashed, self._house.now(), None), by or By("", ""))
+            return True
         if role is Role.OCCUPANT and self.people.vacant:
             await self._erase_vacancy()
         note = None if by is None else (LET_IN, {"role": role, "name": name, "until": None, "by": by.body()})
@@ -276,19 +285,24 @@ class Access:
 
         OSError, KeysError and LedgerError from the card.
         """
+        await self._begin_anew(self.people.of(Role.LANDLORD), by)
+
+    async def _begin_anew(self, account: Account | None, by: By) -> None:
         house = self._house
-        for held in self.grants.all():
-            if held.end is None:
-                await self.grants.withdraw(held.grant.id, by)
+        await self._withdraw_all(by)
         added = house.devices.added("port")
         stays = [
             anew.Stays(view.address, view.point.medium, house.key(view.address))
             for view in house.points()
             if view.address is not None and view.address.partition(":")[0] in OF_THE_BUILDING and view.port not in added
         ]
-        landlord = self.people.of(Role.LANDLORD)
-        await asyncio.to_thread(anew.prepare, house.config, stays, landlord, house.now())
+        await asyncio.to_thread(anew.prepare, house.config, stays, account, house.now())
         self.handed_back.set()
+
+    async def _withdraw_all(self, by: By) -> None:
+        for held in self.grants.all():
+            if held.end is None:
+                await self.grants.withdraw(held.grant.id, by)
 
     async def _erase_vacancy(self) -> None:
         for view in self._house.points():

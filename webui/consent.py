@@ -47,7 +47,7 @@ PEOPLE = {
         "Somebody took this box over with the code of the letter, from %(browser)s (%(address)s). What was kept before is erased."
     ),
     people.RECOVERED: mark("Somebody who stood at the box itself ended every access, to choose a new password."),
-    people.HANDED_BACK: mark("Who lived here handed the box back. All that it had kept is erased."),
+    people.HANDED_BACK: mark("The box began anew. All that it had kept of who lived here before is erased."),
 }
 OTHER_VALUES = mark("other values")
 ANEW = mark("The record was damaged, and nobody could say what had been given: every access from before has ended.")

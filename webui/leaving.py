@@ -56,7 +56,7 @@ async def leave(request: web.Request) -> web.Response:
         except (OSError, KeysError, LedgerError) as error:
             log.warning("the house could not be handed back: %s", error)
             return _page(request, status=507, fault=words.say(NOT_HANDED_BACK))
-        return render(request, "left.html", landlord=access.people.of(Role.LANDLORD))
+        return render(request, "left.html", landlord=access.people.of(Role.LANDLORD), begins=False)
     said = refusal(request, Role.OCCUPANT, known=True)
     if said is not None:
         return said(_page(request, status=429, fault=said.fault))

@@ -48,6 +48,7 @@ def _setup_page(request: web.Request, fields: dict[str, str], *, status: int = 2
         "role": role,
         "name": fields.get("name", ""),
     }
+    given["moved_in"] = "moved_in" in fields
     given["recovered"] = request.app[ACCESS].people.recovered_at is not None
     return render(
         request, "setup.html", status=status, setters=SETTERS, **{"fault": None, "fault_at": None, **given, **context}
@@ -72,11 +73,14 @@ async def setup(request: web.Request) -> web.Response:
     role = _role(fields.get("who", ""), SETTERS)
     by = None if role is Role.OCCUPANT else by_of(request)
     try:
-        if not await access.set_up(role, first, clean_name(fields.get("name", "")) or "", by):
+        name, moved_in = clean_name(fields.get("name", "")) or "", "moved_in" in fields
+        if not await access.set_up(role, first, name, by, moved_in=moved_in):
             raise see("/login")  # somebody else with the code was quicker
     except Busy:
         return _setup_page(request, fields, status=503, fault=words_of(request).say(BUSY))
     access.patience.succeeded(address_of(request), request.app[HOUSE].now(), what=Door.SETUP)
+    if access.handed_back.is_set():
+        return render(request, "left.html", landlord=None, begins=True)
     account = access.people.of(role)
     return await enter(request, "/" if role is Role.OCCUPANT else FIRST[Role.INSTALLER], account)
 

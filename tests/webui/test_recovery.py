@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app
+from gateway import anew, app
 from gateway.ledger import look
 from gateway.roles import Role
 from tests.webui.home import open_home, read, speak
 from tests.webui.test_handover import letter, set_up
+from tests.webui.test_leaving import NAMES, files, live_in
 from tests.webui.test_people import BY, WORD, cookie, copy
 
 
@@ -64,6 +65,36 @@ async def test_a_vacant_box_stays_vacant_and_its_letter_is_worth_nothing(tmp_pat
         assert home.access.people.vacant
         assert await set_up(home, Role.OCCUPANT) == "/"  # and what was kept while nobody lived there is gone
         assert all(home.house.history_start(view.point.id) is None for view in home.house.points())
+
+
+@pytest.mark.parametrize(("who", "moved_in"), [(Role.LANDLORD, False), (Role.INSTALLER, False), (Role.OCCUPANT, True)])
+async def test_who_comes_after_somebody_who_left_without_a_word_sees_nothing_of_theirs(
+    tmp_path: Path, furnished: Path, who: Role, moved_in: bool
+) -> None:
+    copy(furnished, tmp_path)
+    async with open_home(tmp_path, password=True) as home:
+        await live_in(home)
+        await home.access.recover("card", "12345678")
+        form = read(await home.text("/setup")).fields
+        fields = {**form, "code": "12345678", "password": WORD, "again": WORD, "who": who}
+        fields.pop("moved_in")
+        if moved_in:
+            fields["moved_in"] = "on"
+        async with home.client.post("/setup", data=fields) as answer:
+            assert "repart de zéro" in await answer.text()
+        assert not any(home.access.grants.is_in_force(held) for held in home.access.grants.all())
+        config, secret = home.house.config, home.house.config.secret.read_bytes()
+    assert anew.begin(config)
+    config.secret.parent.mkdir()
+    config.secret.write_bytes(secret)
+    left = files(tmp_path)
+    assert not any(word.encode() in data for data in left.values() for word in (*NAMES, "Mamie", "ACME"))
+    assert [entry.kind for entry in look(tmp_path / "ledger.db")] == ["handed_back"]
+    async with open_home(tmp_path, password=True) as home:
+        assert [account.role for account in home.access.people.accounts] == [who]
+        assert await home.access.password_fits(WORD, who)
+        assert home.access.people.vacant == (who is not Role.OCCUPANT)
+        assert home.house.store.series() == ()
 
 
 async def test_no_page_recovers_by_itself(tmp_path: Path) -> None:
