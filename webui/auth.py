@@ -167,6 +167,11 @@ class Access:
     def password_set(self) -> bool:
         return bool(self.people.accounts)
 
+    @property
+    def lived_in(self) -> bool:
+        """No account stands, though somebody may have lived here: accounts were ended at the box, or the ledger was damaged."""
+        return not self.password_set and (self.people.recovered_at is not None or self.grants.anew_at is not None)
+
     def code_fits(self, typed: str) -> bool:
         digits = "".join(character for character in typed if character.isdigit())
         return not self.password_set and hmac.compare_digest(digits.encode(), self._code.encode())
@@ -180,13 +185,13 @@ class Access:
     ) -> bool:
         """The first account; False where somebody was quicker. What was kept while nobody lived here is erased first.
 
-        Where somebody at the box ended every access before, only who lives here still keeps what was read: for others, and
+        Where somebody may have lived here before, only who lives here still keeps what was read: for others, and
         for who has just `moved_in`, the box begins anew (`handed_back` is set).
         """
         hashed = await self._in_turn(_hash, password)
         if self.password_set or self.handed_back.is_set():
             return False
-        if self.people.recovered_at is not None and (role is not Role.OCCUPANT or moved_in):
+        if self.lived_in and (role is not Role.OCCUPANT or moved_in):
             await self._begin_anew(Account(0, role, name, hashed, self._house.now(), None), by or By("", ""))
             return True
         if role is Role.OCCUPANT and self.people.vacant:

@@ -49,7 +49,7 @@ def _setup_page(request: web.Request, fields: dict[str, str], *, status: int = 2
         "name": fields.get("name", ""),
     }
     given["moved_in"] = "moved_in" in fields
-    given["recovered"] = request.app[ACCESS].people.recovered_at is not None
+    given["lived_in"] = request.app[ACCESS].lived_in
     return render(
         request, "setup.html", status=status, setters=SETTERS, **{"fault": None, "fault_at": None, **given, **context}
     )

@@ -7,7 +7,8 @@ import pytest
 from gateway import anew, app
 from gateway.ledger import look
 from gateway.roles import Role
-from tests.webui.home import open_home, read, speak
+from tests.house import Clock
+from tests.webui.home import NOW, open_home, read, speak
 from tests.webui.test_handover import letter, set_up
 from tests.webui.test_leaving import NAMES, files, live_in
 from tests.webui.test_people import BY, WORD, cookie, copy
@@ -95,6 +96,21 @@ async def test_who_comes_after_somebody_who_left_without_a_word_sees_nothing_of_
         assert await home.access.password_fits(WORD, who)
         assert home.access.people.vacant == (who is not Role.OCCUPANT)
         assert home.house.store.series() == ()
+
+
+async def test_a_damaged_ledger_is_no_way_for_a_landlord_to_what_was_kept(tmp_path: Path, furnished: Path) -> None:
+    copy(furnished, tmp_path)
+    (tmp_path / "ledger.db").write_bytes(b"x" * 4096)
+    app._open_ledger(tmp_path / "ledger.db", Clock(NOW), healing=True).close()
+    async with open_home(tmp_path, password=True) as home:
+        assert "Je viens d’emménager" in await home.text("/setup")
+        await home.access.set_up(Role.LANDLORD, WORD)
+        assert home.access.handed_back.is_set()
+        assert not home.access.password_set  # until it has begun anew, nobody comes in
+        config = home.house.config
+    assert anew.begin(config)
+    assert not (tmp_path / "series.db").exists()
+    assert list(tmp_path.glob("ledger.db.damaged-*")) == []
 
 
 async def test_no_page_recovers_by_itself(tmp_path: Path) -> None:
