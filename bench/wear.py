@@ -36,6 +36,8 @@ from gateway.demo.wires import PtyWire
 from gateway.house import COUNTERS_S
 from gateway.ledger import SEEN_PACE_S, Ledger
 from gateway.model import Point, SeriesKey
+from gateway.people import People
+from gateway.roles import Role
 from gateway.secret import BoxSecret
 from gateway.store import Store, schema
 from gateway.store.card import Card as StoreCard
@@ -278,7 +280,9 @@ async def rarely(mount: str, minutes: float) -> dict[str, float]:
         catalog = Catalog.open(card.folder, "bench", "Europe/Paris", BoxSecret(folder / "secret"))
         ledger = await asyncio.to_thread(Ledger.open, card.folder / "ledger.db")
         now = int(time.time())
-        await ledger.open_session(b"bench", now, "127.0.0.1", "bench")
+        people = People(ledger)
+        await people.add(Role.OCCUPANT, "bench", now, first=True)
+        await ledger.open_session(b"bench", now, "127.0.0.1", "bench", people.accounts[0])
 
         async def learn(number: int) -> None:
             learned = {"formats": [], "counters": {str(meter): number for meter in METERS}}

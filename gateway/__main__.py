@@ -109,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     erase_command.add_arguments(erase)
     erase.set_defaults(command=_erase)
 
+    recover = commands.add_parser("recover", help="the password is lost: end every access, and set the box up again")
+    _takes_config(recover)
+    recover.add_argument("--yes", action="store_true", help="do not ask whether it is meant")
+    recover.set_defaults(command=_recover)
+
     export = commands.add_parser(
         "export", help="write all that was read as CSV tables, JSON or Green Button, for other programs"
     )
@@ -265,6 +270,23 @@ def _ledger(options: argparse.Namespace) -> int:
 
 def _erase(options: argparse.Namespace) -> None:
     erase_command.run(options, _load(options.config), say)
+
+
+def _recover(options: argparse.Namespace) -> None:
+    from gateway import control
+
+    runtime = _running(options)
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise Trouble("nothing was changed: --yes is needed where nobody can be asked")
+        sys.stderr.write("End every access and log every browser out? What was read stays. Type yes: ")
+        if sys.stdin.readline().strip() != "yes":
+            raise Trouble("nothing was changed")
+    try:
+        code = control.ask(runtime, "POST", "/recover", {})["setup_code"]
+    except ConnectionError as error:
+        raise Trouble(str(error)) from None
+    say(f"every access has ended; open the pages, the code is {code}")
 
 
 def _export(options: argparse.Namespace) -> int:

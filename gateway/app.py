@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import control, folders, hatch, heal, lines, starter
+from gateway import anew, control, folders, hatch, heal, lines, starter
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
 from gateway.catalog import Catalog, CatalogError
@@ -45,6 +45,7 @@ WATCH_S = 5.0
 TOLD = "clock"  # in box.runtime
 # A page that listens to live values would hold a stop for aiohttp's usual minute.
 SHUTDOWN_S_MAX = 2.0
+RECOVER_BYTES_MAX, RECOVER_DIGITS = 1000, 8
 
 
 class StoppedError(Exception):
@@ -77,13 +78,16 @@ async def run(
     clock = Clock() if demo is not None else Clock(config.runtime / TOLD)
     if demo is not None:
         clock.tell(time.time())  # a made-up house: whatever the machine says is its time
-    with contextlib.ExitStack() as opened:
-        house, ledger, backups = _open(config, clock, opened, healing=True)
-        if demo is not None:
-            with contextlib.suppress(StoppedError):
-                await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
-        if not stop.is_set():
-            await _serve(config, house, ledger, backups, running, demo, stop)
+    handed_back = True
+    while handed_back:
+        with contextlib.ExitStack() as opened:
+            house, ledger, backups = _open(config, clock, opened, healing=True)
+            if demo is not None:
+                with contextlib.suppress(StoppedError):
+                    await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
+            if stop.is_set():
+                return
+            handed_back = await _serve(config, house, ledger, backups, running, demo, stop)
 
 
 def _open(
@@ -139,6 +143,8 @@ def _open_data(
     """Damaged series are refused; where `healed` is to hold what becomes of them, what can be read is taken out."""
     folders.own(config.data, "box.data")
     folders.own(config.runtime, "box.runtime")
+    if anew.begin(config):
+        log.info("the house was handed back: it begins anew")
     if (config.data / RESTORED).exists() and not (config.data / "series.db").exists():
         raise Trouble(f"{config.data}: a restore was cut short: ask for it once more, nothing was deleted")
     home = config.dwelling
@@ -241,7 +247,8 @@ async def _serve(
     running: Running,
     demo: Furnished | None,
     stop: asyncio.Event,
-) -> None:
+) -> bool:
+    """Until `stop`, or until the house is handed back: True, and another one is to be opened."""
     from webui.auth import Access
     from webui.server import make_app
 
@@ -249,6 +256,8 @@ async def _serve(
     await house.read_past()
     with _in_one_sentence():
         access = Access(house, ledger)
+        if config.web.password and (code := _code_on_card(config.recover)) is not None:
+            await access.recover("card", code)
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     outbox = access.outbox
@@ -257,7 +266,10 @@ async def _serve(
     runtime = config.runtime
     async with (
         _site(app, config.web.host, config.web.port) as port,
-        _socket(control.make_app(house, ledger, backups, lambda: access.setup_code), runtime / control.SOCKET),
+        _socket(
+            control.make_app(house, ledger, backups, lambda: access.setup_code, access.recover),
+            runtime / control.SOCKET,
+        ),
         _socket(hatch.make_app(outbox, house.now), runtime / hatch.SOCKET),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
@@ -277,12 +289,32 @@ async def _serve(
             if config.web.mdns and not is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
             running(urls, access.setup_code if config.web.password else None)
-            await stop.wait()
-            for job in jobs:
+            ends = [tasks.create_task(each.wait(), name="end") for each in (stop, access.handed_back)]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for job in (*jobs, *ends):
                 job.cancel()
     await outbox.look(stopping=True)
     await access.grants.stop()
     await house.save(stopping=True)
+    return access.handed_back.is_set() and not stop.is_set()
+
+
+def _code_on_card(path: Path) -> str | None:
+    """Eight digits that somebody who lost the password put on the card, once: a file that stays there is of no use."""
+    try:
+        with path.open("rb") as file:
+            digits = "".join(chr(byte) for byte in file.read(RECOVER_BYTES_MAX) if chr(byte).isdigit())
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("%s: cannot be read and taken away, so it is of no use: %s", path, error.strerror)
+        return None
+    if len(digits) != RECOVER_DIGITS:
+        log.warning("%s: %d digits are needed, and it has %d: nothing was changed", path, RECOVER_DIGITS, len(digits))
+        return None
+    log.warning("%s: every access has ended, and the box is set up with the code in it", path)
+    return digits
 
 
 async def _announce(port: int, dwelling_name: str) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import http.client
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +33,17 @@ ENTRIES_MAX = 1000  # of the ledger an answer; who wants all asks again
 BODY_BYTES_MAX = 2 * keyfile.FILE_BYTES_MAX  # a key file in base64, and its password
 
 
-def make_app(house: House, ledger: Ledger, backups: Backups, setup_code: Callable[[], str | None]) -> web.Application:
-    """The routes of the socket; `setup_code` gives the first visit's code while no password exists."""
+def make_app(
+    house: House,
+    ledger: Ledger,
+    backups: Backups,
+    setup_code: Callable[[], str | None],
+    recover: Callable[[str], Awaitable[str]],
+) -> web.Application:
+    """The routes of the socket; `setup_code` gives the first visit's code while no password exists.
+
+    `recover` ends every access, for whoever stands at the box: it is told how, and gives the code of another first visit.
+    """
 
     async def status(_: web.Request) -> web.Response:
         return web.json_response(_status(house, setup_code()))
@@ -98,6 +107,12 @@ def make_app(house: House, ledger: Ledger, backups: Backups, setup_code: Callabl
         except (LookupError, OSError, StoreError, HoldersError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
+    async def recover_(_: web.Request) -> web.Response:
+        try:
+            return web.json_response({"setup_code": await recover("command")})
+        except LedgerError as error:
+            return web.json_response({"error": str(error)}, status=400)
+
     async def bring_keys(request: web.Request) -> web.Response:
         asked = await request.json()
         try:
@@ -146,6 +161,7 @@ def make_app(house: House, ledger: Ledger, backups: Backups, setup_code: Callabl
     app.router.add_post("/check-store", check_store)
     app.router.add_post("/ledger", entries)
     app.router.add_post("/erase", erase)
+    app.router.add_post("/recover", recover_)
     for path in ("/export", "/export/points", "/export/amounts", "/export/periods"):
         app.router.add_post(path, export)
     app.router.add_post("/keys", bring_keys)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from drivers.model import Medium, Quantity
+from gateway import people
 from gateway.chain import Entry
 from gateway.ledger import ANEW, ERASED, READ, READS, RESTORED, DamagedLedgerError, Ledger, LedgerError
 from gateway.model import SeriesKey
@@ -258,7 +259,7 @@ def _take(entry: Entry, found: dict[str, Held]) -> None:
             for id_, held in found.items():
                 if held.end is None:
                     found[id_] = replace(held, end=RESTORED, ended_at=entry.at, left=True)
-        case _:
+        case kind if kind not in people.KINDS:
             raise ValueError
 
 

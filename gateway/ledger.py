@@ -1,4 +1,4 @@
-"""What must survive and must not be forged: the password and the sessions of this box, and its ledger, in `ledger.db`.
+"""What must survive and must not be forged: accounts and sessions of this box, and its ledger, in `ledger.db`.
 
 The ledger is what was consented to, read and sent: entries that are added, chained by their hashes (`gateway/chain.py`),
 and never changed or removed. A small SQLite file of its own, with FULL commits: a login that was confirmed is on the card.
@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 from gateway import chain, database
 from gateway.chain import Entry
+from gateway.roles import Account, Role
 
 SESSION_IDLE_S_MAX = 30 * 86400
 SESSION_S_MAX = 180 * 86400
 # One that was seen later than now was opened under a clock that was ahead, and would not grow old.
 SESSION_AHEAD_S_MAX = 86400
-# A household has phones and tablets; a script that logs in each minute must not fill the card.
+# Of an account. A household has phones and tablets; a script that logs in each minute must not fill the card.
 SESSIONS_MAX = 100
 # "Last seen" is written this often, a hundred KB each time (bench/wear.py); what came since is in memory.
 SEEN_PACE_S = 86400
@@ -56,6 +57,21 @@ CREATE TABLE parcel (
 DROP INDEX entry_of_consent;
 CREATE INDEX entry_of_consent ON entry (i) WHERE kind NOT IN ('read', 'reads', 'sending', 'sent', 'erased');
 """,
+    # The household's one password becomes its account. A number is never used again: a login that is being checked
+    # while its account is ended must not open another one's.
+    """
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    role TEXT NOT NULL UNIQUE CHECK (role IN ('occupant', 'guest', 'installer', 'landlord')),
+    name TEXT NOT NULL, hash TEXT NOT NULL, set_at INTEGER NOT NULL, until INTEGER
+) STRICT;
+INSERT INTO account SELECT 1, 'occupant', '', hash, set_at, NULL FROM password;
+DROP TABLE password;
+ALTER TABLE session ADD COLUMN account INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE handover (
+    one INTEGER PRIMARY KEY CHECK (one = 1), since INTEGER NOT NULL, hash TEXT, until INTEGER, taken_at INTEGER
+) STRICT;
+""",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 # What was read of a grant, and what was sent under it; all other kinds change what stands.
@@ -69,19 +85,27 @@ ANEW = "anew"
 UNDERWAY, TAKEN, LOST = "underway", "taken", "lost "
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
 _PARCEL = "SELECT period, start, stop, sha256, points, revision, held FROM parcel"
+_SESSIONS = """SELECT session.id, opened_at, seen_at, address, agent, account, role, until
+FROM session JOIN account ON account.id = session.account"""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser that may read this box. Its token is known to that browser only; a hash of it is kept."""
+    """One browser that may read this box, as `role`, up to `until` (UTC seconds; None: no such bound).
+
+    Its token is known to that browser only; a hash of it is kept.
+    """
 
     id: int
     opened_at: int
     seen_at: int
     address: str
     agent: str
+    account: int
+    role: Role
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +140,6 @@ class Ledger:
         self._db = db
         self._executor = executor
         self._seen: dict[int, int] = {}  # by session; of the ledger's thread
-        self.password_set: bool = executor.submit(lambda: _password(db) is not None).result()
 
     @classmethod
     def open(cls, path: Path) -> "Ledger":
@@ -133,9 +156,10 @@ class Ledger:
         self._executor.shutdown()
 
     def backup(self, path: Path, now: int) -> None:
-        """Copy password and entries into a new file at `path`, which `open` takes; sessions are this box's alone.
+        """Copy the household's password and the entries into a new file at `path`, which `open` takes.
 
-        The copy ends with an entry that says what it is: no grant stands in it.
+        Sessions are this box's alone, and others' accounts may have been ended since. The copy ends with an entry that
+        says what it is: no grant stands in it.
         """
 
         def work() -> None:
@@ -143,9 +167,11 @@ class Ledger:
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copied:
                 if _last(copied) is not None:
                     with _transaction(copied):
-                        _append(copied, now, RESTORED, {})
+                        add_entry(copied, now, RESTORED, {})
                 copied.execute("DELETE FROM session")
                 copied.execute("DELETE FROM parcel")
+                copied.execute("DELETE FROM account WHERE role <> ?", (Role.OCCUPANT,))
+                copied.execute("UPDATE handover SET hash = NULL")
                 copied.execute("VACUUM")
 
         try:
@@ -160,47 +186,39 @@ class Ledger:
         except sqlite3.Error as error:
             raise LedgerError(f"ledger.db: {error}") from None
 
-    async def password(self) -> str | None:
-        """The hash of the household's password; None until one was chosen."""
-        return await self._run(_password)
+    async def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Work of one transaction: all of it, or nothing; on the card when it returns."""
 
-    async def set_password(self, hashed: str, now: int, *, first: bool = False) -> bool:
-        """Replace the password; every session ends with the old one. With `first`, only if there was none."""
+        def whole(db: sqlite3.Connection) -> T:
+            with _transaction(db):
+                return work(db)
+
+        return await self._run(whole)
+
+    async def open_session(self, token: bytes, now: int, address: str, agent: str, account: Account) -> bool:
+        """False where the account was ended, or its password changed, since it was looked at."""
 
         def work(db: sqlite3.Connection) -> bool:
-            with _transaction(db):
-                if first and _password(db) is not None:
-                    return False
-                db.execute("INSERT OR REPLACE INTO password VALUES (1, ?, ?)", (hashed, now))
-                db.execute("DELETE FROM session")
-            return True
+            _expire(db, now)
+            opened = db.execute(
+                "INSERT INTO session (token, opened_at, seen_at, address, agent, account) "
+                "SELECT ?, ?, ?, ?, ?, id FROM account WHERE id = ? AND hash = ?",
+                (token, now, now, address, agent[:AGENT_CHARACTERS_MAX], account.id, account.hash),
+            )
+            db.execute(
+                "DELETE FROM session WHERE account = ? AND id NOT IN "
+                "(SELECT id FROM session WHERE account = ? ORDER BY seen_at DESC, id DESC LIMIT ?)",
+                (account.id, account.id, SESSIONS_MAX),
+            )
+            return opened.rowcount == 1
 
-        done = await self._run(work)
-        self.password_set = True
-        return done
-
-    async def open_session(self, token: bytes, now: int, address: str, agent: str) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            with _transaction(db):
-                _expire(db, now)
-                db.execute(
-                    "INSERT INTO session (token, opened_at, seen_at, address, agent) VALUES (?, ?, ?, ?, ?)",
-                    (token, now, now, address, agent[:AGENT_CHARACTERS_MAX]),
-                )
-                db.execute(
-                    "DELETE FROM session WHERE id NOT IN (SELECT id FROM session ORDER BY seen_at DESC, id DESC LIMIT ?)",
-                    (SESSIONS_MAX,),
-                )
-
-        await self._run(work)
+        return await self.change(work)
 
     async def session(self, token: bytes, now: int) -> Session | None:
         """The session this hashed token opens, if it is not too old; being asked keeps it from growing idle."""
 
         def work(db: sqlite3.Connection) -> Session | None:
-            row = db.execute(
-                "SELECT id, opened_at, seen_at, address, agent FROM session WHERE token = ?", (token,)
-            ).fetchone()
+            row = db.execute(f"{_SESSIONS} WHERE token = ?", (token,)).fetchone()
             if row is None:
                 return None
             found = self._as_seen(row)
@@ -220,9 +238,7 @@ class Ledger:
 
         def work(db: sqlite3.Connection) -> list[Session]:
             _expire(db, now)
-            rows = db.execute(
-                "SELECT id, opened_at, seen_at, address, agent FROM session ORDER BY seen_at DESC, id DESC"
-            )
+            rows = db.execute(f"{_SESSIONS} ORDER BY seen_at DESC, session.id DESC")
             return sorted(map(self._as_seen, rows), key=lambda session: session.seen_at, reverse=True)
 
         return await self._run(work)
@@ -236,9 +252,10 @@ class Ledger:
 
         await self._run(work)
 
-    def _as_seen(self, row: tuple[int, int, int, str, str]) -> Session:
-        id_, opened_at, seen_at, address, agent = row
-        return Session(id_, opened_at, max(seen_at, self._seen.get(id_, 0)), address, agent)
+    def _as_seen(self, row: Sequence[Any]) -> Session:
+        id_, opened_at, seen_at, address, agent, account, role, until = row
+        seen_at = max(seen_at, self._seen.get(id_, 0))
+        return Session(id_, opened_at, seen_at, address, agent, account, Role(role), until)
 
     async def end_session(self, session: int) -> None:
         await self._run(lambda db: db.execute("DELETE FROM session WHERE id = ?", (session,)))
@@ -249,7 +266,7 @@ class Ledger:
 
         def work(db: sqlite3.Connection) -> list[Entry]:
             with _transaction(db):
-                return [_append(db, now, kind, body) for kind, body in notes]
+                return [add_entry(db, now, kind, body) for kind, body in notes]
 
         return await self._run(work)
 
@@ -269,16 +286,16 @@ class Ledger:
                     raise DamagedLedgerError(f"ledger.db: entry {each.i} is not what its hash says")
             return found
 
-        return self._ask(work)
+        return self.ask(work)
 
     def begin_anew(self, now: int, why: str) -> Entry:
         """From here on nothing that was given before stands; waits for the card. LedgerError where it refuses."""
 
         def work(db: sqlite3.Connection) -> Entry:
             with _transaction(db):
-                return _append(db, now, ANEW, {"because": why})
+                return add_entry(db, now, ANEW, {"because": why})
 
-        return self._ask(work)
+        return self.ask(work)
 
     def last_moved(self, grant: str) -> list[Entry]:
         """The last entries that say what was read of a grant, or sent under it, one a kind at most, in order; waits."""
@@ -288,7 +305,7 @@ class Ledger:
             found = [_entry(row) for kind in (READS, READ, SENT, ERASED) for row in db.execute(asked, (grant, kind))]
             return sorted(found, key=lambda one: one.i)
 
-        return self._ask(work)
+        return self.ask(work)
 
     # -- what lies at targets -----------------------------------------------------------------------------------------
     async def parcels(self, grant: str) -> dict[str, Parcel]:
@@ -317,19 +334,19 @@ class Ledger:
                 for period in gone:
                     db.execute("DELETE FROM parcel WHERE grant_id = ? AND period = ?", (grant, period))
                 for kind, body in notes:
-                    _append(db, now, kind, body)
+                    add_entry(db, now, kind, body)
 
         await self._run(work)
 
     def take_away(self, start: int, end: int) -> None:
         """What lies at targets of this span (UTC seconds) may from now on hold less than it does; waits for the card."""
         asked = "UPDATE parcel SET sha256 = ? WHERE stop > ? AND start < ?"
-        self._ask(lambda db: db.execute(asked, (TAKEN, start, end)))
+        self.ask(lambda db: db.execute(asked, (TAKEN, start, end)))
 
     def lost(self) -> None:
         """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
         asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 != ?2 AND sha256 NOT LIKE ?1 || '%'"
-        self._ask(lambda db: db.execute(asked, (LOST, TAKEN)))
+        self.ask(lambda db: db.execute(asked, (LOST, TAKEN)))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""
@@ -342,7 +359,8 @@ class Ledger:
         asked = f"{_COLUMNS} WHERE i > ? ORDER BY i LIMIT ?"
         return await self._run(lambda db: [_entry(row) for row in db.execute(asked, (after, count))])
 
-    def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` finds; waits for the card. LedgerError where it refuses."""
         try:
             return self._executor.submit(lambda: work(self._db)).result()
         except sqlite3.Error as error:
@@ -375,7 +393,8 @@ def _last(db: sqlite3.Connection) -> Entry | None:
     return _entry(row) if row else None
 
 
-def _append(db: sqlite3.Connection, at: int, kind: str, body: Mapping[str, object]) -> Entry:
+def add_entry(db: sqlite3.Connection, at: int, kind: str, body: Mapping[str, object]) -> Entry:
+    """Within a transaction: the entry that follows the last one."""
     new = chain.entry(_last(db), at, kind, body)
     db.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", (new.i, new.at, new.kind, new.body, bytes.fromhex(new.hash)))
     return new
@@ -394,13 +413,9 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = EXTRA")
         for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
             db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
+        db.execute("SELECT * FROM account").fetchall()  # where it is damaged, that is found out here
         failed.pop_all()
         return db
-
-
-def _password(db: sqlite3.Connection) -> str | None:
-    row = db.execute("SELECT hash FROM password").fetchone()
-    return row[0] if row else None
 
 
 def _expire(db: sqlite3.Connection, now: int) -> None:

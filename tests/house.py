@@ -90,8 +90,8 @@ class Clock(TrueClock):
 def house(folder: Path, toml: str = "", clock: Clock | None = None, *, commit_s: float = 60) -> Iterator[House]:
     """A house on `folder`; a second call on the same folder is the same house, started again."""
     now = clock or Clock()
-    config = replace(parse(toml, "test.toml"), data=folder, runtime=folder / "run")
     secret = BoxSecret(folder / "elsewhere" / "box-secret")
+    config = replace(parse(toml, "test.toml"), data=folder, runtime=folder / "run", secret=secret.path)
     catalog = Catalog.open(folder, config.dwelling.name, config.dwelling.time_zone, secret)
     store = Store.open(
         folder / "series.db", folder / "tail", zone=ZoneInfo(config.dwelling.time_zone), now=now, commit_s=commit_s

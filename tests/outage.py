@@ -22,6 +22,8 @@ from gateway.aside import Aside
 from gateway.catalog import Catalog
 from gateway.ledger import Ledger, LedgerError
 from gateway.model import Point, SeriesKey
+from gateway.people import People
+from gateway.roles import Account, Role
 from gateway.secret import BoxSecret
 from gateway.store import Store, schema
 from gateway.store.check import check
@@ -76,6 +78,12 @@ class House:
     def now(self) -> int:
         return START + self.i * STEP_S
 
+    async def household(self) -> Account:
+        people = People(self.ledger)
+        if not people.accounts:
+            await people.add(Role.OCCUPANT, "hash", self.now(), first=True)
+        return people.accounts[0]
+
     def close(self) -> None:
         for each in (self.ledger, self.aside, self.store):
             each.close()
@@ -109,7 +117,7 @@ async def take(card: Path, runtime: Path) -> None:
                 house.catalog.set_setting(SETTING, i)
                 say("setting", i)
             with contextlib.suppress(LedgerError):
-                await house.ledger.open_session(token(i), house.now(), "127.0.0.1", "outage")
+                await house.ledger.open_session(token(i), house.now(), "127.0.0.1", "outage", await house.household())
                 say("session", i)
         say("points", (house.store.saved_to - START) // STEP_S)
         say("lines", (house.aside.saved_to - START) // STEP_S)

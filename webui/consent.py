@@ -7,10 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gateway import people
 from gateway.chain import Entry
 from gateway.grants import Grant, GrantedSeries, Held, Resolution
 from webui import shown, spoken, targets
 from webui.page import joined
+from webui.people import ROLES
 from webui.words import Words, mark, plain
 
 FINE = {
@@ -36,6 +38,16 @@ ENDS = {
     "withdrawn": mark("taken back"),
     "expired": mark("at its end"),
     "restored": mark("ended when the house was put back from a back-up"),
+}
+PEOPLE = {
+    people.LET_IN: mark("%(who)s may come in (%(role)s), let in from %(browser)s (%(address)s)."),
+    people.LET_OUT: mark("The access of %(who)s was ended (%(role)s), from %(browser)s (%(address)s)."),
+    people.CODE_MADE: mark("A letter was made, with a code for who will live here, from %(browser)s (%(address)s)."),
+    people.TAKEN_OVER: mark(
+        "Somebody took this box over with the code of the letter, from %(browser)s (%(address)s). What was kept before is erased."
+    ),
+    people.RECOVERED: mark("Somebody who stood at the box itself ended every access, to choose a new password."),
+    people.HANDED_BACK: mark("The box began anew. All that it had kept of who lived here before is erased."),
 }
 OTHER_VALUES = mark("other values")
 ANEW = mark("The record was damaged, and nobody could say what had been given: every access from before has ended.")
@@ -122,12 +134,28 @@ def line(words: Words, entry: Entry, grants: dict[str, Held]) -> Line:
     try:
         said = entry.fields
         held = grants.get(str(said.get("grant")))
-        text = _text(words, entry, held.grant) if held else _of_all(words, entry.kind)
+        text = _text(words, entry, held.grant) if held else _of_people(words, entry) or _of_all(words, entry.kind)
     except (ValueError, KeyError, TypeError):
         said, held, text = {}, None, None
     if text is None:
         text = words.say("This entry cannot be read (%(kind)s).", kind=entry.kind)
     return Line(entry.i, entry.at, said.get("dated", True), text, held.grant.id if held else None)
+
+
+def _of_people(words: Words, entry: Entry) -> Markup | None:
+    """Who came in, went out, or took the box over."""
+    if entry.kind not in people.KINDS:
+        return None
+    said = entry.fields
+    by = said.get("by", {})
+    role = ROLES[said["role"]] if "role" in said else None
+    given = {
+        "browser": shown.browser(by.get("agent", "")) or words.say("unknown program"),
+        "address": by.get("address", ""),
+        "who": said.get("name") or words.say("somebody without a name"),
+        "role": words.say(role) if role else "",
+    }
+    return words.say(PEOPLE[entry.kind], **given)
 
 
 def _of_all(words: Words, kind: str) -> Markup | None:

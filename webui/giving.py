@@ -26,9 +26,8 @@ from gateway.views import PointView
 from gateway.way import ADDRESS_CHARACTERS_MAX, FORMS, USER_CHARACTERS_MAX, Form, Kind, Way
 from webui import consent, targets
 from webui.consent import DELAYS, FINE, LASTS
-from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
+from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
 from webui.shown import HUES
-from webui.who import by
 from webui.words import mark
 
 ID_DIGITS = 16
@@ -137,7 +136,7 @@ async def confirm(request: web.Request) -> web.Response:
         return _form(request, typed, wish)
     now = request.app[HOUSE].now()
     grant = Grant(
-        new_id(), by(request), wish.target, wish.operator, wish.purpose, wish.series, wish.resolution, wish.delay_s,
+        new_id(), by_of(request), wish.target, wish.operator, wish.purpose, wish.series, wish.resolution, wish.delay_s,
         now, now + wish.lasts_s, wish.past, way=wish.way,
     )  # fmt: skip
     return render(
@@ -185,7 +184,7 @@ async def give(request: web.Request) -> web.Response:
             id_, targets.secrets(wish.way, password)
         )  # before: a grant whose target cannot be opened would only fail
     try:
-        grant, token = await grants.give(id_, wish, by(request))
+        grant, token = await grants.give(id_, wish, by_of(request))
     except NotDatingError:
         return _form(request, typed, NO_TIME)
     except GrantError:

@@ -9,7 +9,7 @@ from gateway.granted import Columns, TooMuchError
 from gateway.grants import Answer, BusyError, GrantError, NotDatingError
 from webui import consent
 from webui.api import Problem, answer, number, span
-from webui.page import ACCESS, GRANT, HOUSE, words_of
+from webui.page import ACCESS, GRANTED, HOUSE, words_of
 
 PATH = "/api/v1/granted"
 ENDED = "a token of an access that stands is needed, as Authorization: Bearer TOKEN; this one is none, or its access has ended"
@@ -17,7 +17,7 @@ ENDED = "a token of an access that stands is needed, as Authorization: Bearer TO
 
 async def mine(request: web.Request) -> web.Response:
     """What may be read with this token, in words and for a program."""
-    grant = request[GRANT]
+    grant = request[GRANTED]
     data = {
         "grant": grant.id,
         "target": grant.target,
@@ -40,7 +40,7 @@ async def mine(request: web.Request) -> web.Response:
 
 async def readings(request: web.Request) -> web.Response:
     """Values of one series, as granted; written into the ledger before they are sent."""
-    house, grant = request.app[HOUSE], request[GRANT]
+    house, grant = request.app[HOUSE], request[GRANTED]
     asked = request.query.get("series", "")
     series = grant.one(asked)
     if series is None:  # whether it exists is nobody's business

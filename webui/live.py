@@ -5,13 +5,15 @@ import json
 
 from aiohttp import web
 
-from drivers.model import Medium
+from drivers.model import Kind, Medium
 from gateway.house import House
+from gateway.roles import Role
 from gateway.views import Live
-from webui import shown
+from webui import roles, shown
 from webui.api import value_of
 from webui.guard import same_site
-from webui.page import ACCESS, HOUSE, PAGES, PASSWORD, SESSION_COOKIE
+from webui.page import ACCESS, HOUSE, PAGES, PASSWORD, SESSION_COOKIE, held_by
+from webui.roles import Roles
 from webui.words import LANGUAGES, Words
 
 PING_S = 15.0
@@ -30,7 +32,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     listeners = request.app[LISTENERS]
     if len(listeners) >= LISTENERS_MAX:
         raise web.HTTPServiceUnavailable(text=f"{LISTENERS_MAX} listeners are already connected.\n")
-    house = request.app[HOUSE]
+    house, held = request.app[HOUSE], held_by(request)
     language = request.query.get("lang")
     words = request.app[PAGES].words[language] if language in LANGUAGES else None
     media = {view.point.id: view.point.medium for view in house.points()}
@@ -46,12 +48,14 @@ async def live(request: web.Request) -> web.StreamResponse:
             while True:
                 if house.now() - checked >= PING_S:
                     checked = house.now()
-                    if not await still_allowed(request):
+                    if not await still_allowed(request, held):
                         return response
                 try:
                     event = await asyncio.wait_for(queue.get(), PING_S)
                 except TimeoutError:
                     await _write(request, response, b": ping\n\n")
+                    continue
+                if not _is_for(held, event):
                     continue
                 count += 1
                 await _write(request, response, _event(count, house, event, words, media))
@@ -72,10 +76,20 @@ async def _write(request: web.Request, response: web.StreamResponse, data: bytes
         raise ConnectionResetError from None
 
 
-async def still_allowed(request: web.Request) -> bool:
-    """Whether this listener is still logged in: a lost phone that was logged out must not go on listening."""
-    token = request.cookies.get(SESSION_COOKIE)
-    return not request.app[PASSWORD] or await request.app[ACCESS].session(token) is not None
+async def still_allowed(request: web.Request, held: Roles) -> bool:
+    """Whether this listener is still logged in as what it was: a lost phone that was logged out must not go on."""
+    if not request.app[PASSWORD]:
+        return True
+    access = request.app[ACCESS]
+    session = await access.session(request.cookies.get(SESSION_COOKIE))
+    return session is not None and roles.of(session.role, vacant=access.people.vacant) == held
+
+
+def _is_for(held: Roles, event: Live) -> bool:
+    """All of it for who lives here. For a guest no index, which sums up the past; for an installer no value at all."""
+    if Role.OCCUPANT in held or event.value is None:
+        return True
+    return Role.GUEST in held and event.value.quantity.kind is Kind.LEVEL
 
 
 def _event(count: int, house: House, event: Live, words: Words | None, media: dict[str, Medium]) -> bytes:

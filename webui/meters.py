@@ -1,7 +1,7 @@
 """`/meters`: the home's own meters, what was heard and is not ours yet, adopting one, its key and its name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -11,7 +11,7 @@ from drivers.model import State
 from gateway.house import House
 from gateway.views import HeardMeter, PointState, PointView
 from webui import linky, shown, status
-from webui.page import HOUSE, joined, read_form, render, see, words_of
+from webui.page import HOUSE, joined, occupies, read_form, render, see, words_of
 from webui.shown import Drum
 from webui.tries import NAME_CHARACTERS_MAX, Adopted, Fault, NotTaken, clean_name, take, try_key
 from webui.words import Words, mark
@@ -49,7 +49,7 @@ async def page(request: web.Request) -> web.Response:
 def whole(request: web.Request, *, fault: Markup | None = None, at: str | None = None) -> web.Response:
     """The page; after a form was filled in wrongly, with what is wrong at its point, its address, or the file."""
     house, words = request.app[HOUSE], words_of(request)
-    views = house.points()
+    views = [view if occupies(request) else present(view) for view in house.points()]
     heard = sorted(house.heard(), key=lambda meter: -meter.count)
     return render(
         request,
@@ -67,6 +67,11 @@ def whole(request: web.Request, *, fault: Markup | None = None, at: str | None =
     )
 
 
+def present(view: PointView) -> PointView:
+    """What an installer may see of a metering point: that it is read, and the index on its dial; nothing that is past."""
+    return replace(view, level=None, mean=None, injected=None, texts={}, meaning=None, held=(), turned=())
+
+
 def _row(words: Words, view: PointView, now: int) -> MeterRow:
     index = shown.drum(words, view.index.quantity, view.index.value) if view.index else None
     level = str(shown.amount(words, view.level.quantity, view.point.medium, view.level.value)) if view.level else ""
@@ -75,7 +80,7 @@ def _row(words: Words, view: PointView, now: int) -> MeterRow:
     return MeterRow(view, shown.HUES[view.point.medium], index, level, said, register)
 
 
-def sentences(words: Words, views: tuple[PointView, ...], now: int) -> list[Markup]:
+def sentences(words: Words, views: Sequence[PointView], now: int) -> list[Markup]:
     """How many speak; then, by name, which do not and what they wait for."""
     if not views:
         return [words.say("No meter is yours yet.")]
@@ -155,6 +160,8 @@ async def added(request: web.Request) -> web.Response:
     view = house.point(request.query.get("point", ""))
     if view is None:
         raise web.HTTPNotFound
+    if not occupies(request):
+        view = present(view)
     state = request.query.get("state", "")
     row = _row(words, view, house.now())
     return render(

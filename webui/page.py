@@ -10,13 +10,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gateway import heal
-from gateway.grants import Grant
+from gateway.grants import By, Grant
 from gateway.house import House
 from gateway.ledger import Session
+from gateway.roles import Role
 from gateway.schedule import Schedule
 from webui import charts, multipart, shown, status
 from webui.assets import Assets
 from webui.auth import Access
+from webui.roles import Gate, Roles
 from webui.uploads import Uploads
 from webui.words import AGES, LANGUAGES, Words, plain
 
@@ -26,7 +28,9 @@ PASSWORD = web.AppKey("password", bool)
 SCHEDULE = web.AppKey("schedule", Schedule)  # where back-ups are made by themselves
 UPLOADS = web.AppKey("uploads", Uploads)
 SESSION = web.RequestKey("session", Session)
-GRANT = web.RequestKey("grant", Grant)  # an app's, on the routes that a token opens
+GRANTED = web.RequestKey("granted", Grant)  # an app's, on the routes that a token opens
+HELD = web.RequestKey("held", frozenset[Role | Gate])  # what who asks may pass as
+ALLOWED = web.AppKey("allowed", dict[str, Roles])  # of each page, who may pass
 
 LANGUAGE_COOKIE, SESSION_COOKIE, BROWSER_COOKIE = "releve_lang", "releve_session", "releve_browser"
 COOKIE_S = 180 * 86400
@@ -94,17 +98,37 @@ def session_of(request: web.Request) -> Session | None:
     return request.get(SESSION)
 
 
-def render(request: web.Request, name: str, *, status: int = 200, **context: Any) -> web.Response:
+def held_by(request: web.Request) -> Roles:
+    """What who asks may pass as; nobody is logged in where it is empty."""
+    held: Roles = request.get(HELD, frozenset())
+    return held
+
+
+def occupies(request: web.Request) -> bool:
+    """Whether all of the dwelling may be shown; else only what docs/people.md names."""
+    return Role.OCCUPANT in held_by(request)
+
+
+def by_of(request: web.Request) -> By:
+    """Who does something, for the ledger."""
+    session = session_of(request)
+    if session is not None:
+        return By(session.agent, session.address)
+    return By(request.headers.get("User-Agent", ""), request.remote or "")
+
+
+def render(request: web.Request, template: str, /, *, status: int = 200, **context: Any) -> web.Response:
     """A whole page. Its footer says to which moment everything shown is saved."""
     house = request.app[HOUSE]
     words = words_of(request)
     browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(24)
     session = session_of(request)
-    occupant = session is not None or not request.app[PASSWORD]
+    held, allowed = held_by(request), request.app[ALLOWED]
+    occupant = occupies(request)
     other = next(language for language in LANGUAGES if language != words.language)
     text = request.app[PAGES].template(
         words.language,
-        name,
+        template,
         {
             "path": request.path,
             "other_language": other,
@@ -114,13 +138,16 @@ def render(request: web.Request, name: str, *, status: int = 200, **context: Any
             "now": house.now(),
             "saved_to": house.saved_to,
             "dating": house.dating,
-            "trouble": house.store_trouble if occupant else None,
+            "trouble": house.store_trouble if Role.INSTALLER in held or occupant else None,
             "card_full": house.card_full,
             "damaged": occupant and house.store_damaged,
             "healed": heal.said(house.catalog) if occupant else (),
             "dwelling": house.dwelling_name,
             "password": request.app[PASSWORD],
             "occupant": occupant,
+            "inside": bool(held),
+            "may": lambda path: bool(allowed[path] & held),
+            "keeper": Gate.KEEPER in held,
             "token": request.app[ACCESS].form_token(browser, session.id if session else None),
             **context,
         },

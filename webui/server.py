@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ from gateway.holders import HoldersError
 from gateway.house import House
 from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
 from gateway.ledger import LedgerError
+from gateway.roles import Role
 from gateway.schedule import Schedule
 from gateway.store import StoreError
 from webui import (
@@ -31,26 +31,34 @@ from webui import (
     finding,
     giving,
     granted,
+    handover,
     history,
     importing,
     keyfiles,
+    leaving,
     live,
     login,
     meters,
+    now,
+    people,
     settings,
+    state,
     takeout,
     today,
     uploads,
     who,
     wire,
 )
+from webui import roles as roles_
 from webui.api import Problem, problem
 from webui.assets import Assets
 from webui.auth import Access
 from webui.guard import SAFE_METHODS, add_headers, guard
 from webui.page import (
     ACCESS,
-    GRANT,
+    ALLOWED,
+    GRANTED,
+    HELD,
     HOUSE,
     LANGUAGE_COOKIE,
     PAGES,
@@ -66,6 +74,21 @@ from webui.page import (
     set_cookie,
     words_of,
 )
+from webui.roles import (
+    ANY,
+    FIRST,
+    GRANT,
+    HANDS,
+    KEEPER,
+    LIVE,
+    OCCUPANT,
+    OWN_PASSWORD,
+    PUBLIC,
+    SETUP,
+    STATE,
+    Gate,
+    Roles,
+)
 from webui.words import mark
 
 log = logging.getLogger(__name__)
@@ -80,19 +103,10 @@ FILES_S_MAX = 120.0
 CARD_REFUSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
-class Role(StrEnum):
-    """Who may ask: anybody; whoever sets the box up, until a password is chosen; who lives here; an app with a grant."""
-
-    PUBLIC = "public"
-    SETUP = "setup"
-    OCCUPANT = "occupant"
-    GRANT = "grant"
-
-
 class Route(NamedTuple):
     method: str
     path: str
-    role: Role
+    roles: Roles
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     files_bytes_max: int = 0  # of the files that its form sends; 0: it sends none
 
@@ -100,91 +114,104 @@ class Route(NamedTuple):
 def routes(assets: Assets) -> tuple[Route, ...]:
     """The whole server. A route is reached only through this table, so none can be without a role."""
     return (
-        Route("GET", "/assets/{name}", Role.PUBLIC, assets.serve),
-        Route("GET", "/api/v1/health", Role.PUBLIC, api.health),
-        Route("GET", "/setup", Role.SETUP, login.setup_page),
-        Route("POST", "/setup", Role.SETUP, login.setup),
-        Route("GET", "/login", Role.PUBLIC, login.login_page),
-        Route("POST", "/login", Role.PUBLIC, login.login),
-        Route("POST", "/logout", Role.OCCUPANT, login.logout),
-        Route("GET", "/", Role.OCCUPANT, today.page),
-        Route("GET", "/history", Role.OCCUPANT, history.first),
-        Route("GET", "/history/{point}", Role.OCCUPANT, history.page),
-        Route("GET", "/meters", Role.OCCUPANT, meters.page),
-        Route("GET", "/meters/add", Role.OCCUPANT, meters.add_page),
-        Route("POST", "/meters/add", Role.OCCUPANT, meters.add),
-        Route("GET", "/meters/added", Role.OCCUPANT, meters.added),
-        Route("POST", "/meters/key", Role.OCCUPANT, meters.key),
-        Route("POST", "/meters/keys", Role.OCCUPANT, keyfiles.bring_in, KEY_FILE_BYTES_MAX),
-        Route("POST", "/meters/name", Role.OCCUPANT, meters.rename),
-        Route("POST", "/meters/apart", Role.OCCUPANT, meters.apart),
-        Route("POST", "/meters/uncount", Role.OCCUPANT, meters.uncount),
-        Route("GET", "/meters/dial", Role.OCCUPANT, dial.page),
-        Route("POST", "/meters/dial", Role.OCCUPANT, dial.compare),
-        Route("POST", "/meters/dial/correct", Role.OCCUPANT, dial.correct),
-        Route("POST", "/meters/dial/undo", Role.OCCUPANT, dial.undo),
-        Route("GET", "/meters/find", Role.OCCUPANT, finding.page),
-        Route("POST", "/meters/find/modbus", Role.OCCUPANT, finding.modbus),
-        Route("GET", "/meters/device", Role.OCCUPANT, device.page),
-        Route("POST", "/meters/device/add", Role.OCCUPANT, device.add),
-        Route("POST", "/meters/device/drop", Role.OCCUPANT, device.drop),
-        Route("GET", "/meters/broker", Role.OCCUPANT, broker.page),
-        Route("POST", "/meters/broker/add", Role.OCCUPANT, broker.add),
-        Route("POST", "/meters/broker/drop", Role.OCCUPANT, broker.drop),
-        Route("GET", "/meters/broker/map", Role.OCCUPANT, broker.mapping),
-        Route("POST", "/meters/broker/keep", Role.OCCUPANT, broker.keep),
-        Route("GET", "/meters/bus", Role.OCCUPANT, bus.page),
-        Route("POST", "/meters/bus/read", Role.OCCUPANT, bus.read),
-        Route("POST", "/meters/bus/keep", Role.OCCUPANT, bus.keep),
-        Route("POST", "/meters/bus/search", Role.OCCUPANT, bus.search),
-        Route("POST", "/meters/bus/stop", Role.OCCUPANT, bus.stop),
-        Route("POST", "/meters/bus/drop", Role.OCCUPANT, bus.drop),
-        Route("GET", "/meters/wire", Role.OCCUPANT, wire.page),
-        Route("POST", "/meters/wire/read", Role.OCCUPANT, wire.read),
-        Route("POST", "/meters/wire/keep", Role.OCCUPANT, wire.keep),
-        Route("POST", "/meters/wire/search", Role.OCCUPANT, wire.search),
-        Route("POST", "/meters/wire/stop", Role.OCCUPANT, wire.stop),
-        Route("POST", "/meters/wire/drop", Role.OCCUPANT, wire.drop),
-        Route("GET", "/analyze", Role.OCCUPANT, analyze.page),
-        Route("POST", "/analyze", Role.OCCUPANT, analyze.look),
-        Route("GET", "/import", Role.OCCUPANT, importing.page),
-        Route("POST", "/import", Role.OCCUPANT, importing.send, uploads.BYTES_MAX),
-        Route("POST", "/import/undo", Role.OCCUPANT, importing.undo),
-        Route("GET", "/import/{id}", Role.OCCUPANT, importing.look),
-        Route("POST", "/import/{id}", Role.OCCUPANT, importing.act),
-        Route("GET", "/data", Role.OCCUPANT, who.page),
-        Route("GET", "/data/give", Role.OCCUPANT, giving.form),
-        Route("POST", "/data/give", Role.OCCUPANT, giving.confirm),
-        Route("POST", "/data/given", Role.OCCUPANT, giving.give),
-        Route("GET", "/data/send", Role.OCCUPANT, giving.choose),
-        Route("GET", "/data/send/{to}", Role.OCCUPANT, giving.form_to),
-        Route("GET", "/data/connect/{grant}", Role.OCCUPANT, who.connect),
-        Route("POST", "/data/connect/{grant}", Role.OCCUPANT, who.connect),
-        Route("POST", "/data/withdraw", Role.OCCUPANT, who.withdraw),
-        Route("POST", "/data/pause", Role.OCCUPANT, who.pause),
-        Route("POST", "/data/now", Role.OCCUPANT, who.now),
-        Route("POST", "/data/leave", Role.OCCUPANT, who.leave),
-        Route("GET", "/data/grant/{grant}", Role.OCCUPANT, who.grant_page),
-        Route("GET", "/data/grant/{grant}/receipt", Role.OCCUPANT, who.grant_file),
-        Route("GET", "/data/export", Role.OCCUPANT, takeout.export),
-        Route("POST", "/data/erase", Role.OCCUPANT, erasing.erase),
-        Route("GET", "/data/ledger", Role.OCCUPANT, who.ledger),
-        Route("POST", "/box/time", Role.OCCUPANT, clock.tell),
-        Route("GET", "/box", Role.OCCUPANT, box.page),
-        Route("POST", "/box/seen", Role.OCCUPANT, box.seen),
-        Route("GET", "/settings", Role.OCCUPANT, settings.page),
-        Route("POST", "/settings/password", Role.OCCUPANT, settings.password),
-        Route("POST", "/settings/sessions", Role.OCCUPANT, settings.end_session),
-        Route("GET", "/api/v1/points", Role.OCCUPANT, api.points),
-        Route("GET", "/api/v1/points/{id}/consumption", Role.OCCUPANT, api.consumption),
-        Route("GET", "/api/v1/points/{id}/files", Role.OCCUPANT, api.files),
-        Route("GET", "/api/v1/series/{key}/curve", Role.OCCUPANT, api.curve),
-        Route("GET", "/api/v1/heard", Role.OCCUPANT, api.heard),
-        Route("GET", "/api/v1/ports", Role.OCCUPANT, api.ports),
-        Route("POST", "/api/v1/adopt", Role.OCCUPANT, api.adopt),
-        Route("GET", "/api/v1/live", Role.OCCUPANT, live.live),
-        Route("GET", "/api/v1/granted", Role.GRANT, granted.mine),
-        Route("GET", "/api/v1/granted/readings", Role.GRANT, granted.readings),
+        Route("GET", "/assets/{name}", PUBLIC, assets.serve),
+        Route("GET", "/api/v1/health", PUBLIC, api.health),
+        Route("GET", "/setup", SETUP, login.setup_page),
+        Route("POST", "/setup", SETUP, login.setup),
+        Route("GET", "/login", PUBLIC, login.login_page),
+        Route("POST", "/login", PUBLIC, login.login),
+        Route("GET", "/recover", PUBLIC, login.recover_page),
+        Route("GET", "/welcome", PUBLIC, handover.welcome_page),
+        Route("POST", "/welcome", PUBLIC, handover.welcome),
+        Route("POST", "/logout", ANY, login.logout),
+        Route("GET", "/", OCCUPANT, today.page),
+        Route("GET", "/now", LIVE, now.page),
+        Route("GET", "/state", STATE, state.page),
+        Route("GET", "/people", OCCUPANT, people.page),
+        Route("POST", "/people/add", OCCUPANT, people.add),
+        Route("POST", "/people/end", OCCUPANT, people.end),
+        Route("GET", "/handover", KEEPER, handover.page),
+        Route("POST", "/handover", KEEPER, handover.letter),
+        Route("GET", "/history", OCCUPANT, history.first),
+        Route("GET", "/history/{point}", OCCUPANT, history.page),
+        Route("GET", "/meters", HANDS, meters.page),
+        Route("GET", "/meters/add", HANDS, meters.add_page),
+        Route("POST", "/meters/add", HANDS, meters.add),
+        Route("GET", "/meters/added", HANDS, meters.added),
+        Route("POST", "/meters/key", HANDS, meters.key),
+        Route("POST", "/meters/keys", HANDS, keyfiles.bring_in, KEY_FILE_BYTES_MAX),
+        Route("POST", "/meters/name", HANDS, meters.rename),
+        Route("POST", "/meters/apart", HANDS, meters.apart),
+        Route("POST", "/meters/uncount", OCCUPANT, meters.uncount),
+        Route("GET", "/meters/dial", HANDS, dial.page),
+        Route("POST", "/meters/dial", HANDS, dial.compare),
+        Route("POST", "/meters/dial/correct", HANDS, dial.correct),
+        Route("POST", "/meters/dial/undo", OCCUPANT, dial.undo),
+        Route("GET", "/meters/find", HANDS, finding.page),
+        Route("POST", "/meters/find/modbus", HANDS, finding.modbus),
+        Route("GET", "/meters/device", HANDS, device.page),
+        Route("POST", "/meters/device/add", HANDS, device.add),
+        Route("POST", "/meters/device/drop", HANDS, device.drop),
+        Route("GET", "/meters/broker", HANDS, broker.page),
+        Route("POST", "/meters/broker/add", HANDS, broker.add),
+        Route("POST", "/meters/broker/drop", HANDS, broker.drop),
+        Route("GET", "/meters/broker/map", HANDS, broker.mapping),
+        Route("POST", "/meters/broker/keep", HANDS, broker.keep),
+        Route("GET", "/meters/bus", HANDS, bus.page),
+        Route("POST", "/meters/bus/read", HANDS, bus.read),
+        Route("POST", "/meters/bus/keep", HANDS, bus.keep),
+        Route("POST", "/meters/bus/search", HANDS, bus.search),
+        Route("POST", "/meters/bus/stop", HANDS, bus.stop),
+        Route("POST", "/meters/bus/drop", HANDS, bus.drop),
+        Route("GET", "/meters/wire", HANDS, wire.page),
+        Route("POST", "/meters/wire/read", HANDS, wire.read),
+        Route("POST", "/meters/wire/keep", HANDS, wire.keep),
+        Route("POST", "/meters/wire/search", HANDS, wire.search),
+        Route("POST", "/meters/wire/stop", HANDS, wire.stop),
+        Route("POST", "/meters/wire/drop", HANDS, wire.drop),
+        Route("GET", "/analyze", HANDS, analyze.page),
+        Route("POST", "/analyze", HANDS, analyze.look),
+        Route("GET", "/import", OCCUPANT, importing.page),
+        Route("POST", "/import", OCCUPANT, importing.send, uploads.BYTES_MAX),
+        Route("POST", "/import/undo", OCCUPANT, importing.undo),
+        Route("GET", "/import/{id}", OCCUPANT, importing.look),
+        Route("POST", "/import/{id}", OCCUPANT, importing.act),
+        Route("GET", "/data", OCCUPANT, who.page),
+        Route("GET", "/data/give", OCCUPANT, giving.form),
+        Route("POST", "/data/give", OCCUPANT, giving.confirm),
+        Route("POST", "/data/given", OCCUPANT, giving.give),
+        Route("GET", "/data/send", OCCUPANT, giving.choose),
+        Route("GET", "/data/send/{to}", OCCUPANT, giving.form_to),
+        Route("GET", "/data/connect/{grant}", OCCUPANT, who.connect),
+        Route("POST", "/data/connect/{grant}", OCCUPANT, who.connect),
+        Route("POST", "/data/withdraw", OCCUPANT, who.withdraw),
+        Route("POST", "/data/pause", OCCUPANT, who.pause),
+        Route("POST", "/data/now", OCCUPANT, who.now),
+        Route("POST", "/data/leave", OCCUPANT, who.leave),
+        Route("GET", "/data/grant/{grant}", OCCUPANT, who.grant_page),
+        Route("GET", "/data/grant/{grant}/receipt", OCCUPANT, who.grant_file),
+        Route("GET", "/data/export", OCCUPANT, takeout.export),
+        Route("POST", "/data/erase", OCCUPANT, erasing.erase),
+        Route("GET", "/data/ledger", OCCUPANT, who.ledger),
+        Route("GET", "/data/ledger/file", OCCUPANT, leaving.ledger_file),
+        Route("GET", "/leave", OCCUPANT, leaving.page),
+        Route("POST", "/leave", OCCUPANT, leaving.leave),
+        Route("POST", "/box/time", HANDS, clock.tell),
+        Route("GET", "/box", HANDS, box.page),
+        Route("POST", "/box/seen", OCCUPANT, box.seen),
+        Route("GET", "/settings", ANY, settings.page),
+        Route("POST", "/settings/password", OWN_PASSWORD, settings.password),
+        Route("POST", "/settings/sessions", ANY, settings.end_session),
+        Route("GET", "/api/v1/points", OCCUPANT, api.points),
+        Route("GET", "/api/v1/points/{id}/consumption", OCCUPANT, api.consumption),
+        Route("GET", "/api/v1/points/{id}/files", OCCUPANT, api.files),
+        Route("GET", "/api/v1/series/{key}/curve", OCCUPANT, api.curve),
+        Route("GET", "/api/v1/heard", HANDS, api.heard),
+        Route("GET", "/api/v1/ports", HANDS, api.ports),
+        Route("POST", "/api/v1/adopt", HANDS, api.adopt),
+        Route("GET", "/api/v1/live", LIVE | HANDS, live.live),
+        Route("GET", "/api/v1/granted", GRANT, granted.mine),
+        Route("GET", "/api/v1/granted/readings", GRANT, granted.readings),
     )
 
 
@@ -207,6 +234,10 @@ def make_app(
     app[live.LISTENERS] = set()
     app[takeout.WRITING] = asyncio.Lock()
     app[ROUTES] = {}
+    # Of a path with a page and a form, those of the page.
+    app[ALLOWED] = {
+        route.path: route.roles for route in sorted(routes(assets), key=lambda route: route.method == "GET")
+    }
     for route in routes(assets):
         app.router.add_route(route.method, route.path, route.handler)
         app[ROUTES][route.method, route.path] = route
@@ -240,6 +271,7 @@ ERRORS = {
     ),
     507: (mark("Not kept"), mark("The card refuses to be written on. Nothing was changed.")),
 }
+NOT_YOURS = (mark("Not for you"), mark("This page is for who lives here. Nothing was changed."))
 OTHER_ERROR = (mark("Not possible"), mark("The box could not do what was asked. Nothing was changed."))
 
 
@@ -299,33 +331,48 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     if resource is None:  # no such page: nothing to protect
         return await handler(request)
-    role = app[ROUTES][request.method, resource.canonical].role
+    allowed = app[ROUTES][request.method, resource.canonical].roles
     access = app[ACCESS]
-    if role is Role.GRANT:  # a session does not open them, nor does a demo
+    if Gate.GRANT in allowed:  # a session does not open them, nor does a demo
         try:
             grant = access.granted(request.headers.get("Authorization"))
         except NotDatingError as error:
             raise Problem(503, str(error)) from None
         if grant is None:
             raise Problem(401, granted.ENDED)
-        request[GRANT] = grant
+        request[GRANTED] = grant
         return await handler(request)
     if not app[PASSWORD]:
-        if role is Role.SETUP:
+        request[HELD] = OCCUPANT
+        if Gate.SETUP in allowed:
             raise see("/")
+        if Gate.PUBLIC not in allowed and Role.OCCUPANT not in allowed:
+            raise web.HTTPNotFound
         return await handler(request)
     session = await access.session(request.cookies.get(SESSION_COOKIE))
     if session is not None:
         request[SESSION] = session
-    if role is Role.SETUP and access.password_set:
-        raise see("/login")
-    if role is Role.OCCUPANT and session is None:
+    held = roles_.of(session.role if session else None, vacant=access.people.vacant)
+    request[HELD] = held
+    if Gate.PUBLIC in allowed or allowed & held:
+        return await handler(request)
+    if Gate.SETUP in allowed:
+        if access.password_set:
+            raise see("/login")
+        return await handler(request)
+    if session is not None:
+        if request.path == "/" and request.method in SAFE_METHODS:
+            raise see(FIRST[session.role])
         if request.path.startswith("/api/"):
-            raise Problem(401, "log in first")
-        if not access.password_set:
-            raise see("/setup")
-        raise see(f"/login?next={quote(request.path_qs, safe='/')}" if request.method == "GET" else "/login")
-    return await handler(request)
+            raise Problem(403, f"this is not for the {session.role} of a dwelling")
+        title, sentence = NOT_YOURS
+        words = words_of(request)
+        return render(request, "error.html", status=403, title=words.say(title), sentence=words.say(sentence))
+    if request.path.startswith("/api/"):
+        raise Problem(401, "log in first")
+    if not access.password_set:
+        raise see("/setup")
+    raise see(f"/login?next={quote(request.path_qs, safe='/')}" if request.method == "GET" else "/login")
 
 
 def _files_bytes_max(request: web.Request) -> int:

@@ -14,7 +14,7 @@ from gateway.house import House
 from gateway.views import PointState, PointView
 from gateway.wires import CUSTOMER_PORTS
 from webui import charts, days, linky, shown
-from webui.page import HOUSE, joined, render, words_of
+from webui.page import ACCESS, HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
 from webui.words import Amount, Words, plain
 
@@ -27,6 +27,9 @@ LIKE_USUAL = Decimal("0.10")
 COMPARED_AFTER_S = 3 * 3600
 # Older than this, a sentence says until when it counts.
 STALE_S = 3600
+
+# So long the first page says that somebody at the box ended every access: who lives here may not have been told.
+RECOVERED_S = 30 * 86_400
 
 SENTENCE_MEDIA = (Medium.GAS, Medium.HEAT, Medium.COOLING)
 
@@ -75,6 +78,7 @@ class Card:
 async def page(request: web.Request) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
     now = house.now()
+    recovered_at = request.app[ACCESS].people.recovered_at
     views = house.points()
     # A box that does not know the time does not know which day it is.
     known = {view.point.id: await look(house, view, now) if house.dating else None for view in views}
@@ -88,6 +92,7 @@ async def page(request: web.Request) -> web.Response:
         cards=[card(words, view, known[view.point.id], now) for view in views],
         hours=hours_table(words, found),
         heard=len(house.heard()),
+        recovered_at=recovered_at if recovered_at and now - recovered_at < RECOVERED_S else None,
         shadow=any(today.usual_hours for today in found),
     )
 

@@ -9,12 +9,12 @@ from markupsafe import Markup
 from yarl import URL
 
 from gateway.export_espi import has_unit
-from gateway.grants import By, Held
+from gateway.grants import Held
 from gateway.house import House
 from gateway.ledger import LedgerError
 from webui import consent, days, targets
 from webui.consent import ENDS, FINE
-from webui.page import ACCESS, HOUSE, read_form, render, see, session_of, words_of
+from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
 from webui.receipt import receipt
 from webui.shown import HUES
 from webui.targets import PASSWORD_CHARACTERS_MAX, State
@@ -128,7 +128,7 @@ async def withdraw(request: web.Request) -> web.Response:
     fields = await read_form(request)
     erase = fields.get("what") == "erase"
     try:
-        if not await request.app[ACCESS].grants.withdraw(fields.get("grant", ""), by(request), erase=erase):
+        if not await request.app[ACCESS].grants.withdraw(fields.get("grant", ""), by_of(request), erase=erase):
             raise see("/data")  # it has ended already, which is what was wanted
     except LedgerError as error:
         log.warning("an access was taken back, and the card does not take it: %s", error)
@@ -140,7 +140,7 @@ async def pause(request: web.Request) -> web.Response:
     """Nothing is given under an access for a while, or it is again."""
     fields = await read_form(request)
     paused = fields.get("what") == "pause"
-    await request.app[ACCESS].grants.pause(fields.get("grant", ""), by(request), paused=paused)
+    await request.app[ACCESS].grants.pause(fields.get("grant", ""), by_of(request), paused=paused)
     raise see("/data?done=paused" if paused else "/data?done=resumed")
 
 
@@ -179,14 +179,6 @@ async def connect(request: web.Request) -> web.Response:
         query = dict(request.query)
     fields = {name: query[name][:FIELD_CHARACTERS_MAX] for name in sorted(query)[:FIELDS_MAX]}
     raise see("/data?done=connected" if request.app[ACCESS].outbox.bring(id_, fields) else "/data?done=nobody")
-
-
-def by(request: web.Request) -> By:
-    """Who does it, as the ledger says it."""
-    session = session_of(request)
-    if session is not None:
-        return By(session.agent, session.address)
-    return By(request.headers.get("User-Agent", ""), request.remote or "")
 
 
 # -- looking ----------------------------------------------------------------------------------------------------------

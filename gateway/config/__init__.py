@@ -12,6 +12,7 @@ from gateway.config.meter import meter_table
 from gateway.config.port import port_table
 from gateway.config.table import Table, file_path, host_and_port, line, shown
 from gateway.config.words import (
+    RECOVER,
     SECRET,
     TEXT_RECEIVERS,
     Backup,
@@ -98,6 +99,7 @@ def parse(text: str, where: str) -> Config:
     secret = box.checked("secret", None, _folder)
     if secret is not None and _inside(secret, data):
         box.fault("secret", "a file outside box.data is needed: who copies that folder must not have both")
+    recover = box.checked("recover", RECOVER, _folder)
     sync = box.word("sync", "child", ("child", "service"))
     box.end()
     home = root.table("dwelling")
@@ -110,7 +112,9 @@ def parse(text: str, where: str) -> Config:
     if faults:
         raise ConfigError(faults)
     secret = secret or _secret(data)
-    return Config(data, runtime, commit_s, dwelling, web, ports, meters, secret, backup=backup, sync=sync)
+    return Config(
+        data, runtime, commit_s, dwelling, web, ports, meters, secret, backup=backup, sync=sync, recover=recover
+    )
 
 
 def extend(config: Config, document: Mapping[str, object]) -> Config:

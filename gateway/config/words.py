@@ -21,6 +21,8 @@ Edge = Literal["falling", "rising"]
 Language = Literal["fr", "en"]
 
 SECRET = Path("/etc/releve/box-secret")
+# On the part of a Raspberry Pi's card that any computer can write on.
+RECOVER = Path("/boot/firmware/releve-recover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +140,4 @@ class Config:
     source: Path | None = field(default=None, compare=False)  # the file itself
     backup: Backup | None = None
     sync: str = "child"  # or "service": who starts the sync process
+    recover: Path = RECOVER  # a file that somebody who lost the password puts there

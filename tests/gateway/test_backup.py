@@ -18,6 +18,8 @@ from gateway.config import load
 from gateway.grants import By, GrantedSeries, Grants, Resolution, Wish, new_id
 from gateway.ledger import look
 from gateway.model import Point, SeriesKey
+from gateway.people import People
+from gateway.roles import Role
 from gateway.trouble import Trouble
 from tests.gateway.test_command import Said, configured, releve
 
@@ -27,10 +29,12 @@ WATER = "wmbus:KAM-12345678-1b-16"
 METER_KEY = bytes(range(16))
 INDEX = SeriesKey("eau", "13_0")
 AT = 1_790_000_000
+# Of the accounts, a back-up has this one.
+HOUSEHOLD = [(Role.OCCUPANT, "hashed")]
 
 
 def furnish(config: Path) -> None:
-    """A house with a meter, its key, a year of points, a password, and a telegram that waits."""
+    """A house with a meter, its key, a year of points, an account of each role, and a telegram that waits."""
     with ExitStack() as opened:
         house, ledger, _ = app._open(load(config), Clock(), opened)
         house.catalog.adopt(WATER, "Eau", Medium.WATER, AT)
@@ -39,8 +43,10 @@ def furnish(config: Path) -> None:
         house.store.bulk(INDEX, Quantity.VOLUME, 0, True, ats, list(range(len(ats))))
         house.store.add([Point(INDEX, Quantity.VOLUME, AT, len(ats), 0, True)])
         house.store.swap(INDEX, AT - 86_400, 5, 5, 0)
-        asyncio.run(ledger.set_password("hashed", AT))
-        asyncio.run(ledger.open_session(b"token", AT, "192.0.2.1", "a browser"))
+        people = People(ledger)
+        for role in Role:
+            asyncio.run(people.add(role, "hashed", AT))
+            asyncio.run(ledger.open_session(role.encode(), AT, "192.0.2.1", "a browser", people.accounts[-1]))
         house._aside.append("sealed " + WATER, "one telegram")
 
 
@@ -55,7 +61,7 @@ def standing(config: Path) -> dict[str, object]:
             "events": house.store.events(INDEX),
             "meters": house.catalog.meters(),
             "key": house.catalog.key(WATER),
-            "password": asyncio.run(ledger.password()),
+            "password": [(account.role, account.hash) for account in People(ledger).accounts],
             "sessions": len(asyncio.run(ledger.sessions(AT))),
             "aside": house._aside.read("sealed " + WATER).result(),
         }
@@ -101,8 +107,8 @@ def test_a_fresh_box_has_the_whole_house_and_nobody_is_logged_in(
     assert (done.returncode, done.stderr) == (0, "")
     assert "Chez Zoé as it was on" in done.stdout
     before, now = standing(made / "releve.toml"), standing(fresh)
-    assert now == {**before, "sessions": 0}
-    assert (now["key"], now["password"], now["aside"]) == (METER_KEY, "hashed", ["one telegram"])
+    assert now == {**before, "password": HOUSEHOLD, "sessions": 0}
+    assert (now["key"], now["password"], now["aside"]) == (METER_KEY, HOUSEHOLD, ["one telegram"])
     assert sorted(path.name for path in fresh.parent.glob("data/*") if path.is_dir()) == ["aside"]
 
 
@@ -252,7 +258,11 @@ async def test_a_house_that_runs_is_backed_up_whole_and_goes_on(fresh: Path) -> 
     other = configured(fresh.parent / "other-box")
     done = await asyncio.to_thread(restore, other, file, "--identity-file", fresh.parent / "identity")
     assert (done.returncode, done.stderr) == (0, "")
-    assert await asyncio.to_thread(standing, other) == {**await asyncio.to_thread(standing, fresh), "sessions": 0}
+    assert await asyncio.to_thread(standing, other) == {
+        **await asyncio.to_thread(standing, fresh),
+        "password": HOUSEHOLD,
+        "sessions": 0,
+    }
 
 
 def test_the_box_secret_lies_beside_the_data_at_no_moment(
@@ -292,7 +302,7 @@ def test_a_house_that_another_program_has_open_is_not_replaced(made: Path, fresh
         app._open(load(fresh), Clock(), opened)  # under another configuration, so its socket is not asked
         done = restore(fresh, made / "b.backup", "--identity-file", made / "identity", "--again")
     assert (done.returncode, "a gateway runs on it: stop it first" in done.stderr) == (1, True)
-    assert standing(fresh)["password"] == "hashed"
+    assert standing(fresh)["password"] == [(role, "hashed") for role in Role]
 
 
 @pytest.mark.parametrize("which", ["secret", "tail", "holders.db"])
@@ -324,7 +334,7 @@ def test_a_restore_that_a_kill_cut_short_starts_no_empty_house(made: Path, fresh
         standing(fresh)
     done = restore(fresh, made / "b.backup", "--identity-file", made / "identity")
     assert (done.returncode, done.stderr) == (0, "")
-    assert standing(fresh)["password"] == "hashed"
+    assert standing(fresh)["password"] == HOUSEHOLD
 
 
 def test_a_stop_ends_a_back_up_that_is_being_sealed(fresh: Path, tmp_path: Path) -> None:

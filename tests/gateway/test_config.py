@@ -185,7 +185,7 @@ ADDRESS = "an address such as wmbus:KAM-12345678-1b-16 or tic:041234567890"
         ("[box]\ncommit_s = true", "box.commit_s: one of 10, 60, 300 is needed, not true"),
         ('[box]\ndata = ""', "box.data: a path is needed, not ''"),
         ("[box]\ncommits = 60", "box.commits: is not known; commit_s?"),
-        ("[box]\nzzz = 60", "box.zzz: is not known: one of data, runtime, commit_s, secret, sync"),
+        ("[box]\nzzz = 60", "box.zzz: is not known: one of data, runtime, commit_s, secret, recover, sync"),
         ("[wob]\n", "wob: is not known; web?"),
         ("box = 3", "box: one table [box] is needed, not 3"),
         ('[port]\nname = "a"', "port: tables [[port]], in two brackets, are needed, not a table"),

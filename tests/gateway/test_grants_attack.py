@@ -10,6 +10,7 @@ from gateway import app, chain
 from gateway.chain import ChainError
 from gateway.grants import ASKING_MAX, BusyError, GrantError, Grants, NotDatingError, new_id
 from gateway.ledger import Ledger, LedgerError, look
+from gateway.people import People
 from tests.gateway.test_grants import BY, DAY, NOW, POWER, WISH, Box, answer, box
 from tests.house import Clock
 
@@ -129,7 +130,7 @@ def test_a_damaged_ledger_gives_nothing_and_the_gateway_starts_all_the_same(tmp_
     with pytest.raises(LedgerError):
         app._open_ledger(path, Clock(NOW), healing=False)
     ledger = app._open_ledger(path, Clock(NOW), healing=True)
-    assert (ledger.password_set, [entry.kind for entry in ledger.consents()]) == (False, ["anew"])
+    assert (People(ledger).accounts, [entry.kind for entry in ledger.consents()]) == ((), ["anew"])
     ledger.close()
     assert [each.name for each in tmp_path.glob("ledger.db.damaged-*")] == [f"ledger.db.damaged-{NOW}"]
 

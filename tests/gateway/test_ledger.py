@@ -1,4 +1,4 @@
-"""The file of the password, the sessions and the ledger's entries."""
+"""The file of the accounts, the sessions and the ledger's entries."""
 
 import contextlib
 import sqlite3
@@ -9,8 +9,17 @@ import pytest
 from gateway import chain
 from gateway import ledger as module
 from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError, look
+from gateway.people import People
+from gateway.roles import Account, Role
 
 NOW = 1_790_000_000
+
+
+async def household(ledger: Ledger) -> Account:
+    """The account of who lives here, made now."""
+    people = People(ledger)
+    assert await people.add(Role.OCCUPANT, "hash", NOW, first=True)
+    return people.accounts[0]
 
 
 def test_a_broken_or_newer_file_is_said_in_one_line_and_left_alone(tmp_path: Path) -> None:
@@ -29,18 +38,19 @@ def test_a_broken_or_newer_file_is_said_in_one_line_and_left_alone(tmp_path: Pat
 
 async def test_nobody_else_on_the_box_may_read_the_file(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db")
-    await ledger.set_password("hash", NOW)
+    await household(ledger)
     ledger.close()
     assert (tmp_path / "ledger.db").stat().st_mode & 0o077 == 0
     again = Ledger.open(tmp_path / "ledger.db")
-    assert (again.password_set, await again.password()) == (True, "hash")
+    assert [account.hash for account in People(again).accounts] == ["hash"]
     again.close()
 
 
 async def test_sessions_are_bounded_and_the_oldest_goes_first(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db")
+    account = await household(ledger)
     for number in range(SESSIONS_MAX + 3):
-        await ledger.open_session(number.to_bytes(2, "big"), NOW + number, "192.0.2.1", "x" * 1000)
+        await ledger.open_session(number.to_bytes(2, "big"), NOW + number, "192.0.2.1", "x" * 1000, account)
     sessions = await ledger.sessions(NOW + 200)
     assert len(sessions) == SESSIONS_MAX
     assert len(sessions[0].agent) == module.AGENT_CHARACTERS_MAX
@@ -51,7 +61,7 @@ async def test_sessions_are_bounded_and_the_oldest_goes_first(tmp_path: Path) ->
 
 async def test_reading_a_page_is_seen_and_not_a_write_to_the_card_each_time(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db")
-    await ledger.open_session(b"token", NOW, "192.0.2.1", "a browser")
+    await ledger.open_session(b"token", NOW, "192.0.2.1", "a browser", await household(ledger))
     for late_s, on_card in ((SEEN_PACE_S - 1, NOW), (SEEN_PACE_S, NOW + SEEN_PACE_S)):
         await ledger.session(b"token", NOW + late_s)
         (session,) = await ledger.sessions(NOW + late_s)
@@ -63,11 +73,12 @@ async def test_reading_a_page_is_seen_and_not_a_write_to_the_card_each_time(tmp_
 
 async def test_a_session_that_takes_the_number_of_another_was_seen_by_itself(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db")
-    await ledger.open_session(b"one", NOW, "192.0.2.1", "a browser")
+    account = await household(ledger)
+    await ledger.open_session(b"one", NOW, "192.0.2.1", "a browser", account)
     found = await ledger.session(b"one", NOW + 60)
     assert found is not None
     await ledger.end_session(found.id)
-    await ledger.open_session(b"two", NOW + 120, "192.0.2.1", "a browser")
+    await ledger.open_session(b"two", NOW + 120, "192.0.2.1", "a browser", account)
     (session,) = await ledger.sessions(NOW + 180)
     assert session.seen_at == NOW + 120
     ledger.close()
@@ -75,24 +86,32 @@ async def test_a_session_that_takes_the_number_of_another_was_seen_by_itself(tmp
 
 async def test_a_new_password_ends_every_session_in_the_same_commit(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db")
-    await ledger.open_session(b"token", NOW, "192.0.2.1", "a browser")
-    await ledger.set_password("hash", NOW)
+    await ledger.open_session(b"token", NOW, "192.0.2.1", "a browser", await household(ledger))
+    people = People(ledger)
+    assert await people.set_password(people.accounts[0].id, "another", NOW)
     assert await ledger.session(b"token", NOW) is None
     ledger.close()
 
 
-async def test_a_file_of_version_1_keeps_its_password_and_its_sessions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2, 3])
+async def test_a_file_of_an_older_version_keeps_its_password_and_its_sessions(tmp_path: Path, version: int) -> None:
     path = tmp_path / "ledger.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript((Path(__file__).parent / "ledger_version_1.sql").read_text())
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
-    assert list(look(path)) == []
+        db.executescript((Path(__file__).parent / f"ledger_version_{version}.sql").read_text())
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
+    before = list(look(path))
+    assert [one.kind for one in before] == ([] if version == 1 else ["given", "read"])
     ledger = Ledger.open(path)
-    assert await ledger.password() == "scrypt$32768$8$1$c2FsdA==$a2V5"
-    assert await ledger.session(b"token", NOW) is not None
-    (first,) = await ledger.append(NOW, ("given", {"grant": "a"}))
+    (account,) = People(ledger).accounts
+    assert (account.role, account.hash) == (Role.OCCUPANT, "scrypt$32768$8$1$c2FsdA==$a2V5")
+    assert (account.set_at, account.until) == (NOW, None)
+    session = await ledger.session(b"token", NOW)
+    assert session is not None
+    assert (session.role, session.account) == (Role.OCCUPANT, account.id)
+    (added,) = await ledger.append(NOW, ("withdrawn", {"grant": "a"}))
     ledger.close()
-    assert list(look(path)) == [first]
+    assert list(look(path)) == [*before, added]
+    assert chain.verify(look(path), before[0].hash if before else None).fault is None
 
 
 async def test_entries_are_added_and_never_changed_removed_or_replaced(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Reader(HTMLParser):
             self.refused.append("style")
         if "id" in given:
             self.ids.append(given["id"] or "")
-        if tag == "input":
+        if tag == "input" and not (given.get("type") == "radio" and "checked" not in given):
             self.fields[given.get("name") or ""] = given.get("value") or ""
         for name in ("aria-label", "title", "data-ages"):
             if given.get(name) and name == "aria-label":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.roles import Role
 from gateway.store import StoreError
 from tests.webui.home import CLEAR, Home, furnish, open_home, read, water_frame
 from tests.webui.test_dial import text
@@ -61,7 +62,8 @@ async def test_a_card_that_cannot_be_read_leaves_the_pages_that_need_it_not(
 
 async def test_a_refusing_ledger_is_the_cards_fault_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_home(tmp_path, password=True) as home:
-        monkeypatch.setattr("gateway.ledger._password", refuse(sqlite3.OperationalError("disk I/O error")))
+        await home.access.set_up(Role.OCCUPANT, "something long")
+        monkeypatch.setattr("gateway.ledger._expire", refuse(sqlite3.OperationalError("disk I/O error")))
         page = await home.text("/login")
         data = {"token": read(page).fields["token"], "password": "something long"}
         async with home.client.post("/login", data=data) as answer:
