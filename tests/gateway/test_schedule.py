@@ -104,7 +104,7 @@ async def test_what_was_written_by_itself_is_a_whole_house(house: Scheduled, tmp
     other = configured(tmp_path / "other")
     done = await asyncio.to_thread(restore, other, house.stick / name, "--identity-file", tmp_path / "identity")
     assert (done.returncode, done.stderr) == (0, "")
-    assert (await asyncio.to_thread(standing, other))["password"] == "hashed"
+    assert (await asyncio.to_thread(standing, other))["password"] == [("occupant", "hashed")]
 
 
 @pytest.mark.parametrize(
