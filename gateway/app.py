@@ -104,6 +104,7 @@ def _open(
         holders = _open_holders(config, opened)
         ledger = _open_ledger(config.data / "ledger.db", clock, healing=healing)
         opened.callback(ledger.close)
+        store.on_removal = ledger.take_away
         house = House(config, catalog, store, aside, holders, clock=clock)
         for each in healed:  # only now is it known whether the clock is right
             heal.keep(catalog, each, clock.stamp(clock.now()))
@@ -236,6 +237,9 @@ def holders_stopped(config: Config) -> Iterator["Desk"]:
     with _in_one_sentence(), contextlib.ExitStack() as opened:
         catalog, store = _open_data(config, clock, opened)
         holders = _open_holders(config, opened)
+        ledger = _open_ledger(config.data / "ledger.db", clock, healing=False)
+        opened.callback(ledger.close)
+        store.on_removal = ledger.take_away
         yield Desk(holders, catalog, store, ZoneInfo(config.dwelling.time_zone), clock.now, config.web.language)
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.keys import KeysError
 from gateway.ledger import LedgerError
 from gateway.outbox import Outbox
+from gateway.store import StoreError
 
 SOCKET = "sync.sock"
 BODY_BYTES_MAX = 4_000_000
@@ -47,7 +48,7 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
         return web.json_response({})
 
     async def link(request: web.Request) -> web.Response:
-        outbox.live(_grant(request)).link = str((await request.json())["link"])
+        outbox.show(_grant(request), str((await request.json())["link"]))
         return web.json_response({})
 
     async def secrets(request: web.Request) -> web.Response:
@@ -96,7 +97,7 @@ async def _in_one_sentence(request: web.Request, handler: Any) -> web.StreamResp
     """A card that refuses is said, and the sync process asks again later: nothing is sent that the ledger does not hold."""
     try:
         response: web.StreamResponse = await handler(request)
-    except (LedgerError, KeysError, OSError) as error:
+    except (LedgerError, KeysError, StoreError, OSError) as error:
         return web.json_response({"error": str(error)}, status=507)
     except (KeyError, TypeError, ValueError) as error:
         return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)

@@ -7,6 +7,7 @@ One thread does all of it; the methods are awaited from the event loop.
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from gateway import chain, database
 from gateway.chain import Entry
+from gateway.model import SeriesKey
 from gateway.roles import Account, Role
 
 SESSION_IDLE_S_MAX = 30 * 86400
@@ -83,10 +85,27 @@ RESTORED = "restored"
 # The file, or what it said of consents, was damaged: nothing given before stands.
 ANEW = "anew"
 UNDERWAY, TAKEN, LOST = "underway", "taken", "lost "
+# Taken, and handed out since: until it is acknowledged it is both.
+FOLLOWING = "taken, underway"
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
 _PARCEL = "SELECT period, start, stop, sha256, points, revision, held FROM parcel"
 _SESSIONS = """SELECT session.id, opened_at, seen_at, address, agent, account, role, until
 FROM session JOIN account ON account.id = session.account"""
+
+_PUT = f"""
+INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    start = excluded.start, stop = excluded.stop, points = excluded.points, revision = excluded.revision,
+    held = excluded.held, sha256 = CASE
+        WHEN excluded.sha256 = '{UNDERWAY}' AND sha256 IN ('{TAKEN}', '{FOLLOWING}') THEN '{FOLLOWING}'
+        WHEN sha256 = '{TAKEN}' THEN '{TAKEN}'
+        ELSE excluded.sha256 END
+"""  # noqa: S608 - our own words
+_TAKE_AWAY = f"""
+UPDATE parcel SET sha256 = ? WHERE stop > ? AND start < ? AND grant_id IN (
+    SELECT json_extract(body, '$.grant') FROM entry, json_each(body, '$.series') AS one
+    WHERE kind NOT IN {_MOVED} AND kind = 'given'
+    AND json_extract(one.value, '$.series') IN (SELECT value FROM json_each(?)))
+"""  # noqa: S608 - our own words
 
 T = TypeVar("T")
 
@@ -113,7 +132,7 @@ class Parcel:
     """What lies at a target of one period (UTC seconds): of the parcel that was acknowledged last, how much, and its SHA-256.
 
     Instead of that, `UNDERWAY`: another was handed out since, and may have arrived; `TAKEN`: a person took readings away
-    since. Behind `LOST`: the card lost readings since. `held` is the target's own word for it, empty before the first acknowledgement.
+    since, and `FOLLOWING`, both. Behind `LOST`: the card lost readings since. `held` is the target's own word for it, empty before the first acknowledgement.
     """
 
     period: str
@@ -323,14 +342,14 @@ class Ledger:
     ) -> None:
         """These may lie at the target from now on, of the periods `gone` nothing does, and entries say so: all or none.
 
-        On the card when it returns.
+        What a person took away since they were handed out stays taken. On the card when it returns.
         """
 
         def work(db: sqlite3.Connection) -> None:
             with _transaction(db):
                 for one in parcels:
                     row = (grant, one.period, one.start, one.stop, one.sha256, one.points, one.revision, one.held)
-                    db.execute("INSERT OR REPLACE INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                    db.execute(_PUT, row)
                 for period in gone:
                     db.execute("DELETE FROM parcel WHERE grant_id = ? AND period = ?", (grant, period))
                 for kind, body in notes:
@@ -338,15 +357,18 @@ class Ledger:
 
         await self._run(work)
 
-    def take_away(self, start: int, end: int) -> None:
-        """What lies at targets of this span (UTC seconds) may from now on hold less than it does; waits for the card."""
-        asked = "UPDATE parcel SET sha256 = ? WHERE stop > ? AND start < ?"
-        self.ask(lambda db: db.execute(asked, (TAKEN, start, end)))
+    def take_away(self, keys: Iterable[SeriesKey], start: int, end: int) -> None:
+        """What lies at targets of these series and this span (UTC seconds) may from now on hold less than it does.
+
+        Waits for the card.
+        """
+        named = json.dumps([str(key) for key in keys])
+        self.ask(lambda db: db.execute(_TAKE_AWAY, (TAKEN, start, end, named)))
 
     def lost(self) -> None:
         """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
-        asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 != ?2 AND sha256 NOT LIKE ?1 || '%'"
-        self.ask(lambda db: db.execute(asked, (LOST, TAKEN)))
+        asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 NOT IN (?2, ?3) AND sha256 NOT LIKE ?1 || '%'"
+        self.ask(lambda db: db.execute(asked, (LOST, TAKEN, FOLLOWING)))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""

@@ -14,12 +14,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from secrets import randbelow
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway import granted, ledger
 from gateway.chain import canonical
 from gateway.grants import Grant, Grants, Held, Resolution, Total
+from gateway.keys import KeysError
 from gateway.ledger import Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
 from gateway.store import Points
@@ -45,6 +48,8 @@ OPEN_S = {
 }
 # Live values are summed in one entry for so long: an entry each ten seconds would wear the card.
 LIVE_WINDOW_S = 540
+# The one period of all that is sent live.
+LIVE = "live"
 PIECES_MAX = 500
 LOOK_S = 30.0
 BROUGHT_S = 25.0
@@ -74,7 +79,8 @@ class Live:
     """What is known of a target beside what stands in the ledger; lost with the program, and found again."""
 
     trouble: Trouble | None = None
-    well_at: int | None = None
+    answers: bool = False
+    well_at: int | None = None  # when it answered and nothing was due
     link: str | None = None
     brought: asyncio.Future[dict[str, str]] | None = None
     poke: int = 0  # raised by a person who says: now
@@ -84,6 +90,7 @@ class Live:
     batch: int = 0
     handed: dict[str, "Made"] = field(default_factory=dict)
     window: "Window | None" = None
+    lying: Parcel | None = None  # of a live target, what lies there: each figure on the card would wear it
 
 
 @dataclass(slots=True)
@@ -117,8 +124,9 @@ class Made:
     @property
     def underway(self) -> Parcel:
         """As it stands until it is acknowledged: nobody knows whether it arrived."""
-        before = self.there or Parcel(self.period.name, self.period.start, self.period.end, "", 0, 0, "")
-        return replace(before, sha256=ledger.UNDERWAY)
+        revision, held, points = (self.there.revision, self.there.held, self.there.points) if self.there else (0, "", 0)
+        most = max(points, self.points)
+        return Parcel(self.period.name, self.period.start, self.period.end, ledger.UNDERWAY, most, revision, held)
 
 
 class House(Protocol):
@@ -130,6 +138,8 @@ class House(Protocol):
     def dating(self) -> bool: ...
     @property
     def store_damaged(self) -> bool: ...
+    @property
+    def saved_to(self) -> int: ...
     def now(self) -> int: ...
     async def indexes(self, series: SeriesKey, bounds: Sequence[int]) -> list[Any]: ...
     async def raw(self, series: SeriesKey, start: int, end: int) -> Points | None: ...
@@ -154,10 +164,14 @@ class Outbox:
         self._secrets = secrets
         self._live: dict[str, Live] = {}
         self._walking = asyncio.Lock()
+        self._removals = 0
         # Where a target sends its owner's browser back to: as the last who gave an access reached this box.
         self.page = ""
         # After a restore nothing stands, and what opened the targets came back with the keys.
-        secrets.forget_secrets([held.grant.id for held in self.sent()])
+        try:
+            secrets.forget_secrets([held.grant.id for held in self.sent()])
+        except (KeysError, OSError) as error:
+            log.warning("what opened targets of accesses that ended is not forgotten yet: %s", error)
 
     # -- for who works --------------------------------------------------------------------------------------------------
     def sent(self) -> list[Held]:
@@ -208,14 +222,17 @@ class Outbox:
 
         What a batch before it held and nobody acknowledged is in it again, as it is by now.
         """
+        removals = self._removals
         made = await self._make(id_, BATCH_PARCELS_MAX)
         held = self._grants.get(id_)
         if not made or held is None or not self._grants.is_in_force(held):
             return None
         live, now = self.live(id_), self._house.now()
+        # None that was told before a restart is taken for one that was handed out after it.
+        number = randbelow(2**53 - 1) + 1
         body = {
             "grant": id_,
-            "batch": live.batch + 1,
+            "batch": number,
             "series": [str(one.key) for one in held.grant.series],
             "from": made[0].period.start,
             "to": made[-1].period.end,
@@ -223,15 +240,18 @@ class Outbox:
             "points": sum(one.points for one in made),
             "sha256": hashlib.sha256("".join(one.sha256 for one in made).encode()).hexdigest(),
         }
-        notes: list[tuple[str, dict[str, object]]] = []
-        if live.window is None or _is_over(live.window, now):
+        opens = live.window is None or _is_over(live.window, now)
+        if opens:
             notes = [*self._sum(id_), (ledger.SENDING, body)]
-            if len(notes) > 1:
-                self._close(id_)
-            if _is_live(held.grant):
-                live.window = Window(now, made[0].period.start)
-        await self._ledger.put(now, id_, [one.underway for one in made], *notes)
-        live.batch += 1
+            await self._ledger.put(now, id_, [one.underway for one in made], *notes)
+            self._close(id_)
+        # Taken back, or read before a person took readings away, while the card wrote.
+        held = self._grants.get(id_)
+        if held is None or not self._grants.is_in_force(held) or removals != self._removals:
+            return None
+        if opens and _is_live(held.grant):
+            live.window = Window(now, made[0].period.start)
+        live.batch = number
         live.handed = {one.period.name: one for one in made}
         return live.batch, [one.body for one in made]
 
@@ -251,13 +271,15 @@ class Outbox:
         now, sizes = self._house.now(), sum(int(put["bytes"]) for put in puts)
         points = sum(one.points for one in made)
         if (window := live.window) is not None:
+            if not window.batches or gone or any(row.held != (live.lying and live.lying.held) for row in rows):
+                await self._ledger.put(now, id_, rows, gone=gone)
+            live.lying = rows[-1] if rows else None
             window.end, window.answer = made[-1].period.end, str(puts[-1]["answer"])
             window.batches += 1
             window.points += points
             window.bytes += sizes
             for put in puts:
                 window.hash.update(str(put["sha256"]).encode())
-            await self._ledger.put(now, id_, rows, gone=gone)
         else:
             was = held.total
             total = Total(was.reads + 1, was.points + points, was.bytes + sizes, now)
@@ -277,7 +299,7 @@ class Outbox:
             self._grants.moved(id_, total)
         for one in made:
             live.handed.pop(one.period.name, None)
-        live.trouble, live.well_at = None, now
+        live.trouble, live.answers = None, True
         return True
 
     def tell(self, id_: str, why: str, detail: str, next_s: int | None) -> None:
@@ -285,11 +307,23 @@ class Outbox:
         live, now = self.live(id_), self._house.now()
         since = live.trouble.since if live.trouble is not None and live.trouble.why == why else now
         live.trouble = Trouble(why, detail, since, None if next_s is None else now + next_s)
+        live.link = None
 
     def well(self, id_: str) -> None:
         """The target let us in."""
         live = self.live(id_)
-        live.trouble, live.link, live.well_at = None, None, self._house.now()
+        live.trouble, live.link, live.answers = None, None, True
+
+    def show(self, id_: str, link: str) -> None:
+        """The page shows this address, where the owner says yes; ValueError for one that is not the target's own."""
+        held = self._grants.get(id_)
+        way = held.grant.way if held is not None else None
+        asked = urlsplit(link)
+        if way is None or asked.hostname != urlsplit(way.address).hostname:
+            raise ValueError("the address is another host's")
+        if asked.scheme != "https" and not (asked.scheme == "http" and way.at_home):
+            raise ValueError("https is needed")
+        self.live(id_).link = link
 
     def poke(self, id_: str) -> None:
         """A person says: now. All of the past is compared, too."""
@@ -297,11 +331,12 @@ class Outbox:
         live.poke += 1
         live.settled_at = live.walked_at = None
 
-    def take_away(self, start: int, end: int) -> None:
-        """A person is about to take readings away (UTC seconds): what was sent of them may follow. Waits for the card."""
-        self._ledger.take_away(start, end)
+    def take_away(self, keys: Collection[SeriesKey], start: int, end: int) -> None:
+        """A person is about to take readings away (UTC seconds), or has: what was sent of them may follow. Waits for the card."""
+        self._removals += 1
+        self._ledger.take_away(keys, start, end)
         for live in tuple(self._live.values()):
-            live.settled_at = live.walked_at = None
+            live.settled_at = live.walked_at = live.lying = None
 
     def keep(self, id_: str, secrets: Mapping[str, str]) -> None:
         """What opens the target from now on, sealed on the card when it returns; KeysError and OSError."""
@@ -310,13 +345,17 @@ class Outbox:
     async def brought(self, id_: str) -> dict[str, str] | None:
         """What the owner's browser brought back from the target; None if nothing came for a while."""
         live = self.live(id_)
-        if live.brought is None or live.brought.done():
+        if live.brought is None:
             live.brought = asyncio.get_running_loop().create_future()
+        asked = live.brought
         try:
             async with asyncio.timeout(BROUGHT_S):
-                return await asyncio.shield(live.brought)
+                found = await asyncio.shield(asked)
         except TimeoutError:
             return None
+        if live.brought is asked:  # what came between two questions was kept until here
+            live.brought = None
+        return found
 
     def bring(self, id_: str, fields: dict[str, str]) -> bool:
         """The owner's browser came back with this; False where nobody waits for it."""
@@ -348,9 +387,9 @@ class Outbox:
     async def left(self, id_: str) -> None:
         """Nothing more is to be done at the target: what opened it is forgotten."""
         there = await self._ledger.parcels(id_)
-        self._secrets.set_secrets(id_, None)
         await self._grants.left(id_, {"points": sum(one.points for one in there.values())})
         await self._ledger.put(self._house.now(), id_, (), gone=list(there))
+        self._secrets.set_secrets(id_, None)
 
     async def there(self, id_: str) -> tuple[int, int]:
         """How many figures of how many periods lie at the target."""
@@ -369,7 +408,11 @@ class Outbox:
         start, end = granted.span(grant, self._house.now(), first or 0, 1 << 62)
         if first is None or start >= end:
             return 0
-        return 1 if _is_live(grant) else sum(1 for _ in periods(grant.resolution, self._house.zone, start, end))
+        if _is_live(grant):
+            return 1
+        if grant.resolution is Resolution.RAW:  # ten years have 87,600 hours: counted, not gone through
+            return len(range(start // HOUR_S, -(-end // HOUR_S)))
+        return sum(1 for _ in periods(grant.resolution, self._house.zone, start, end))
 
     async def look(self, *, stopping: bool = False) -> None:
         """Write down the sums of live values that are due, or all. What the card refuses is tried again."""
@@ -393,22 +436,29 @@ class Outbox:
             return []
         async with self._walking:
             grant, live = held.grant, self.live(id_)
-            step_s = LIVE_S if _is_live(grant) else STEP_S
-            now = self._house.now() // step_s * step_s
+            if _is_live(grant):
+                now = self._house.now() // LIVE_S * LIVE_S
+            else:  # what a power cut would take from the card stays here: it would be lost at the target, too
+                step_s = HOUR_S if grant.resolution in (Resolution.DAY, Resolution.MONTH) else STEP_S
+                now = min(self._house.now(), self._house.saved_to) // step_s * step_s
             if live.settled_at == now:
                 return []
             there = await self._ledger.parcels(id_)
+            if live.lying is not None:
+                there = {live.lying.period: live.lying}
             first = self._first(grant, there)
             start, end = granted.span(grant, now, first or 0, 1 << 62)
             if first is None or start >= end:
                 return []
             if live.walked_at is None or time.monotonic() - live.walked_at > WALK_S:
                 live.walked_at, live.walk_from = time.monotonic(), 0
-            if _is_live(grant):
-                start = max(start, end - 1)
             made: list[Made] = []
             values, going = 0, True
-            for period in periods(grant.resolution, self._house.zone, max(start, min(live.walk_from, end - 1)), end):
+            if _is_live(grant):
+                spans = iter([self._last(grant, end)])
+            else:
+                spans = periods(grant.resolution, self._house.zone, max(start, min(live.walk_from, end - 1)), end)
+            for period in spans:
                 one = await self._parcel(grant, period, there.get(period.name), now)
                 if one is not None:
                     made.append(one)
@@ -420,21 +470,33 @@ class Outbox:
                     live.walk_from = period.end
             if not made:
                 live.settled_at = now
+            live.well_at = self._house.now() if live.answers and not made else None
             return made
 
+    def _last(self, grant: Grant, end: int) -> Period:
+        """Where the last figure is looked for: all that was ever sent live is one row, of one name."""
+        if grant.resolution is Resolution.RAW:
+            return Period(LIVE, end - STEP_S, end)
+        (last,) = periods(grant.resolution, self._house.zone, end - 1, end)
+        return replace(last, name=LIVE)
+
     def _first(self, grant: Grant, there: Mapping[str, Parcel]) -> int | None:
-        """When what is to be compared begins: with the first reading, or with one that was sent and was taken away since."""
+        """When what is to be compared begins: with the first reading, or one that may have been sent and was taken away."""
         kept = self._house.first_at([one.key for one in grant.series])
-        taken = [one.start for one in there.values() if one.sha256 == ledger.TAKEN]
+        open_ = (ledger.TAKEN, ledger.FOLLOWING, ledger.UNDERWAY)
+        taken = [one.start for one in there.values() if one.sha256 in open_]
         return min(taken if kept is None else [kept, *taken], default=None)
 
     async def _parcel(self, grant: Grant, period: Period, there: Parcel | None, now: int) -> Made | None:
         """What is granted of a period by now, if it differs from what lies there; live, the last figure of each series."""
+        taken = there is not None and there.sha256 in (ledger.TAKEN, ledger.FOLLOWING)
+        # What the card lost is no reason to lose it at the target, too: what lies there is better than what is here.
+        if there is not None and not taken and (there.sha256.startswith(ledger.LOST) or self._house.store_damaged):
+            return None
         series: list[dict[str, object]] = []
         points = 0
         live = _is_live(grant)
-        recent = live and grant.resolution is Resolution.RAW
-        asked = (max(period.start, now - STEP_S) if recent else period.start, period.end)
+        asked = (period.start, period.end)
         for one in grant.series:
             columns = (
                 await granted.give(grant, one, self._house.zone, asked, now, self._house.indexes, self._house.raw)
@@ -446,16 +508,12 @@ class Outbox:
             values = [None if value is None else format(value, "f") for value in columns[name]]
             until = {"until": columns["until"]} if "until" in columns else {}
             series.append({**one.body(), "at": columns["at"], **until, "value": values})
-            ends = sum(at < period.end for at in _times(columns))
+            ends = len(values) if live else sum(at < period.end for at in _times(columns))
             points += sum(value is not None for value in values[:ends])
         sha256 = hashlib.sha256(json.dumps(series, sort_keys=True).encode()).hexdigest()
-        if there is not None and sha256 == there.sha256.removeprefix(ledger.LOST):
+        if there is not None and sha256 == there.sha256:
             return None
-        if points == 0 and there is None:
-            return None
-        # What the card lost is no reason to lose it at the target, too.
-        lost = there is not None and (there.sha256.startswith(ledger.LOST) or self._house.store_damaged)
-        if lost and there is not None and there.sha256 != ledger.TAKEN and points < max(1, there.points):
+        if points == 0 and (there is None or (live and not taken)):  # live, a meter that is silent says nothing new
             return None
         made = Made(period, sha256, points, there, {})
         body = {

@@ -20,10 +20,13 @@ async def mark(wanted: Callable[[], bool], path: Path) -> None:
     """Keep a file there while the sync process is wanted, for systemd to start it by; until cancelled."""
     try:
         while True:
-            if wanted():
-                await asyncio.to_thread(path.touch)
-            else:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+            try:
+                if wanted():
+                    await asyncio.to_thread(path.touch)
+                else:
+                    await asyncio.to_thread(path.unlink, missing_ok=True)
+            except OSError as error:
+                log.warning("%s: %s", path, error.strerror)
             await asyncio.sleep(LOOK_S)
     finally:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
@@ -35,7 +38,12 @@ async def start(wanted: Callable[[], bool], socket: Path) -> None:
         if not wanted():
             await asyncio.sleep(LOOK_S)
             continue
-        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "sync", "--socket", str(socket))
+        try:
+            child = await asyncio.create_subprocess_exec(sys.executable, "-m", "sync", "--socket", str(socket))
+        except OSError as error:
+            log.warning("the sync process cannot be started: %s", error.strerror)
+            await asyncio.sleep(PAUSE_S)
+            continue
         try:
             code = await child.wait()
         finally:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sync.net import Net
 
 HELD_CHARACTERS_MAX = 300
+DETAIL_CHARACTERS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class Trouble(Exception):  # noqa: N818 - said like that to the person
     """The world refused. `detail` is one line for who looks closer, without any secret; `wait_s` what the target asked for."""
 
     def __init__(self, why: Why, detail: str, wait_s: int | None = None) -> None:
+        detail = plain(detail)[:DETAIL_CHARACTERS_MAX]
         super().__init__(f"{why}: {detail}")
         self.why, self.detail, self.wait_s = why, detail, wait_s
 
@@ -214,3 +216,9 @@ class Make(Protocol):
     """What each file in sync/targets has: `make(way, secrets, home, net)`, which asks nothing of anybody yet."""
 
     def __call__(self, way: Way, secrets: Mapping[str, str], home: Home, net: "Net") -> Target: ...
+
+
+def plain(text: str) -> str:
+    """What a server said, as text that can be kept and shown: it may say anything."""
+    said = text.encode("utf-8", "replace").decode()
+    return "".join(character if character.isprintable() else " " for character in said)

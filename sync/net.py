@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from sync.model import Trouble, Why
+from sync.model import Trouble, Why, plain
 
 ANSWER_BYTES_MAX = 4_000_000
 TOTAL_S_MAX = 60.0
@@ -33,7 +33,7 @@ class Answer:
 
     @property
     def line(self) -> str:
-        return f"{self.status} {self.reason}".strip()[:80]
+        return plain(f"{self.status} {self.reason}").strip()[:80]
 
 
 class Net:
@@ -88,8 +88,11 @@ class Net:
         total_s: float = TOTAL_S_MAX,
     ) -> Answer:
         """One request and its whole answer, whatever its status but 3xx; Trouble where there is none."""
-        address = URL(url)
-        if address.host != self.host:
+        try:
+            address = URL(url)
+        except ValueError:
+            raise Trouble(Why.ODD, f"{method}: the server names an address that is none") from None
+        if address.host != URL.build(scheme="https", host=self.host).host:
             raise Trouble(Why.MOVED, f"{self.host} names another host: {address.host}")
         if address.scheme != "https" and not (address.scheme == "http" and self._at_home):
             raise Trouble(Why.FORBIDDEN, f"https is needed, not {address.scheme}, for a target that is not at home")
@@ -130,11 +133,17 @@ class Net:
 
     def _may(self, address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
+        if isinstance(ip, ipaddress.IPv6Address):
+            inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+            if inner is None and ip.is_site_local:
+                return False
+            ip = inner or ip
+        if ip.is_loopback:
+            return self._at_home
         if ip.is_multicast or ip.is_unspecified or ip.is_reserved:
             return False
-        return self._at_home or ip.is_global
+        # What stands at home has an address of the home: a tick by mistake sends nothing in clear to the Internet.
+        return ip.is_global is not self._at_home
 
 
 class _Pinned(AbstractResolver):
@@ -170,7 +179,9 @@ def of_status(answer: Answer, what: str) -> Trouble:
             return Trouble(Why.FULL, detail)
         case 429 | 503:
             asked = answer.headers.get("Retry-After", "")
-            return Trouble(Why.BUSY, detail, min(int(asked), WAIT_S_MAX) if asked.isdecimal() else None)
+            return Trouble(
+                Why.BUSY, detail, min(int(asked), WAIT_S_MAX) if asked.isdecimal() and len(asked) < 7 else None
+            )
         case status if status >= 500:
             return Trouble(Why.UNREACHABLE, detail)
         case _:

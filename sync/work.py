@@ -62,8 +62,13 @@ async def _keep_doing(office: Office, job: Job, sleep: Sleep) -> None:
     tries = 0
     while True:
         try:
-            await _do(office, job, sleep)
-        except Trouble as trouble:
+            await _do(office, await _as_it_is_now(office, job), sleep)
+        except Exception as error:  # noqa: BLE001 - see _bug
+            if isinstance(error, GoneError):
+                log.warning("%s: %s", job, error)
+                await sleep(RETRY_S_MIN)
+                continue
+            trouble = error if isinstance(error, Trouble) else _bug(job, error)
             pause_s = pause(trouble, tries)
             tries += 1
             log.warning(
@@ -74,11 +79,19 @@ async def _keep_doing(office: Office, job: Job, sleep: Sleep) -> None:
                 await asyncio.get_running_loop().create_future()  # until the job is another one
             else:
                 await sleep(pause_s)
-        except GoneError as error:
-            log.warning("%s: %s", job, error)
-            await sleep(RETRY_S_MIN)
         else:
             return
+
+
+async def _as_it_is_now(office: Office, job: Job) -> Job:
+    """With the secrets that a target had us keep since."""
+    return next((one for one in (await office.jobs()).jobs if (one.grant, one.stamp) == (job.grant, job.stamp)), job)
+
+
+def _bug(job: Job, error: Exception) -> Trouble:
+    """One wall: a target's own fault ends no other target."""
+    log.error("%s: a fault of this program", job, exc_info=error)
+    return Trouble(Why.ODD, f"a fault of this program: {type(error).__name__}")
 
 
 def pause(trouble: Trouble, tries: int) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
@@ -31,6 +31,8 @@ from webui.shown import HUES
 from webui.words import mark
 
 ID_DIGITS = 16
+# Where databases take a password in an address, which is shown on pages and kept in the ledger.
+OPENING = frozenset({"p", "password", "token", "sslpassword"})
 NAME_MISSING = mark("A name of 1 to 80 characters is needed.")
 OPERATOR_MISSING = mark("Who runs it, in 1 to 80 characters, is needed.")
 PURPOSE_MISSING = mark("What it is for, in 1 to 300 characters, is needed.")
@@ -184,7 +186,12 @@ async def give(request: web.Request) -> web.Response:
             id_, targets.secrets(wish.way, password)
         )  # before: a grant whose target cannot be opened would only fail
     try:
-        grant, token = await grants.give(id_, wish, by_of(request))
+        try:
+            grant, token = await grants.give(id_, wish, by_of(request))
+        except Exception:
+            if wish.way is not None and grants.get(id_) is None:
+                outbox.keep(id_, {})
+            raise
     except NotDatingError:
         return _form(request, typed, NO_TIME)
     except GrantError:
@@ -268,9 +275,11 @@ def _way(typed: Typed, recipient: str) -> Way | str:
     try:
         address = urlsplit(typed.address)
         host, port = address.hostname, address.port
+        named = {name.strip().lower() for name, _ in parse_qsl(address.query, keep_blank_values=True)}
     except ValueError:
         return NO_ADDRESS
     right = address.scheme in targets.SCHEMES[typed.to] and host and port != 0 and "@" not in address.netloc
+    right = right and not named & OPENING
     if not right or len(typed.address) > ADDRESS_CHARACTERS_MAX or len(typed.user) > USER_CHARACTERS_MAX:
         return NO_ADDRESS
     if address.scheme in targets.OPEN and not typed.at_home:

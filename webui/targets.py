@@ -116,6 +116,8 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
         return State(said, trouble.detail, wrong=True, password=trouble.why == "refused" and way.kind in PASSWORD)
     if live.well_at is not None:
         return State(words.say("It answers, and has taken all that was due."))
+    if live.answers:
+        return State(words.say("It answers; what is due is being sent."))
     if sent:
         return State(words.say("All that was due was taken when it was last asked."))
     return State(words.say("It was not asked yet."))

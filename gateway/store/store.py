@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -73,9 +73,9 @@ class Store:
         self._tail_trouble: str | None = None
         # Met since the start: what lies on damaged pages is not answered, all else goes on.
         self.damaged = False
-        # Told of a span before and after a person takes points away in it, so that what was sent elsewhere may follow:
+        # Told of series and a span before and after a person takes their points in it away, so that what was sent elsewhere may follow:
         # before, as a kill may come in between; after, as what was read in between is out of date.
-        self.on_removal: Callable[[int, int], None] = lambda start, end: None
+        self.on_removal: Callable[[Collection[SeriesKey], int, int], None] = lambda keys, start, end: None
         self._saved_to = 0
         self._fold_day = ""
         for series in self._card.series():
@@ -267,7 +267,7 @@ class Store:
         A point that says something else by now is not the import's, and stays. Doing it again is harmless.
         """
         if ats:
-            with self._removing(min(ats), max(ats) + 1):
+            with self._removing((key,), min(ats), max(ats) + 1):
                 self._call(self._take_out, key, exponent, ats, values)
 
     def erase(self, keys: Sequence[SeriesKey], start: int, end: int) -> int:
@@ -276,7 +276,7 @@ class Store:
         A series without points is no longer there, nor are its events. StoreError when the card refuses: then nothing
         is erased, or all is erased and the file's free pages still hold it, and the sentence says which.
         """
-        with self._removing(start, end):
+        with self._removing(keys, start, end):
             return self._call(self._erase, keys, start, end)
 
     def swap(self, key: SeriesKey, at: int, old_final: int, new_start: int, exponent: int) -> Swap:
@@ -288,8 +288,7 @@ class Store:
 
     def undo(self, event: int) -> bool:
         """Take a swap back, by a later event; False if there is none that stands."""
-        with self._removing(0, FOREVER):
-            return self._call(self._undo, event)
+        return self._call(self._undo, event)
 
     def commit(self) -> bool:
         """Write what waits to the card now; False, and `trouble` says why, if it could not."""
@@ -330,10 +329,10 @@ class Store:
     # The thread
 
     @contextlib.contextmanager
-    def _removing(self, start: int, end: int) -> Iterator[None]:
-        self.on_removal(start, end)
+    def _removing(self, keys: Collection[SeriesKey], start: int, end: int) -> Iterator[None]:
+        self.on_removal(keys, start, end)
         yield
-        self.on_removal(start, end)
+        self.on_removal(keys, start, end)
 
     def _round(self) -> None:
         self._commit()

@@ -86,6 +86,7 @@ class Box:
     def __init__(self, home: House, clock: Clock, folder: Path) -> None:
         self.home, self.clock, self.path = home, clock, folder / "ledger.db"
         self.shelf = Shelf()
+        self.saves = True
         self.ledger = Ledger.open(self.path)
         self.restart()
 
@@ -105,6 +106,12 @@ class Box:
             for at in range(first, end, step_s)
         ]
         self.home.store.add(points)
+        self.save()
+
+    def save(self) -> None:
+        """As each hour: what came until now is on the card."""
+        if self.saves:
+            assert self.home.store.commit()
 
     async def give(
         self, resolution: Resolution = Resolution.HALF_HOUR, *, past: bool = True, delay_s: int = 0, way: Way = WAY,
@@ -117,6 +124,7 @@ class Box:
         """As the sync process does, until nothing is due; how many batches went. Trouble where the shelf fails."""
         batches = 0
         while True:
+            self.save()
             found = await self.outbox.batch(grant.id)
             if found is None:
                 return batches

@@ -134,7 +134,7 @@ async def test_what_is_lost_here_stays_there_and_what_a_person_erases_goes(home:
     await home.send(grant)
     lying = dict(home.shelf.parcels)
     # A damaged card: the series are gone, and nobody wished it.
-    home.home.store.on_removal = lambda start, end: None
+    home.home.store.on_removal = lambda keys, start, end: None
     await home.home.store.run(home.home.store.erase, (INDEX.key,), 0, NOON - 5 * DAY)
     home.ledger.lost()
     home.restart()
@@ -144,11 +144,13 @@ async def test_what_is_lost_here_stays_there_and_what_a_person_erases_goes(home:
     home.say(NOON, NOON + 3601)
     await home.send(grant)
     assert lying.keys() == home.shelf.parcels.keys()
-    assert len(home.shelf.values(INDEX)) == 482
+    assert (
+        len(home.shelf.values(INDEX)) == 480
+    )  # nobody knows what is missing of a day of which the card lost something
     await home.home.store.run(home.home.store.erase, (INDEX.key,), 0, NOON - 3 * DAY)
     await home.send(grant)
     assert min(home.shelf.values(INDEX)) >= NOON - 3 * DAY
-    assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 10 * DAY, NOON + 3000)
+    assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 10 * DAY, NOON)
 
 
 async def test_a_pause_holds_and_ends(home: Box) -> None:

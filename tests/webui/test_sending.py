@@ -117,6 +117,8 @@ async def test_the_page_says_how_the_target_does_and_offers_what_helps(home: Hom
     outbox.live(id_).trouble = Trouble("a word of tomorrow", "x", 0, None)
     assert "l’adresse est-elle juste" in read(await home.text("/data")).text
     outbox.well(id_)
+    assert "est en train de partir" in read(await home.text("/data")).text
+    outbox.live(id_).well_at = home.clock.at
     assert "a pris tout ce qui lui revenait" in read(await home.text("/data")).text
 
 
