@@ -50,13 +50,6 @@ def said(parcels: list[Parcel], puts: list[Put]) -> list[Mapping[str, Any]]:
     ]
 
 
-async def lose(out: Box, key: Any, start: int, end: int) -> None:
-    """The card loses readings that nobody took away."""
-    told, out.home.store.on_removal = out.home.store.on_removal, lambda a, b: None
-    await out.home.store.run(out.home.store.erase, (key,), start, end)
-    out.home.store.on_removal = told
-
-
 # -- lost, false, doubled ---------------------------------------------------------------------------------------------
 async def test_what_is_erased_at_home_while_it_is_being_sent_goes_at_the_target_too(out: Box) -> None:
     out.say(NOON - 10 * DAY, NOON + 1)
