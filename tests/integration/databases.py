@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
@@ -70,7 +71,16 @@ class InfluxServer(Server):
 
     def found(self) -> None:
         first = {"q": "CREATE USER root WITH PASSWORD 'root' WITH ALL PRIVILEGES"}
-        urllib.request.urlopen(f"{self.url}/query", urllib.parse.urlencode(first).encode(), timeout=30).close()
+
+        def has_root() -> bool:  # it answers 403 at times while it is still coming up
+            try:
+                urllib.request.urlopen(f"{self.url}/query", urllib.parse.urlencode(first).encode(), timeout=30).close()
+            except urllib.error.HTTPError as error:
+                error.close()
+                return False
+            return True
+
+        until(has_root, "InfluxDB has its first user", STARTS_S)
         password = self.password.replace("'", "\\'")
         for query in (
             "CREATE DATABASE releve",

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import ssl
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,15 @@ Rows = dict[tuple[str, str, int], tuple[str, str]]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path)
+def folder() -> Iterator[Path]:
+    """Not one of pytest's: each run that begins shuts those to all but root."""
+    with tempfile.TemporaryDirectory(prefix="releve-postgresql-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[PostgresServer]:
+    server = PostgresServer(folder)
     try:
         server.found()
         yield server
@@ -260,10 +268,10 @@ class There(Net):
     ],
 )
 async def test_away_from_home_its_certificate_must_be_that_of_its_name(
-    tmp_path: Path, name: str, trusted: bool, why: Why | None
+    tmp_path: Path, folder: Path, name: str, trusted: bool, why: Why | None
 ) -> None:
     signed = authority(tmp_path, "db", "db.example")
-    server = PostgresServer(tmp_path / "server")
+    server = PostgresServer(folder / "server")
     server.folder.mkdir()
     server.more = f"ssl = on\nssl_cert_file = '{server.folder}/cert'\nssl_key_file = '{server.folder}/key'\n"
     for path, to in ((signed.certificate, "cert"), (signed.key, "key")):
