@@ -42,7 +42,7 @@ async def test_an_index_that_began_anew_is_listed_taken_back_there_and_then_said
         async with home.client.post("/meters/uncount", data=fields) as answer:
             assert answer.url.path_qs == "/data"
             page = await answer.text()
-        assert "Son index est reparti de zéro, après 100 000,0 m³. Le compte" in text(section(page))
+        assert "Son index est reparti de zéro, après 100 000,0 m³. Votre" in text(section(page))
         assert "Annulé depuis" in section(page)
         assert "/meters/uncount" not in page
 

@@ -190,7 +190,8 @@ async def test_while_it_is_being_erased_no_page_says_that_nothing_leaves(home: H
     text = read(await home.text("/data")).text
     assert ("Rien ne quitte la maison" in text) == bool(at_home)  # what is erased at home is asked at home
     assert (
-        "Ce qui a été envoyé à Mon nuage est en train d’y être effacé. D’ici là, le boîtier lui parle encore." in text
+        "Ce qui a été envoyé à Mon nuage est en train d’y être effacé : tant que ce n’est pas fini, le boîtier"
+        in text.replace("\xa0", " ")
     )
     await post(home, "/data/withdraw", {"grant": other})
     text = read(await home.text("/data")).text
@@ -198,7 +199,7 @@ async def test_while_it_is_being_erased_no_page_says_that_nothing_leaves(home: H
     assert "n’envoie vos relevés à personne" not in text
     assert "nulle part ailleurs" not in text
     assert "Plus rien n’est envoyé." in text
-    assert "Le boîtier rend sa clé à Mon grenier." in text
+    assert "Le boîtier ferme son accès à Mon grenier" in text
     assert re.search(r"[Uu]n chiffre (lui|s’y|a )", text) is None
     await post(home, "/data/leave", {"grant": id_})
     await post(home, "/data/leave", {"grant": other})
