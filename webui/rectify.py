@@ -1,6 +1,6 @@
 """What of the readings was put right, by the box or by a person, in words; and how to take it back. A section of `/data`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -45,14 +45,14 @@ class Rectified:
 
 
 def rectified(words: Words, house: House) -> Rectified:
-    infos = {info.key: info for info in house.store.series()}
+    infos = house.store.series()
     found = [
         one
         for view in house.points()
         for one in (
             *_exchanges(words, house, view),
             *_dials(words, house, view),
-            *_swaps(words, house, view, [infos[key] for key in house.series(view.point.id)]),
+            *_swaps(words, house, view, infos),
         )
     ]
     found.sort(key=lambda one: one.at, reverse=True)
@@ -91,12 +91,14 @@ def _dials(words: Words, house: House, view: PointView) -> Iterator[Corrected]:
         yield Corrected(view.point.name, one.at, said, undo=undo if one is corrections[-1] else None)
 
 
-def _swaps(words: Words, house: House, view: PointView, infos: list[SeriesInfo]) -> Iterator[Corrected]:
+def _swaps(words: Words, house: House, view: PointView, infos: Iterable[SeriesInfo]) -> Iterator[Corrected]:
     """Indexes that the box counts on over a new beginning: those taken back, too."""
-    count = house.dials.count(view.point.id)
+    count, keys = house.dials.count(view.point.id), house.series(view.point.id)
     turned = {one.event for one in view.turned}
     for info in infos:
-        for swap in () if count is not None and info.key == count.key else house.store.events(info.key):
+        if info.key not in keys or (count is not None and info.key == count.key):  # a dial's are said with it
+            continue
+        for swap in house.store.events(info.key):
             undo = Undo("/meters/uncount", {"point": view.point.id, "event": str(swap.id)})
             yield Corrected(
                 view.point.name,
