@@ -190,6 +190,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/data/leave", OCCUPANT, who.leave),
         Route("GET", "/data/grant/{grant}", OCCUPANT, who.grant_page),
         Route("GET", "/data/grant/{grant}/receipt", OCCUPANT, who.grant_file),
+        Route("GET", "/data/releve_csv.py", OCCUPANT, who.script),
         Route("GET", "/data/export", OCCUPANT, takeout.export),
         Route("POST", "/data/erase", OCCUPANT, erasing.erase),
         Route("GET", "/data/ledger", OCCUPANT, who.ledger),

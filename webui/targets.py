@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from gateway.grants import Grant
 from gateway.outbox import Live
 from gateway.way import Form, Kind, Way
 from webui.words import Words, mark
@@ -109,7 +110,7 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     """As far as the sync process has told."""
     if paused:
         return State(words.say("It is paused: nothing is sent."))
-    if live.link is not None:
+    if live.link is not None and _may_be_opened(live.link, way):
         return State(words.say("Say yes there, and what you gave begins to be sent:"), link=live.link)
     if (trouble := live.trouble) is not None:
         said = words.say(WHY.get(trouble.why, ODD))
@@ -121,6 +122,16 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     if sent:
         return State(words.say("All that was due was taken when it was last asked."))
     return State(words.say("It was not asked yet."))
+
+
+def _may_be_opened(link: str, way: Way) -> bool:
+    """Whether a browser may be sent there, whoever said so: a page of https, or of http on a machine at home."""
+    return link.startswith("https://") or (link.startswith("http://") and way.at_home)
+
+
+def files_lie_there(grant: Grant) -> bool:
+    """Whether what is sent are files in a folder, to be opened with the script of `sync/folder`."""
+    return grant.way is not None and grant.way.form in (Form.FILES, Form.SEALED)
 
 
 def secrets(way: Way, password: str) -> dict[str, str]:

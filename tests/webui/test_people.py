@@ -98,6 +98,7 @@ POST /data/now O
 POST /data/leave O
 GET /data/grant/{grant} O
 GET /data/grant/{grant}/receipt O
+GET /data/releve_csv.py O
 GET /data/export O
 POST /data/erase O
 GET /data/ledger O
