@@ -162,7 +162,14 @@ async def _do(office: Office, job: Job, tries: Tries, sleep: Sleep) -> None:
     if not host:
         raise Trouble(Why.FORBIDDEN, "the address names no host")
     async with Net(host, at_home=job.way.at_home) as net:
-        target = targets.make(job.way, job.secrets, AtHome(office, job, await office.now(job.grant)), net)
+        at_home = AtHome(office, job, await office.now(job.grant))
+        try:
+            target = targets.make(job.way, job.secrets, at_home, net)
+        except Trouble:  # a name that cannot be said there, or an address that is none: nothing ever was
+            if job.do == "send" or await office.pieces(job.grant):
+                raise
+            await office.left(job.grant)
+            return
         try:
             match job.do:
                 case "send":

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway import hatch, starter
 from gateway.ledger import LedgerError
-from gateway.way import Way
+from gateway.way import Form, Kind, Way
 from sync.model import Home, Parcel, Put, Trouble, Why
 from sync.net import Net
 from sync.work import DUE_S, LIVE_S, LOOK_S, PERSON_S, REFUSED_S_MAX, RETRY_S_MAX, RETRY_S_MIN, pause, work
@@ -168,8 +168,12 @@ def children() -> list[str]:
     me = Path("/proc/self").resolve().name
     tasks = Path(f"/proc/{me}/task")
     ids = " ".join((task / "children").read_text() for task in tasks.iterdir()).split()
-    commands = [Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0") for one in ids]
-    return [one for one, command in zip(ids, commands, strict=True) if b"sync" in command]
+    found = []
+    for one in ids:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            if b"sync" in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0"):
+                found.append(one)
+    return found
 
 
 def stop(starting: "asyncio.Future[None]") -> Awaitable[object]:
@@ -304,6 +308,24 @@ async def test_a_grant_whose_target_never_answered_ends_at_once(
             await asyncio.wait_for(working, 10)
     assert not home.outbox.sent()
     assert home.shelf.opened <= opened + 1  # it may have been at it
+
+
+@pytest.mark.parametrize("user", ["ada:lovelace", "ada"])
+async def test_a_grant_that_can_never_be_logged_in_with_ends_all_the_same(tmp_path: Path, user: str) -> None:
+    """A name with a colon, which no such login can say; and no password, for a folder that wants none."""
+    way = Way(Kind.WEBDAV, "http://127.0.0.1:9/releve/", user, Form.FILES, at_home=True)
+    with box(tmp_path) as home:
+        home.say(NOON - 3 * DAY, NOON + 1)
+        async with served(home, tmp_path) as socket:
+            grant = await home.give(way=way)
+            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
+            await wait_for(lambda: home.outbox.live(grant.id).trouble is not None)
+            trouble = home.outbox.live(grant.id).trouble
+            assert trouble is not None
+            assert trouble.why == (Why.REFUSED if ":" in user else Why.UNREACHABLE)
+            await home.grants.withdraw(grant.id, BY, erase=True)
+            await asyncio.wait_for(working, 10)
+    assert not home.outbox.sent()
 
 
 async def test_a_page_for_the_login_at_another_host_is_said_on_the_page(
