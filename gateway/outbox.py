@@ -318,11 +318,11 @@ class Outbox:
         """The page shows this address, where the owner says yes; ValueError for one that is not the target's own."""
         held = self._grants.get(id_)
         way = held.grant.way if held is not None else None
-        asked = urlsplit(link)
-        if way is None or asked.hostname != urlsplit(way.address).hostname:
-            raise ValueError("the address is another host's")
-        if asked.scheme != "https" and not (asked.scheme == "http" and way.at_home):
-            raise ValueError("https is needed")
+        asked, there = urlsplit(link), urlsplit("" if way is None else way.address)
+        if way is None or asked.hostname != there.hostname:
+            raise ValueError("it names an address of another host")
+        if asked.scheme != "https" and not (asked.scheme == there.scheme == "http" and way.at_home):
+            raise ValueError("it names an address that is not https")
         self.live(id_).link = link
 
     def poke(self, id_: str) -> None:

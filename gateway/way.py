@@ -8,6 +8,10 @@ from typing import Any
 ADDRESS_CHARACTERS_MAX = 300
 USER_CHARACTERS_MAX = 200
 RECIPIENTS_MAX = 3
+# What is kept of what a target says: the word under which a parcel lies there, its answer to it, and why it took none.
+HELD_CHARACTERS_MAX = 300
+ANSWER_CHARACTERS_MAX = 200
+DETAIL_CHARACTERS_MAX = 200
 
 
 class Kind(StrEnum):

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gateway.way import Way
+from gateway.way import DETAIL_CHARACTERS_MAX, Way
 
 if TYPE_CHECKING:
     from sync.net import Net
-
-HELD_CHARACTERS_MAX = 300
-DETAIL_CHARACTERS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ class Piece:
 class Put:
     """What became of one parcel: the word under which it lies there, and what left for it: bytes, their SHA-256, the answer.
 
-    `held` is the target's own: HELD_CHARACTERS_MAX at most, handed back with the next revision and when it is erased;
+    `held` is the target's own: HELD_CHARACTERS_MAX (gateway/way.py) at most, printable, handed back with the next revision and when it is erased;
     empty where nothing lies there any longer.
     """
 

@@ -15,9 +15,9 @@ GRANT_CHARACTERS = 8
 
 
 def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> "Webdav":
-    """`way.address`: a folder; `secrets`: `password`, and `user` where it is not the way's."""
-    user = secrets.get("user", way.user)
-    return Webdav(Dav(net, folder_address(way), login(user, secrets["password"]), folder_name(home)), way.sealed_for)
+    """`way.address`: a folder; `secrets`: `password`, where there is one, and `user` where it is not the way's."""
+    said = login(secrets.get("user", way.user), secrets.get("password", ""))
+    return Webdav(Dav(net, folder_address(way), said, folder_name(home)), way.sealed_for)
 
 
 class Webdav:

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.way import Form
+from gateway.way import HELD_CHARACTERS_MAX, Form
 from sync.cozy import ecolyo
-from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Series, Trouble, Why
+from sync.model import Parcel, Piece, Put, Series, Trouble, Why
 from tests.cozy import Cozy, running
 from tests.cozy_documents import Json
 from tests.sync.owner import Owner, day, day_after, midnight, target

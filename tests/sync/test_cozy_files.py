@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.backup import load_age
-from gateway.way import Form
+from gateway.way import HELD_CHARACTERS_MAX, Form
 from sync.files import MANIFEST, ONCE, period_of, read_manifest
-from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Trouble, Why
+from sync.model import Parcel, Piece, Put, Trouble, Why
 from tests.cozy import Cozy, running
 from tests.sync.owner import Owner, day, day_after, midnight, target
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.way import Form
+from gateway.way import HELD_CHARACTERS_MAX, Form
 from sync.cozy import documents
-from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Trouble, Why
+from sync.model import Parcel, Piece, Put, Trouble, Why
 from tests.cozy import Cozy, running
 from tests.cozy_documents import Doctype, Json
 from tests.sync.owner import GRANT, Owner, day, day_after, midnight, target

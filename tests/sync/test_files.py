@@ -399,7 +399,7 @@ def test_a_name_of_somebody_else_is_not_taken_for_ours(name: str) -> None:
 
 
 def test_every_name_fits_the_seam() -> None:
-    from sync.model import HELD_CHARACTERS_MAX
+    from gateway.way import HELD_CHARACTERS_MAX
 
     longest = f"2026-11-03/2026-11-03T14.{'0' * 12}{files.SEALED}"
     assert len(longest) <= HELD_CHARACTERS_MAX
