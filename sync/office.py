@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from gateway.way import Way
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Trouble, Why
 
 ANSWER_S_MAX = 120.0
 # So long the owner has to say yes at the target, then the next address is shown.
@@ -89,8 +89,12 @@ class Office:
         said = {"why": trouble.why, "detail": trouble.detail, "next_s": next_s}
         await self._ask("POST", f"/grants/{grant}/trouble", said)
 
-    async def well(self, grant: str) -> None:
-        await self._ask("POST", f"/grants/{grant}/well")
+    async def well(self, grant: str) -> bool:
+        """It let us in. Whether it is to be asked what lies there."""
+        return bool((await self._ask("POST", f"/grants/{grant}/well"))["look"])
+
+    async def lies(self, grant: str, lies: Lies | None) -> None:
+        await self._ask("POST", f"/grants/{grant}/lies", {"lies": lies and lies.body()})
 
     async def pieces(self, grant: str) -> list[Piece]:
         said = await self._ask("GET", f"/grants/{grant}/pieces")

@@ -132,7 +132,8 @@ async def _do(office: Office, job: Job, sleep: Sleep) -> None:
 async def _send(office: Office, job: Job, target: Target, sleep: Sleep) -> None:
     """All that is due, a batch at a time; a live target is kept open, so that it knows when we are gone."""
     await target.open()
-    await office.well(job.grant)
+    if await office.well(job.grant):
+        await _look(office, job, target)
     while True:
         number, parcels = await office.batch(job.grant)
         if parcels:
@@ -142,6 +143,16 @@ async def _send(office: Office, job: Job, target: Target, sleep: Sleep) -> None:
             await sleep(LIVE_S)
         else:
             return
+
+
+async def _look(office: Office, job: Job, target: Target) -> None:
+    """What the target says of itself is no reason to send nothing."""
+    try:
+        lies = await target.look()
+    except Trouble as trouble:
+        log.info("%s: it does not say what lies there: %s", job, trouble)
+    else:
+        await office.lies(job.grant, lies)
 
 
 async def _erase(office: Office, job: Job, target: Target) -> None:

@@ -471,7 +471,10 @@ class Cozy:
         keys = (await self._json(request)).get("keys") if request.method == "POST" else None
         low, high = (json.loads(query[name]) if name in query else None for name in ("startkey", "endkey"))
         include = query.get("include_docs") == "true"
-        return web.json_response(self.doctypes[doctype].all_docs(keys=keys, low=low, high=high, include=include))
+        said = self.doctypes[doctype].all_docs(keys=keys, low=low, high=high, include=include)
+        skip, limit = int(query.get("skip", "0")), query.get("limit")
+        said["rows"] = said["rows"][skip : None if limit is None else skip + int(limit)]
+        return web.json_response(said)
 
     async def _normal_docs(self, request: web.Request) -> web.Response:
         held = self._there(self._allow(request, "GET"))

@@ -126,6 +126,8 @@ def moment(words: Words, at: int) -> Markup:
 
 
 def size(words: Words, count: int) -> Markup:
+    if count >= 1_000_000:
+        return words.say("%(n)s MB", n=words.number(Decimal(count) / 1_000_000, 1))
     return words.say("%(n)s kB", n=words.number(Decimal(count) / 1000, 1))
 
 

@@ -12,7 +12,8 @@ from gateway.export_espi import has_unit
 from gateway.grants import Held
 from gateway.house import House
 from gateway.ledger import LedgerError
-from webui import consent, days, targets
+from gateway.way import Form
+from webui import consent, days, lying, targets
 from webui.consent import ENDS, FINE
 from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
 from webui.receipt import receipt
@@ -53,6 +54,8 @@ class Row:
     there: int = 0
     done: int = 0
     of: int = 0
+    lies: Markup | None = None
+    fewer: Markup | None = None
 
     @property
     def is_sent(self) -> bool:
@@ -115,8 +118,14 @@ async def _row(request: web.Request, held: Held) -> Row:
     if grant.way is None:
         return row
     there, done = await outbox.there(grant.id)
-    said = targets.state(words, grant.way, outbox.live(grant.id), paused=held.paused, sent=held.total.reads > 0)
-    return replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    live = outbox.live(grant.id)
+    said = targets.state(words, grant.way, live, paused=held.paused, sent=held.total.reads > 0)
+    row = replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    if live.lies is not None:
+        row = replace(row, lies=lying.sentence(words, live.lies), fewer=lying.fewer(words, live.lies))
+    elif grant.way.form is Form.LIVE:
+        row = replace(row, lies=words.say(lying.CANNOT))
+    return row
 
 
 def _stands(house: House, held: Held) -> bool:
@@ -157,6 +166,16 @@ async def now(request: web.Request) -> web.Response:
         outbox.keep(held.grant.id, targets.secrets(held.grant.way, password))
     outbox.poke(held.grant.id)
     raise see("/data?done=asked")
+
+
+async def again(request: web.Request) -> web.Response:
+    """A person says: what lies there was lost or erased; send all of it once more."""
+    access = request.app[ACCESS]
+    held = access.grants.get((await read_form(request)).get("grant", ""))
+    if held is None or held.end is not None or held.grant.way is None or held.grant.way.form is Form.LIVE:
+        raise see("/data")
+    await access.outbox.again(held.grant.id)
+    raise see("/data?done=again")
 
 
 async def leave(request: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from sync.cozy.device import Device, Json
 from sync.cozy.documents import Doctypes, Documents
 from sync.cozy.loads import DAY, MINUTE, MONTH, PARIS, YEAR, Key, Loads, check, days, half_hours, key_of, spans
 from sync.cozy.timeseries import metadata
-from sync.model import Home, Parcel, Piece, Put, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Thing, Trouble, Why
 
 KINDS = {
     Fluid.ELECTRICITY: (MINUTE, DAY, MONTH, YEAR),
@@ -80,6 +80,14 @@ class Ecolyo:
                 f"a konnector, or a grant of another meter, writes {_names(wanted)} there already; nothing is sent, so that nothing counts twice",
             )
         return [self._told(one, others) for one in told]
+
+    async def look(self) -> Lies | None:
+        """Of how many days; half-hours are too many to be asked for. Not every period has a day, so that none can be missed."""
+        days_held: set[Key | None] = set()
+        for fluid in Fluid:
+            found = await self._doctypes.find(_doctype(fluid, DAY), ("grant",), {"grant": self._home.grant})
+            days_held |= {key_of(document) for document in found}
+        return Lies(Thing.DAYS, len(days_held - {None}))
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         # Of each fluid, whatever `held` says: an answer that was lost may have been of more.

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from sync.files import ONCE
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Thing, Trouble, Why
 from sync.net import Net
 from sync.targets import make
 from sync.targets.webdav import login
@@ -67,6 +67,13 @@ async def put(server: Server, parcels: Sequence[Parcel], *sealed_for: str, passw
         target = make(there, {"password": password}, Owner(), net)
         await target.open()
         return await target.put(parcels)
+
+
+async def look(server: Server) -> Lies | None:
+    async with Net("127.0.0.1", at_home=True) as net:
+        target = make(way(server.url), {"password": PASSWORD}, Owner(), net)
+        await target.open()
+        return await target.look()
 
 
 async def erase(server: Server, parcels: Sequence[Parcel], puts: Sequence[Put]) -> None:
@@ -273,3 +280,20 @@ async def test_a_folder_that_its_owner_removed_is_made_anew(server: Server) -> N
     assert held(server) == [day(1)]
     assert {path.name for path in (server.files / FOLDER).iterdir()} == {*ONCE, "2026-01"}
     assert GRANT.startswith(FOLDER.removeprefix("releve-"))
+
+
+async def test_it_says_itself_what_lies_there_and_a_file_that_somebody_deleted_is_missed_and_put_again(
+    server: Server,
+) -> None:
+    days = [day(number) for number in range(3)]
+    await put(server, days)
+    whole = await look(server)
+    sizes = sum(path.stat().st_size for path in valid(server.files / FOLDER).values())
+    assert whole == Lies(Thing.FILES, 3, 3, sizes)
+    gone = valid(server.files / FOLDER)["2026-01-02"]
+    await by_its_owner(server, "DELETE", f"{FOLDER}/2026-01/{gone.name}")
+    found = await look(server)
+    assert found is not None
+    assert found.periods == 2
+    await put(server, days)
+    assert await look(server) == whole

@@ -1,7 +1,7 @@
 """Documents as Ecolyo reads them, against the double: what is known and no more, sums that fit, and no slot twice."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ import pytest
 from gateway.way import Form
 from sync.cozy import ecolyo
 from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Series, Trouble, Why
-from tests.cozy import Cozy, running
+from tests.cozy import Cozy
 from tests.cozy_documents import Json
 from tests.sync.owner import Owner, day, day_after, midnight, target
 
@@ -37,22 +37,6 @@ def days(first: int, number: int, said: Callable[[int], str | None] = index, hel
         found.append(day(at, said, ENERGY, WATER, held=held))
         at = day_after(at)
     return found
-
-
-@pytest.fixture
-def cozy() -> Cozy:
-    return Cozy()
-
-
-@pytest.fixture
-async def address(cozy: Cozy) -> AsyncIterator[str]:
-    async with running(cozy) as address:
-        yield address
-
-
-@pytest.fixture
-def owner(cozy: Cozy) -> Owner:
-    return Owner(cozy)
 
 
 async def put(address: str, owner: Owner, parcels: Sequence[Parcel]) -> list[Put]:

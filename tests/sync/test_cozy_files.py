@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ from gateway.backup import load_age
 from gateway.way import Form
 from sync.files import MANIFEST, ONCE, period_of, read_manifest
 from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Trouble, Why
-from tests.cozy import Cozy, running
+from tests.cozy import Cozy
 from tests.sync.owner import Owner, day, day_after, midnight, target
 
 AGE = load_age()
@@ -26,22 +26,6 @@ def days(number: int) -> list[Parcel]:
         found.append(day(at, lambda at: str(at // 60), ENERGY))
         at = day_after(at)
     return found
-
-
-@pytest.fixture
-def cozy() -> Cozy:
-    return Cozy()
-
-
-@pytest.fixture
-async def address(cozy: Cozy) -> AsyncIterator[str]:
-    async with running(cozy) as address:
-        yield address
-
-
-@pytest.fixture
-def owner(cozy: Cozy) -> Owner:
-    return Owner(cozy)
 
 
 async def put(address: str, owner: Owner, parcels: Sequence[Parcel]) -> list[Put]:
