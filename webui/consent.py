@@ -98,7 +98,7 @@ def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
             fine=words.say(FINE[grant.resolution]),
             delay=delay(words, grant.delay_s),
             before=before,
-            form=words.say(targets.FORMS[grant.way.form]),
+            form=words.say(targets.form(grant.way)),
             purpose=grant.purpose.rstrip("."),
         )
     return words.say(

@@ -36,6 +36,7 @@ FORMS = {
     Form.ECOLYO: mark("documents as the app Ecolyo reads them"),
     Form.LIVE: mark("the last figure alone, that all who use the broker can read"),
 }
+ADOPTED = mark("documents as the app Ecolyo reads them, also in the place of your supplier’s older figures")
 STAYS = {
     Kind.WEBDAV: mark(
         "Copies that the provider made of the folder may stay. Change the folder’s password if the box alone used it."
@@ -121,6 +122,11 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     if sent:
         return State(words.say("All that was due was taken when it was last asked."))
     return State(words.say("It was not asked yet."))
+
+
+def form(way: Way) -> str:
+    """How readings lie there."""
+    return ADOPTED if way.adopt else FORMS[way.form]
 
 
 def secrets(way: Way, password: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> "Cozy":
             return Cozy(device, Timeseries(device, home))
         case Form.ECOLYO:
             device = Device(net, address, ecolyo.SCOPE, secrets, home)
-            return Cozy(device, Ecolyo(device, home))
+            return Cozy(device, Ecolyo(device, home, adopt=way.adopt))
         case _:
             device = Device(net, address, folder.SCOPE, secrets, home)
             return Cozy(device, FolderFiles(Folder(device, folder_name(home)), way.sealed_for))

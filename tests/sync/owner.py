@@ -78,9 +78,11 @@ class _Page(HTMLParser):
 
 
 @asynccontextmanager
-async def target(address: str, owner: Owner, form: Form, *sealed_for: str) -> AsyncIterator[Target]:
+async def target(
+    address: str, owner: Owner, form: Form, *sealed_for: str, adopt: bool = False
+) -> AsyncIterator[Target]:
     """A new one, as after each start of the process: it knows what the gateway kept, and nothing else."""
-    way = Way(Kind.COZY, address, "", form, sealed_for, at_home=True)
+    way = Way(Kind.COZY, address, "", form, sealed_for, at_home=True, adopt=adopt)
     way.check()
     async with Net("127.0.0.1", at_home=True) as net:
         made = make(way, owner.kept, owner, net)

@@ -107,7 +107,7 @@ async def test_who_was_never_let_in_leaves_too(cozy: Cozy, address: str, owner: 
 
 
 async def test_a_state_of_another_try_lets_nobody_in(cozy: Cozy, address: str, owner: Owner) -> None:
-    owner.change = lambda brought: {**brought, "state": "x" + brought["state"][1:]}
+    owner.change = lambda brought: {**brought, "state": "!" + brought["state"][1:]}  # no sign of any state
     trouble = await refused(address, owner)
     assert trouble.why is Why.WAITING
     assert not any(path.endswith("access_token") for _, path in cozy.asked)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.backup import load_age
 from gateway.outbox import Lies, Trouble
-from gateway.way import Form, Kind
+from gateway.way import Form, Kind, Way
 from tests.webui.home import Home, read
 from tests.webui.test_grants import DAY, post
 
@@ -213,3 +213,29 @@ async def test_a_person_has_all_of_it_sent_again_and_nobody_else_does(home: Home
     for other in (broker, "0" * 16):
         await post(home, "/data/again", {"grant": other})
     assert {job["grant"]: job["stamp"] for job in outbox.jobs()} == stamps
+
+
+async def test_a_suppliers_figures_are_replaced_where_a_person_ticks_it_and_each_page_says_so(home: Home) -> None:
+    assert 'name="adopt"' in await home.text("/data/send/cozy?lang=fr")
+    assert 'name="adopt"' not in await home.text("/data/send/webdav")
+    cozy = {"to": "cozy", "form": "ecolyo", "address": "https://ada.mycozy.cloud", "user": ""}
+    place = "y compris à la place des anciens chiffres de votre fournisseur"
+    plainly = spaced(await post(home, "/data/give", {**SENT, **cozy}))
+    assert place not in plainly
+    assert "mis de côté" not in plainly
+    confirming = spaced(await post(home, "/data/give", {**SENT, **cozy, "adopt": "on"}))
+    assert place in confirming
+    assert "ils reviennent quand vous faites effacer" in confirming
+    id_, _ = await send(home, **cozy, adopt="on")
+    held = home.access.grants.get(id_)
+    assert held is not None
+    assert held.grant.way == Way(Kind.COZY, "https://ada.mycozy.cloud", "", Form.ECOLYO, adopt=True)
+    for path in ("/data", f"/data/grant/{id_}", "/data/ledger"):
+        assert place in spaced(await home.text(path))
+    receipt = json.loads(await home.text(f"/data/grant/{id_}/receipt"))
+    assert receipt["dpv:hasRecordOfActivity"]["dpv:hasProcess"]["releve:replaces"] is True
+    id_, _ = await send(home, **{**cozy, "form": "documents"}, adopt="on")
+    held = home.access.grants.get(id_)
+    assert held is not None
+    assert held.grant.way is not None
+    assert not held.grant.way.adopt
