@@ -124,14 +124,16 @@ class Ecolyo:
                 for key in one.span:
                     id_, load = _id(meter, kind, key), one.known.get(key)
                     wished[id_] = {}
+                    taken, other = held.taken.get(key), self._adoptable(held, key)
+                    if taken is not None and (load is None or key in held.twice):
+                        theirs[taken["_id"]] = adopted.given_back(taken)
                     if load is None:
-                        if (taken := held.taken.get(key)) is not None:
-                            theirs[taken["_id"]] = adopted.given_back(taken)
-                    elif (other := self._adoptable(held, key)) is not None:
+                        continue
+                    if other is not None:
                         theirs[other["_id"]] = adopted.in_place(other, load, self._home.grant, meter)
                         what.replaced += 1
                         what.fluids[fluid] = None
-                    elif key in held.others or key in held.taken:
+                    elif key in held.others or taken is not None:
                         what.left += 1
                     else:
                         wished[id_] = self._document(key, load)
@@ -201,7 +203,7 @@ class Ecolyo:
             wished[id_] = {}
             taken, other = held.taken.get(key), self._adoptable(held, key)
             # Where days are missing, a konnector's month may know of them: a sum would say less than it does.
-            if one.own and one.whole and (there := taken or other) is not None:
+            if one.own and one.whole and key not in held.twice and (there := taken or other) is not None:
                 theirs[there["_id"]] = adopted.in_place(there, one.load, one.grant, meter)
             elif taken is not None:
                 theirs[taken["_id"]] = adopted.given_back(taken)
@@ -217,7 +219,7 @@ class Ecolyo:
         there, other = held.taken.get(key), held.others.get(key)
         if there is None and other is not None and adopted.may_be_adopted(other):
             there = other
-        return there if self._adopt else None
+        return there if self._adopt and key not in held.twice else None
 
     async def _somebody_else(self, fluid: Fluid, meter: str) -> bool:
         """Whether another writes the days of this fluid: a konnector, or a grant of another meter."""
@@ -242,7 +244,10 @@ class Ecolyo:
                 key = (key[0], key[1] if kind == MONTH else 1, 1, 0, 0)
             if document["_id"] == _id(meter, kind, key):
                 held.own[key] = document
-            elif adopted.meter_of(document) == meter:
+                continue
+            if key in held.taken or key in held.others:
+                held.twice.add(key)
+            if adopted.meter_of(document) == meter:
                 held.taken[key] = document
             else:
                 held.others[key] = document
@@ -325,11 +330,15 @@ class _Sum:
 
 @dataclass
 class _Held:
-    """Documents of some months, by their key: ours of this meter, a konnector's with our figure in it, and whoever else's."""
+    """Documents of some months, by their key: ours of this meter, a konnector's with our figure in it, and whoever else's.
+
+    `twice`: of which others wrote two (the night of 25 hours, say), so that none of them is the one whose place ours could take.
+    """
 
     own: dict[Key, Json] = field(default_factory=dict)
     taken: dict[Key, Json] = field(default_factory=dict)
     others: dict[Key, Json] = field(default_factory=dict)
+    twice: set[Key] = field(default_factory=set)
 
     @property
     def ours(self) -> dict[Key, Json]:

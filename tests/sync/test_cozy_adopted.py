@@ -220,6 +220,24 @@ async def test_a_grant_that_follows_takes_over_and_what_stood_first_comes_back_a
     assert bare(cozy) == before
 
 
+async def test_of_two_documents_of_one_time_none_is_replaced_and_a_second_one_gives_the_first_back(
+    cozy: Cozy, address: str, owner: Owner
+) -> None:
+    slot = {"year": 2025, "month": 10, "day": 26, "hour": 2, "minute": 0}
+    cozy.put(MINUTES, {"load": 0.3, **slot}, {"load": 0.4, **slot})
+    before = bare(cozy)[MINUTES]
+    (done,) = await put(address, owner, days(midnight(2025, 10, 26), 1))
+    assert [one for one in bare(cozy)[MINUTES] if "releve" not in one and "grant" not in one] == before
+    assert len(cozy.documents(MINUTES)) == 47 + 2
+    assert done.answer.endswith("1 left as another wrote them")
+    cozy.put(DAYS, *konnector(3))
+    parcels = days(midnight(2026, 9, 3), 1)
+    await put(address, owner, parcels)
+    cozy.put(DAYS, *konnector(3, load=8.0))
+    await put(address, owner, parcels)
+    assert sorted(one["load"] for one in cozy.documents(DAYS) if one["year"] == 2026) == [8.0, 9.5]
+
+
 async def test_another_meter_that_the_box_sent_before_is_no_konnector(cozy: Cozy, address: str, owner: Owner) -> None:
     garage = [day(midnight(2026, 9, 3), index, ("garage:EAST:0", "electricity", "Wh"))]
     await put(address, Owner(cozy, "f" * 16), garage)
