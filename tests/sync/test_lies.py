@@ -20,10 +20,10 @@ from sync.net import Net
 from sync.targets import influx, mqtt, prometheus
 from sync.work import work
 from tests.answering import HOSTILE, Asked, answering, hostile
-from tests.clouds import day as file_day
 from tests.cozy import Cozy
 from tests.house import NOON
 from tests.parcels import GRANT, House
+from tests.parcels import day as made
 from tests.sync.box import DAY, INDEX, Box, box
 from tests.sync.owner import Owner, day, day_after, midnight, target
 from tests.sync.test_files import Disk
@@ -36,15 +36,15 @@ WATER = ("eau:volume:0", "water", "L")
 # -- files ------------------------------------------------------------------------------------------------------------
 async def test_files_are_counted_by_what_manifests_name_and_listings_show() -> None:
     disk = Disk()
-    parcels = [file_day(number) for number in range(40)]
+    parcels = [made(number) for number in range(40)]
     await Files(disk, ()).put(parcels)
     size = sum(len(content) for path, content in disk.there.items() if path.count(".") == 2)
     assert await Files(disk, ()).look() == Lies(Thing.FILES, 40, 40, size)
-    gone = next(path for path in disk.there if path.startswith("2026-01/2026-01-07."))
+    gone = next(path for path in disk.there if path.startswith("2025-01/2025-01-07."))
     del disk.there[gone]
-    cut = next(path for path in disk.there if path.startswith("2026-01/2026-01-08."))
+    cut = next(path for path in disk.there if path.startswith("2025-01/2025-01-08."))
     disk.there[cut] = disk.there[cut][:-1]
-    disk._write("2026-02/2026-02-28.0123456789ab.json", b"of no manifest")
+    disk._write("2025-02/2025-02-28.0123456789ab.json", b"of no manifest")
     found = await Files(disk, ()).look()
     assert found is not None
     assert (found.count, found.periods) == (38, 38)
@@ -55,8 +55,8 @@ async def test_files_are_counted_by_what_manifests_name_and_listings_show() -> N
 async def test_a_folder_that_is_gone_and_a_manifest_that_is_gone_hold_nothing() -> None:
     disk = Disk()
     assert await Files(disk, ()).look() == Lies(Thing.FILES, 0, 0, 0)
-    await Files(disk, ()).put([file_day(number) for number in range(40)])
-    del disk.there[f"2026-01/{MANIFEST}"]
+    await Files(disk, ()).put([made(number) for number in range(40)])
+    del disk.there[f"2025-01/{MANIFEST}"]
     found = await Files(disk, ()).look()
     assert found is not None
     assert found.count == 9
