@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from gateway.way import Form, Kind, Way
 from sync.files import NAME, read_manifest
 from sync.model import Parcel
+from tests.loopback import answers, free_port
 from tests.parcels import House
 
 FOLDER = "releve-01234567"
@@ -207,14 +207,3 @@ def serving(kind: str, path: str = "/dav/", more: str = "") -> Iterator[Server]:
             yield server
         finally:
             server.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0

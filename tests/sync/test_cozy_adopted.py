@@ -1,7 +1,7 @@
 """The box's figure in the place of a konnector's, where the grant says so: once, in place, and given back when it is erased."""
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ from sync.cozy.documents import Doctypes
 from sync.model import Lies, Parcel, Put, Thing, Trouble, Why
 from tests.cozy import Cozy
 from tests.cozy_documents import Json
-from tests.sync.owner import Owner, day, midnight, target
+from tests.sync.owner import Owner, Step, cut_everywhere, day, midnight, target
 from tests.sync.test_cozy_ecolyo import ALL, MINUTES, add_up, days, index, konnector, loads, pieces
 
 DAYS, MONTHS, YEARS = (f"com.grandlyon.enedis.{kind}" for kind in ("day", "month", "year"))
@@ -257,29 +257,11 @@ async def test_wherever_the_line_is_cut_putting_in_place_and_giving_back_end_ali
     await put(address, owner, parcels)
     whole = bare(cozy)
     assert loads(cozy, MONTHS)["2026-09-00 00:00"] == pytest.approx(28 * 9.5 + 2 * OURS)
-
-    async def cut_at(answers: int, what: Callable[[], Awaitable[object]]) -> bool:
-        """Whether it came to its end all the same."""
-        cozy.answers_left = answers
-        try:
-            await what()
-        except Trouble as error:
-            assert error.why is Why.UNREACHABLE  # noqa: PT017 - the last round ends without one
-            return False
-        finally:
-            cozy.answers_left = None
-        return True
-
-    answers, ended = 0, False
-    while not ended:
-        ended = await cut_at(answers, lambda: erase(address, owner, parcels))
-        await erase(address, owner, parcels)
-        assert bare(cozy) == nothing
-        ended &= await cut_at(answers, lambda: put(address, owner, parcels))
-        await put(address, owner, parcels)
-        assert bare(cozy) == whole
-        answers += 1
-    assert answers > 20
+    await cut_everywhere(
+        cozy,
+        Step(lambda: erase(address, owner, parcels), lambda: bare(cozy), nothing),
+        Step(lambda: put(address, owner, parcels), lambda: bare(cozy), whole),
+    )
 
 
 def test_a_way_of_before_is_as_it_was_and_no_other_form_puts_anything_in_place() -> None:
