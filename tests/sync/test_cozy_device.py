@@ -9,7 +9,8 @@ from gateway.way import Form
 from sync.cozy.device import Device, origin
 from sync.model import Trouble, Why
 from sync.net import Net
-from tests.cozy import CODE_S, PENDING_S, Cozy
+from tests.cozy import Cozy
+from tests.cozy_access import CODE_S, PENDING_S
 from tests.sync.owner import Owner, day, midnight, target
 
 ENERGY = ("maison:EAST:0", "electricity", "Wh")
