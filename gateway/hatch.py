@@ -45,6 +45,9 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
 
     async def well(request: web.Request) -> web.Response:
         outbox.well(_grant(request))
+        return web.json_response({})
+
+    async def look(request: web.Request) -> web.Response:
         return web.json_response({"look": await outbox.looks(_grant(request))})
 
     async def lies(request: web.Request) -> web.Response:
@@ -85,6 +88,7 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
             web.post("/grants/{grant}/put", put),
             web.post("/grants/{grant}/trouble", trouble),
             web.post("/grants/{grant}/well", well),
+            web.post("/grants/{grant}/look", look),
             web.post("/grants/{grant}/lies", lies),
             web.post("/grants/{grant}/link", link),
             web.post("/grants/{grant}/secrets", secrets),

@@ -339,7 +339,7 @@ class Outbox:
         live.trouble, live.link, live.answers = None, None, True
 
     async def looks(self, id_: str) -> bool:
-        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day."""
+        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once."""
         live, held = self.live(id_), self._grants.get(id_)
         due = live.looks or live.looked_at is None or time.monotonic() - live.looked_at > LOOK_AT_TARGET_S
         if held is None or _is_live(held.grant) or not (due and await self._taken(id_)):

@@ -89,9 +89,12 @@ class Office:
         said = {"why": trouble.why, "detail": trouble.detail, "next_s": next_s}
         await self._ask("POST", f"/grants/{grant}/trouble", said)
 
-    async def well(self, grant: str) -> bool:
-        """It let us in. Whether it is to be asked what lies there."""
-        return bool((await self._ask("POST", f"/grants/{grant}/well"))["look"])
+    async def well(self, grant: str) -> None:
+        await self._ask("POST", f"/grants/{grant}/well")
+
+    async def looks(self, grant: str) -> bool:
+        """Whether the target is to be asked what lies there."""
+        return bool((await self._ask("POST", f"/grants/{grant}/look"))["look"])
 
     async def lies(self, grant: str, lies: Lies | None) -> None:
         await self._ask("POST", f"/grants/{grant}/lies", {"lies": lies and lies.body()})

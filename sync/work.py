@@ -132,8 +132,7 @@ async def _do(office: Office, job: Job, sleep: Sleep) -> None:
 async def _send(office: Office, job: Job, target: Target, sleep: Sleep) -> None:
     """All that is due, a batch at a time; a live target is kept open, so that it knows when we are gone."""
     await target.open()
-    if await office.well(job.grant):
-        await _look(office, job, target)
+    await office.well(job.grant)
     while True:
         number, parcels = await office.batch(job.grant)
         if parcels:
@@ -142,7 +141,10 @@ async def _send(office: Office, job: Job, target: Target, sleep: Sleep) -> None:
         elif job.way.form is Form.LIVE:
             await sleep(LIVE_S)
         else:
-            return
+            break
+    # Now, as what was due is there: before, it would miss what is about to be sent again.
+    if await office.looks(job.grant):
+        await _look(office, job, target)
 
 
 async def _look(office: Office, job: Job, target: Target) -> None:

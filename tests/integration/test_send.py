@@ -10,6 +10,7 @@ from html import unescape
 
 import pytest
 
+from sync.targets.webdav import login
 from tests.clouds import PASSWORD, USER, serving, valid
 from tests.e2e.conftest import started
 
@@ -34,6 +35,14 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.2)
+
+
+def by_its_owner(url: str) -> None:
+    """Deleted there, through the server."""
+    asked = urllib.request.Request(url, method="DELETE")
+    asked.add_header("Authorization", login(USER, PASSWORD)["Authorization"])
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 204
 
 
 @pytest.mark.timeout(180)
@@ -68,6 +77,19 @@ def test_readings_are_given_sent_counted_and_erased_again() -> None:
                 )
         assert lying == sent
         assert "figures" in ask(f"{demo.url}/data/ledger?lang=en")
+        files = len(valid(folder))
+
+        def says_itself(number: int) -> bool:
+            return f"it said itself: {number}\u00a0files" in ask(f"{demo.url}/data?lang=en")
+
+        until(lambda: says_itself(files))
+        by_its_owner(server.url + f"{folder.name}/" + "/".join(next(iter(valid(folder).values())).parts[-2:]))
+        ask(f"{demo.url}/data/now", {"token": given["token"], "grant": given["id"]})
+        until(lambda: says_itself(files - 1))
+        assert f"fewer parts than were sent: {files - 1}\u00a0of {files}" in ask(f"{demo.url}/data?lang=en")
+        ask(f"{demo.url}/data/again", {"token": given["token"], "grant": given["id"]})
+        until(lambda: says_itself(files))
+        assert there() >= sent
         ask(f"{demo.url}/data/withdraw", {"token": given["token"], "grant": given["id"], "what": "erase"})
         until(lambda: not folder.exists())
         until(lambda: "Nothing of yours that the box sent lies at" in ask(f"{demo.url}/data/ledger?lang=en"))

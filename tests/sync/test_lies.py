@@ -309,9 +309,10 @@ async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_
             return lambda: live.lies is not None and true()
 
         async with served(home, tmp_path) as socket:
-            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
-            await wait_for(lambda: len(home.shelf.values(INDEX)) == 144)
             home.shelf.mute = True
+            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
+            await wait_for(lambda: live.looked_at is not None)
+            assert len(home.shelf.values(INDEX)) == 144
             opened = home.shelf.opened
             home.outbox.poke(grant.id)
             await wait_for(lambda: home.shelf.opened > opened and not live.looks)
@@ -327,8 +328,14 @@ async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_
             home.outbox.poke(grant.id)
             await wait_for(told(lambda: live.lies is not None and live.lies.thing is None))
             assert not home.shelf.parcels
+            home.shelf.counts = True
             await home.outbox.again(grant.id)
-            await wait_for(lambda: len(home.shelf.values(INDEX)) == 144)
+            # Asked once it is all there, so that nobody is told a second time that some is missing.
+            await wait_for(lambda: live.lies is not None)
+            found = home.outbox.live(grant.id).lies
+            assert found is not None
+            assert (found.count, found.fewer) == (4, False)
+            assert len(home.shelf.values(INDEX)) == 144
             working.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await working
