@@ -23,9 +23,9 @@ from bench.targets import There, cozy, say, webdav
 from gateway.backup import load_age
 from gateway.way import Form, Kind, Way
 from sync.model import Parcel
-from tests.integration.conftest import free_port
 from tests.integration.databases import InfluxServer, PostgresServer, VictoriaServer
 from tests.integration.mosquitto import Mosquitto
+from tests.loopback import free_port
 from tests.parcels import GRANT, day
 
 RSS_MB_MAX, CPU_S_MAX = 60, 2

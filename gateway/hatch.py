@@ -67,6 +67,13 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
         outbox.well(_grant(request))
         return web.json_response({})
 
+    async def look(request: web.Request) -> web.Response:
+        return web.json_response({"look": await outbox.looks(_grant(request))})
+
+    async def lies(request: web.Request) -> web.Response:
+        await outbox.lies(_grant(request), (await request.json())["lies"])
+        return web.json_response({})
+
     async def link(request: web.Request) -> web.Response:
         outbox.show(_grant(request), _text(await _said(request), "link", LINK_CHARACTERS_MAX))
         return web.json_response({})
@@ -115,6 +122,8 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
             web.post("/grants/{grant}/put", put),
             web.post("/grants/{grant}/trouble", trouble),
             web.post("/grants/{grant}/well", well),
+            web.post("/grants/{grant}/look", look),
+            web.post("/grants/{grant}/lies", lies),
             web.post("/grants/{grant}/link", link),
             web.post("/grants/{grant}/secrets", secrets),
             web.get("/grants/{grant}/brought", brought),

@@ -135,6 +135,29 @@ class Put:
     answer: str
 
 
+class Thing(StrEnum):
+    """What a target counts; each is a word on the page (webui/targets.py)."""
+
+    FILES = "files"
+    DOCUMENTS = "documents"
+    FIGURES = "figures"
+    PERIODS = "periods"
+    DAYS = "days"
+
+
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """What a target itself says lies there of a grant: so many of a thing, of so many periods, in so many bytes; None where it does not say."""
+
+    thing: Thing
+    count: int
+    periods: int | None = None
+    bytes: int | None = None
+
+    def body(self) -> dict[str, object]:
+        return {"thing": self.thing, "count": self.count, "periods": self.periods, "bytes": self.bytes}
+
+
 class Why(StrEnum):
     """Why a target did not take what it was given; each is a sentence on the page (webui/targets.py)."""
 
@@ -198,6 +221,9 @@ class Target(Protocol):
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         """Have the target hold of each period just this parcel, in order. Said once it is safe there."""
+
+    async def look(self) -> Lies | None:
+        """What the target itself says lies there, asked with few requests; None where it cannot tell, or does not let us ask."""
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """Take away what was put. What is gone already is well."""

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from gateway.way import ANSWER_CHARACTERS_MAX, Way
-from sync.model import Parcel, Piece, Put, Trouble, Why, plain
+from sync.model import Lies, Parcel, Piece, Put, Trouble, Why, plain
 
 ANSWER_S_MAX = 120.0
 # So long the owner has to say yes at the target, then the next address is shown.
@@ -101,6 +101,13 @@ class Office:
 
     async def well(self, grant: str) -> None:
         await self._ask("POST", f"/grants/{grant}/well")
+
+    async def looks(self, grant: str) -> bool:
+        """Whether the target is to be asked what lies there."""
+        return bool((await self._ask("POST", f"/grants/{grant}/look"))["look"])
+
+    async def lies(self, grant: str, lies: Lies | None) -> None:
+        await self._ask("POST", f"/grants/{grant}/lies", {"lies": lies and lies.body()})
 
     async def pieces(self, grant: str) -> list[Piece]:
         said = await self._ask("GET", f"/grants/{grant}/pieces")

@@ -204,7 +204,20 @@ async def _send(office: Office, job: Job, target: Target, batch: Batch | None, t
         elif job.way.form is Form.LIVE:
             await sleep(LIVE_S)
         else:
-            return
+            break
+    # Now, as what was due is there: before, it would miss what is about to be sent again.
+    if await office.looks(job.grant):
+        await _look(office, job, target)
+
+
+async def _look(office: Office, job: Job, target: Target) -> None:
+    """What the target says of itself is no reason to send nothing."""
+    try:
+        lies = await target.look()
+    except Trouble as trouble:
+        log.info("%s: it does not say what lies there: %s", job, trouble)
+    else:
+        await office.lies(job.grant, lies)
 
 
 async def _erase(office: Office, job: Job, target: Target, tries: Tries) -> None:

@@ -98,7 +98,7 @@ def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
             fine=words.say(FINE[grant.resolution]),
             delay=delay(words, grant.delay_s),
             before=before,
-            form=words.say(targets.FORMS[grant.way.form]),
+            form=words.say(targets.form(grant.way)),
             purpose=grant.purpose.rstrip("."),
         )
     return words.say(
@@ -126,6 +126,8 @@ def moment(words: Words, at: int) -> Markup:
 
 
 def size(words: Words, count: int) -> Markup:
+    if count >= 1_000_000:
+        return words.say("%(n)s MB", n=words.number(Decimal(count) / 1_000_000, 1))
     return words.say("%(n)s kB", n=words.number(Decimal(count) / 1000, 1))
 
 

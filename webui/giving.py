@@ -106,6 +106,7 @@ class Typed:
     form: Form | None = None
     recipient: str = ""
     at_home: bool = False
+    adopt: bool = False
 
     @property
     def fields(self) -> dict[str, str]:
@@ -115,6 +116,7 @@ class Typed:
             "resolution": self.resolution, "delay": str(self.delay_s), "lasts": str(self.lasts_s),
             "address": self.address, "user": self.user, "form": self.form or "", "recipient": self.recipient,
             "more": "on" if self.more else "", "past": "on" if self.past else "", "at-home": "on" if self.at_home else "",
+            "adopt": "on" if self.adopt else "",
             **{f"point-{point}": "on" for point in self.points},
         }  # fmt: skip
         return {name: value for name, value in said.items() if value}
@@ -281,6 +283,7 @@ def _typed(house: House, fields: Mapping[str, str]) -> Typed:
         form,
         _clean(fields.get("recipient", "")),
         "at-home" in fields,
+        "adopt" in fields and form is Form.ECOLYO,
     )
 
 
@@ -358,7 +361,7 @@ def _way(typed: Typed, recipient: str) -> Way | Fault:
                 recipient_of(typed.recipient)
             except BackupError:
                 return NO_RECIPIENT
-    return Way(typed.to, typed.address, typed.user, typed.form, sealed_for, typed.at_home)
+    return Way(typed.to, typed.address, typed.user, typed.form, sealed_for, typed.at_home, typed.adopt)
 
 
 def _series(house: House, view: PointView, *, more: bool) -> tuple[GrantedSeries, ...]:

@@ -187,6 +187,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/data/withdraw", OCCUPANT, who.withdraw),
         Route("POST", "/data/pause", OCCUPANT, who.pause),
         Route("POST", "/data/now", OCCUPANT, who.now),
+        Route("POST", "/data/again", OCCUPANT, who.again),
         Route("POST", "/data/leave", OCCUPANT, who.leave),
         Route("GET", "/data/grant/{grant}", OCCUPANT, who.grant_page),
         Route("GET", "/data/grant/{grant}/receipt", OCCUPANT, who.grant_file),

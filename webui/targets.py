@@ -37,6 +37,7 @@ FORMS = {
     Form.ECOLYO: mark("documents as the app Ecolyo reads them"),
     Form.LIVE: mark("the last figure alone, that all who use the broker can read"),
 }
+ADOPTED = mark("documents as the app Ecolyo reads them, also in the place of your supplier’s older figures")
 STAYS = {
     Kind.WEBDAV: mark(
         "Copies that the provider made of the folder may stay. Change the folder’s password if the box alone used it."
@@ -132,6 +133,11 @@ def _may_be_opened(link: str, way: Way) -> bool:
 def files_lie_there(grant: Grant) -> bool:
     """Whether what is sent are files in a folder, to be opened with the script of `sync/folder`."""
     return grant.way is not None and grant.way.form in (Form.FILES, Form.SEALED)
+
+
+def form(way: Way) -> str:
+    """How readings lie there."""
+    return ADOPTED if way.adopt else FORMS[way.form]
 
 
 def secrets(way: Way, password: str) -> dict[str, str]:

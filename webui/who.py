@@ -15,7 +15,8 @@ from gateway.grants import Held
 from gateway.house import House
 from gateway.keys import KeysError
 from gateway.ledger import LedgerError
-from webui import consent, days, targets
+from gateway.way import Form
+from webui import consent, days, lying, targets
 from webui.consent import ENDS, FINE
 from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
 from webui.receipt import receipt
@@ -36,6 +37,7 @@ DONE = {
     "paused": mark("It is paused. Nothing is given until you let it go on."),
     "resumed": mark("It goes on."),
     "asked": mark("The box tries now. Open this page again in a moment."),
+    "again": mark("All that was given is sent again, from the beginning; what lies there already is not doubled."),
     "connected": mark("You said yes there. What you gave begins to be sent in a few seconds."),
     "nobody": mark("Nobody here waits for that answer: it came too late, or was none. Open the address once more."),
     "unwritten": mark(
@@ -86,6 +88,8 @@ class Row:
     there: int = 0
     done: int = 0
     of: int = 0
+    lies: Markup | None = None
+    fewer: Markup | None = None
 
     @property
     def is_sent(self) -> bool:
@@ -149,8 +153,14 @@ async def _row(request: web.Request, held: Held) -> Row:
     if grant.way is None:
         return row
     there, done = await outbox.there(grant.id)
-    said = targets.state(words, grant.way, outbox.live(grant.id), paused=held.paused, sent=held.total.reads > 0)
-    return replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    live = outbox.live(grant.id)
+    said = targets.state(words, grant.way, live, paused=held.paused, sent=held.total.reads > 0)
+    row = replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    if live.lies is not None:
+        row = replace(row, lies=lying.sentence(words, live.lies), fewer=lying.fewer(words, live.lies))
+    elif grant.way.form is Form.LIVE:
+        row = replace(row, lies=words.say(lying.CANNOT))
+    return row
 
 
 def _stands(house: House, held: Held) -> bool:
@@ -197,6 +207,16 @@ async def now(request: web.Request) -> web.Response:
             raise see(f"/data?done={'unsealed' if isinstance(error, KeysError) else 'unkept'}") from None
     outbox.poke(held.grant.id)
     raise see("/data?done=asked")
+
+
+async def again(request: web.Request) -> web.Response:
+    """A person says: what lies there was lost or erased; send all of it once more."""
+    access = request.app[ACCESS]
+    held = access.grants.get((await read_form(request)).get("grant", ""))
+    if held is None or held.end is not None or held.grant.way is None or held.grant.way.form is Form.LIVE:
+        raise see("/data")
+    await access.outbox.again(held.grant.id)
+    raise see("/data?done=again")
 
 
 async def leave(request: web.Request) -> web.Response:

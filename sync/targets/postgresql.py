@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gateway.way import Way
-from sync.model import Home, Parcel, Piece, Put, Series, Target, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Series, Target, Thing, Trouble, Why
 from sync.net import CONNECT_S_MAX, TOTAL_S_MAX, Net
 
 PORT = 5432
@@ -49,6 +49,10 @@ READINGS = """
     INSERT INTO releve.readings (series_id, at, until, value, period)
     SELECT *, $5 FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::numeric[])
     ON CONFLICT (series_id, at) DO NOTHING
+"""
+LIES = """
+    SELECT count(*), count(DISTINCT period) FROM releve.readings
+    WHERE series_id IN (SELECT id FROM releve.series WHERE grant_id = $1 AND role = session_user)
 """
 ERASE = "DELETE FROM releve.series WHERE grant_id = $1 AND role = session_user"
 
@@ -86,6 +90,16 @@ class PostgreSQL:
         puts = [_Put(parcel, self._home.grant) for parcel in parcels]
         await self._do(self._replace, puts)
         return [each.done for each in puts]
+
+    async def look(self) -> Lies | None:
+        found: list[Lies] = []
+
+        async def count(connection: Any) -> None:
+            figures, periods = await connection.fetchrow(LIES, self._home.grant)
+            found.append(Lies(Thing.FIGURES, figures, periods))
+
+        await self._do(count)
+        return found[0]
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """All that the grant wrote, whatever the pieces are called."""

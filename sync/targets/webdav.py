@@ -8,7 +8,7 @@ from yarl import URL
 from gateway.way import Way
 from sync.dav import Dav
 from sync.files import Files
-from sync.model import Home, Parcel, Piece, Put, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Trouble, Why
 from sync.net import Net
 
 GRANT_CHARACTERS = 8
@@ -32,6 +32,9 @@ class Webdav:
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         return await self._files.put(parcels)
+
+    async def look(self) -> Lies | None:
+        return await self._files.look()
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         await self._files.erase(pieces)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from sync.targets.webdav import login
 from tests.clouds import PASSWORD, USER, Server, serving, valid
 from tests.e2e.conftest import CHROMIUM, QUIET, Running, started
 
@@ -65,6 +67,13 @@ def lying(folder: Path) -> int:
     )
 
 
+def by_its_owner(url: str) -> None:
+    """Deleted there, through the server."""
+    asked = urllib.request.Request(url, method="DELETE", headers=login(USER, PASSWORD))
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 204
+
+
 def test_readings_are_given_sent_counted_and_erased_again(demo: Running, server: Server, phone: Page) -> None:
     phone.goto(f"{demo.url}/data")
     expect(phone.get_by_text("Rien ne quitte la maison.")).to_be_visible()
@@ -101,9 +110,19 @@ def test_readings_are_given_sent_counted_and_erased_again(demo: Running, server:
         phone.get_by_text(re.compile(r"Mon grenier a reçu [\d\s]+chiffres\s*: Maison \(énergie\)")).first
     ).to_be_visible()
 
-    phone.goto(f"{demo.url}/data")
+    files = len(valid(folder))
+    until_it_says(phone, f"{demo.url}/data", re.compile(rf"il a dit lui-même\s*: {files}\sfichiers"))
+    by_its_owner(f"{server.url}{folder.name}/" + "/".join(next(iter(valid(folder).values())).parts[-2:]))
     phone.get_by_text("Mettre en pause, essayer, effacer").click()
     fits(phone)
+    phone.get_by_role("button", name="Essayer maintenant").click()
+    until_it_says(phone, f"{demo.url}/data", re.compile(rf"moins de morceaux.*{files - 1}\ssur\s{files}"))
+    phone.get_by_role("button", name="Tout renvoyer").first.click()
+    expect(phone.get_by_role("status")).to_contain_text("renvoyé depuis le début")
+    until_it_says(phone, f"{demo.url}/data", re.compile(rf"il a dit lui-même\s*: {files}\sfichiers"))
+    assert lying(folder) > 10_000
+
+    phone.get_by_text("Mettre en pause, essayer, effacer").click()
     phone.get_by_role("button", name="Arrêter, et effacer ce qui y a été envoyé").click()
     expect(phone.get_by_role("status")).to_contain_text("en train d’y être effacé")
     fits(phone)

@@ -15,7 +15,7 @@ from sync.net import Net
 from sync.targets import postgresql
 from sync.targets.postgresql import PostgreSQL
 from tests.answering import saying
-from tests.parcels import FIRST, House, day, index
+from tests.parcels import House, day
 
 WORD = "korrekt horse"
 
@@ -221,6 +221,6 @@ def test_what_the_ledger_says_of_a_parcel_changes_with_each_figure() -> None:
 
 def test_a_mean_has_its_end_and_an_index_none() -> None:
     parcel = day()
-    assert list(postgresql._rows(index(0, FIRST), parcel))[-1][1:3] == (parcel.end, None)
+    assert list(postgresql._rows(day().series[0], parcel))[-1][1:3] == (parcel.end, None)
     *_, (_, at, until, _) = postgresql._rows(parcel.series[4], parcel)
     assert (at, until) == (parcel.end - 1800, parcel.end)

@@ -95,6 +95,7 @@ POST /data/connect/{grant} O
 POST /data/withdraw O
 POST /data/pause O
 POST /data/now O
+POST /data/again O
 POST /data/leave O
 GET /data/grant/{grant} O
 GET /data/grant/{grant}/receipt O

@@ -16,8 +16,8 @@ from gateway import ledger
 from gateway.backup import load_age
 from gateway.keys import KeysError
 from gateway.model import Point, SeriesKey
-from gateway.outbox import Trouble
-from gateway.way import Form, Kind
+from gateway.outbox import Lies, Trouble
+from gateway.way import Form, Kind, Way
 from tests.webui.home import Home, read
 from tests.webui.test_grants import DAY, post
 
@@ -401,3 +401,75 @@ async def test_the_script_that_opens_the_files_comes_from_the_box_byte_by_byte(h
     assert "key.txt" not in page
     rows, _ = await send(home, to="influx", form="rows", address="https://influx.example.org/api/v2/write", user="")
     assert "releve_csv" not in await home.text(f"/data/grant/{rows}")
+
+
+def spaced(page: str) -> str:
+    """Its text, with spaces that break."""
+    return re.sub(r"[\u00a0\u202f]", " ", read(page).text)
+
+
+async def test_what_the_target_says_of_itself_stands_beside_what_was_sent(home: Home) -> None:
+    id_, _ = await send(home)
+    outbox = home.access.outbox
+    assert "a dit lui-même" not in await home.text("/data")
+    outbox.live(id_).lies = Lies(home.clock.at, 365, "files", 365, 365, 1_234_567)
+    text = spaced(await home.text("/data"))
+    assert re.search(r"Le .{10,30} à .{4,8}, il a dit lui-même : 365 fichiers, 1,2 Mo\.", text)
+    assert "moins de morceaux" not in text
+    outbox.live(id_).lies = Lies(home.clock.at, 365, "files", 1, 1, 1000)
+    page = await home.text("/data?lang=en")
+    assert "it said itself: one file, 1.0 kB." in spaced(page)
+    assert "fewer parts than were sent: 1 of 365" in spaced(page)
+    assert page.count('action="/data/again"') == 1
+    for thing, said in (
+        ("documents", "3 documents"),
+        ("days", "3 jours"),
+        ("figures", "3 chiffres"),
+        ("periods", "3 morceaux"),
+    ):
+        outbox.live(id_).lies = Lies(home.clock.at, 365, thing, 3)
+        assert f"il a dit lui-même : {said}." in spaced(await home.text("/data?lang=fr"))
+    outbox.live(id_).lies = Lies(home.clock.at, 365)
+    assert "Il ne sait pas dire ce qui s’y trouve" in spaced(await home.text("/data"))
+
+
+async def test_a_person_has_all_of_it_sent_again_and_nobody_else_does(home: Home) -> None:
+    id_, _ = await send(home)
+    outbox = home.access.outbox
+    before = outbox.jobs()[0]["stamp"]
+    assert "renvoyé depuis le début" in read(await post(home, "/data/again", {"grant": id_})).text
+    assert outbox.jobs()[0]["stamp"] != before
+    broker, _ = await send(home, to="mqtt", form="live", address="mqtt://192.0.2.9", **{"at-home": "on"})
+    stamps = {job["grant"]: job["stamp"] for job in outbox.jobs()}
+    page = await home.text("/data")
+    assert page.count('action="/data/again"') == 1  # a broker keeps no history
+    assert "Il ne sait pas dire ce qui s’y trouve" in spaced(page)
+    for other in (broker, "0" * 16):
+        await post(home, "/data/again", {"grant": other})
+    assert {job["grant"]: job["stamp"] for job in outbox.jobs()} == stamps
+
+
+async def test_a_suppliers_figures_are_replaced_where_a_person_ticks_it_and_each_page_says_so(home: Home) -> None:
+    assert 'name="adopt"' in await home.text("/data/send/cozy?lang=fr")
+    assert 'name="adopt"' not in await home.text("/data/send/webdav")
+    cozy = {"to": "cozy", "form": "ecolyo", "address": "https://ada.mycozy.cloud", "user": ""}
+    place = "y compris à la place des anciens chiffres de votre fournisseur"
+    plainly = spaced(await post(home, "/data/give", {**SENT, **cozy}))
+    assert place not in plainly
+    assert "mis de côté" not in plainly
+    confirming = spaced(await post(home, "/data/give", {**SENT, **cozy, "adopt": "on"}))
+    assert place in confirming
+    assert "ils reviennent quand vous faites effacer" in confirming
+    id_, _ = await send(home, **cozy, adopt="on")
+    held = home.access.grants.get(id_)
+    assert held is not None
+    assert held.grant.way == Way(Kind.COZY, "https://ada.mycozy.cloud", "", Form.ECOLYO, adopt=True)
+    for path in ("/data", f"/data/grant/{id_}", "/data/ledger"):
+        assert place in spaced(await home.text(path))
+    receipt = json.loads(await home.text(f"/data/grant/{id_}/receipt"))
+    assert receipt["dpv:hasRecordOfActivity"]["dpv:hasProcess"]["releve:replaces"] is True
+    id_, _ = await send(home, **{**cozy, "form": "documents"}, adopt="on")
+    held = home.access.grants.get(id_)
+    assert held is not None
+    assert held.grant.way is not None
+    assert not held.grant.way.adopt
