@@ -2,6 +2,10 @@
 
 What they are drawn from is published (bench/household/ says what, beside each number); a detector is judged on them, so
 nothing here knows of one. A home is made by its number alone: number 7 of 2025 is the same whatever else is made.
+SIMDEUM's tables were read as KWR's pysimdeum has them and the shares as CIEau gives them; the other sources are named as
+they are usually quoted. How often a leak, a gap or an oddity comes is chosen so that each is met, and is no statistic.
+
+Not in it: a main tap that is closed on leaving, second homes, frost, cuts of the supply, more than a leak at a time.
 
     python -m bench.homes [how many]    prints how they compare with what is published
 """

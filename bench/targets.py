@@ -18,8 +18,9 @@ from gateway.backup import load_age
 from gateway.way import Form, Kind, Way
 from sync.net import Net
 from sync.targets import make
-from tests.clouds import PASSWORD, Owner, day, serving, way, year
+from tests.clouds import PASSWORD, Owner, serving, way
 from tests.cozy import Cozy, running
+from tests.parcels import day, year
 from tests.sync.owner import Owner as Friend
 from tests.sync.owner import target as let
 

@@ -365,6 +365,15 @@ class Ledger:
         named = json.dumps([str(key) for key in keys])
         self.ask(lambda db: db.execute(_TAKE_AWAY, (TAKEN, start, end, named)))
 
+    async def forget(self, grant: str) -> None:
+        """Nobody knows any longer what lies at the target of a grant, so that all of it is due; but for what the card lost since.
+
+        On the card when it returns.
+        """
+        asked = "UPDATE parcel SET sha256 = ? WHERE grant_id = ? AND sha256 NOT IN (?, ?) AND sha256 NOT LIKE ? || '%'"
+        row = UNDERWAY, grant, TAKEN, FOLLOWING, LOST
+        await self._run(lambda db: db.execute(asked, row))
+
     def lost(self) -> None:
         """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
         asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 NOT IN (?2, ?3) AND sha256 NOT LIKE ?1 || '%'"

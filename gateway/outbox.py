@@ -51,6 +51,8 @@ LIVE_WINDOW_S = 540
 # The one period of all that is sent live.
 LIVE = "live"
 PIECES_MAX = 500
+# A target that is opened is asked so often what lies there.
+LOOK_AT_TARGET_S = 86_400.0
 LOOK_S = 30.0
 BROUGHT_S = 25.0
 
@@ -74,6 +76,25 @@ class Trouble:
     next_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """What a target said of itself: `thing` is a word of sync.model.Thing, which is None where it cannot say what lies there.
+
+    Of `of` periods the box knew then that they were taken; `periods` are those that the target says it holds.
+    """
+
+    at: int
+    of: int
+    thing: str | None = None
+    count: int = 0
+    periods: int | None = None
+    bytes: int | None = None
+
+    @property
+    def fewer(self) -> bool:
+        return self.periods is not None and self.periods < self.of
+
+
 @dataclass(slots=True)
 class Live:
     """What is known of a target beside what stands in the ledger; lost with the program, and found again."""
@@ -81,6 +102,9 @@ class Live:
     trouble: Trouble | None = None
     answers: bool = False
     well_at: int | None = None  # when it answered and nothing was due
+    lies: Lies | None = None
+    looks: bool = False  # a person wants to know what lies there
+    looked_at: float | None = None  # on the monotonic clock
     link: str | None = None
     brought: asyncio.Future[dict[str, str]] | None = None
     poke: int = 0  # raised by a person who says: now
@@ -213,9 +237,9 @@ class Outbox:
         return self._live.setdefault(grant, Live())
 
     async def due(self, id_: str) -> bool:
-        """Whether a batch would hold anything."""
+        """Whether a batch would hold anything, or a person wants to know what lies there."""
         made = await self._make(id_, parcels_max=1)
-        return bool(made)
+        return bool(made) or self.live(id_).looks
 
     async def batch(self, id_: str) -> tuple[int, list[dict[str, object]]] | None:
         """The next parcels of a grant, and the batch's number; in the ledger before they are handed out. None: none is due.
@@ -314,21 +338,53 @@ class Outbox:
         live = self.live(id_)
         live.trouble, live.link, live.answers = None, None, True
 
+    async def looks(self, id_: str) -> bool:
+        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once."""
+        live, held = self.live(id_), self._grants.get(id_)
+        due = live.looks or live.looked_at is None or time.monotonic() - live.looked_at > LOOK_AT_TARGET_S
+        if held is None or _is_live(held.grant) or not (due and await self._taken(id_)):
+            live.looks = False
+            return False
+        live.looks, live.looked_at = False, time.monotonic()
+        return True
+
+    async def lies(self, id_: str, said: Mapping[str, Any] | None) -> None:
+        """What the target says lies there, in the words of sync.model.Lies; None: it cannot say."""
+        now, of = self._house.now(), await self._taken(id_)
+        if said is None:
+            self.live(id_).lies = Lies(now, of)
+            return
+        count, periods, size = (
+            None if said[name] is None else int(said[name]) for name in ("count", "periods", "bytes")
+        )
+        self.live(id_).lies = Lies(now, of, str(said["thing"]), count or 0, periods, size)
+
+    async def _taken(self, id_: str) -> int:
+        """Of how many periods the target said that it took something."""
+        return sum(bool(one.held) and one.points > 0 for one in (await self._ledger.parcels(id_)).values())
+
+    async def again(self, id_: str) -> None:
+        """A person says: all of it once more. What was acknowledged is forgotten, and so due."""
+        await self._ledger.forget(id_)
+        self.live(id_).lies = None
+        self.poke(id_)
+
     def show(self, id_: str, link: str) -> None:
         """The page shows this address, where the owner says yes; ValueError for one that is not the target's own."""
         held = self._grants.get(id_)
         way = held.grant.way if held is not None else None
-        asked = urlsplit(link)
-        if way is None or asked.hostname != urlsplit(way.address).hostname:
-            raise ValueError("the address is another host's")
-        if asked.scheme != "https" and not (asked.scheme == "http" and way.at_home):
-            raise ValueError("https is needed")
+        asked, there = urlsplit(link), urlsplit("" if way is None else way.address)
+        if way is None or asked.hostname != there.hostname:
+            raise ValueError("it names an address of another host")
+        if asked.scheme != "https" and not (asked.scheme == there.scheme == "http" and way.at_home):
+            raise ValueError("it names an address that is not https")
         self.live(id_).link = link
 
     def poke(self, id_: str) -> None:
         """A person says: now. All of the past is compared, too."""
         live = self.live(id_)
         live.poke += 1
+        live.looks = True
         live.settled_at = live.walked_at = None
 
     def take_away(self, keys: Collection[SeriesKey], start: int, end: int) -> None:

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 LOOK_S = 2.0
-# One that ends at once is not started again at once.
+# One that ends though it is wanted is not started again at once: another one may still be at work, or it has a fault.
 PAUSE_S = 30.0
 STOP_S_MAX = 10.0
 WANTED = "sync.wanted"
@@ -32,17 +32,19 @@ async def mark(wanted: Callable[[], bool], path: Path) -> None:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
 
 
-async def start(wanted: Callable[[], bool], socket: Path) -> None:
+async def start(
+    wanted: Callable[[], bool], socket: Path, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
     """Start it as a child whenever it is wanted and does not run; it ends by itself. Until cancelled, and then it ends too."""
     while True:
         if not wanted():
-            await asyncio.sleep(LOOK_S)
+            await sleep(LOOK_S)
             continue
         try:
             child = await asyncio.create_subprocess_exec(sys.executable, "-m", "sync", "--socket", str(socket))
         except OSError as error:
             log.warning("the sync process cannot be started: %s", error.strerror)
-            await asyncio.sleep(PAUSE_S)
+            await sleep(PAUSE_S)
             continue
         try:
             code = await child.wait()
@@ -55,6 +57,6 @@ async def start(wanted: Callable[[], bool], socket: Path) -> None:
                 except TimeoutError:
                     with contextlib.suppress(ProcessLookupError):
                         child.kill()
-        if code:
+        if code or wanted():
             log.warning("the sync process ended with %d, and is started again in %d s", code, PAUSE_S)
-            await asyncio.sleep(PAUSE_S)
+            await sleep(PAUSE_S)

@@ -8,6 +8,10 @@ from typing import Any
 ADDRESS_CHARACTERS_MAX = 300
 USER_CHARACTERS_MAX = 200
 RECIPIENTS_MAX = 3
+# What is kept of what a target says: the word under which a parcel lies there, its answer to it, and why it took none.
+HELD_CHARACTERS_MAX = 300
+ANSWER_CHARACTERS_MAX = 200
+DETAIL_CHARACTERS_MAX = 200
 
 
 class Kind(StrEnum):
@@ -46,7 +50,10 @@ FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where and how. `sealed_for`: age recipients (`age1...`), of a sealed form only; `at_home`: its owner said so."""
+    """Where and how. `sealed_for`: age recipients (`age1...`), of a sealed form only; `at_home`: its owner said so.
+
+    `adopt`, of the form ECOLYO only: where a supplier's figure stands already, the box's is put in its place.
+    """
 
     kind: Kind
     address: str
@@ -54,6 +61,7 @@ class Way:
     form: Form
     sealed_for: tuple[str, ...] = ()
     at_home: bool = False
+    adopt: bool = False
 
     def check(self) -> None:
         """ValueError for what no form of ours lets through."""
@@ -71,6 +79,8 @@ class Way:
             raise ValueError(
                 f"sealed_for: 1 to {RECIPIENTS_MAX} recipients are needed where it is sealed, and only there"
             )
+        if self.adopt and self.form is not Form.ECOLYO:
+            raise ValueError(f"adopt: only {Form.ECOLYO} puts a figure in another's place")
 
     def body(self) -> dict[str, object]:
         return {
@@ -80,6 +90,8 @@ class Way:
             "form": self.form,
             "sealed_for": list(self.sealed_for),
             "at_home": self.at_home,
+            # Not said where it is not so: grants that were given before are as they were, to the letter.
+            **({"adopt": True} if self.adopt else {}),
         }
 
     @classmethod
@@ -91,4 +103,5 @@ class Way:
             Form(said["form"]),
             tuple(said["sealed_for"]),
             said["at_home"],
+            said.get("adopt", False),
         )

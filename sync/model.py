@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gateway.way import Way
+from gateway.way import DETAIL_CHARACTERS_MAX, Way
 
 if TYPE_CHECKING:
     from sync.net import Net
-
-HELD_CHARACTERS_MAX = 300
-DETAIL_CHARACTERS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ class Piece:
 class Put:
     """What became of one parcel: the word under which it lies there, and what left for it: bytes, their SHA-256, the answer.
 
-    `held` is the target's own: HELD_CHARACTERS_MAX at most, handed back with the next revision and when it is erased;
+    `held` is the target's own: HELD_CHARACTERS_MAX (gateway/way.py) at most, printable, handed back with the next revision and when it is erased;
     empty where nothing lies there any longer.
     """
 
@@ -136,6 +133,29 @@ class Put:
     bytes: int
     sha256: str
     answer: str
+
+
+class Thing(StrEnum):
+    """What a target counts; each is a word on the page (webui/targets.py)."""
+
+    FILES = "files"
+    DOCUMENTS = "documents"
+    FIGURES = "figures"
+    PERIODS = "periods"
+    DAYS = "days"
+
+
+@dataclass(frozen=True, slots=True)
+class Lies:
+    """What a target itself says lies there of a grant: so many of a thing, of so many periods, in so many bytes; None where it does not say."""
+
+    thing: Thing
+    count: int
+    periods: int | None = None
+    bytes: int | None = None
+
+    def body(self) -> dict[str, object]:
+        return {"thing": self.thing, "count": self.count, "periods": self.periods, "bytes": self.bytes}
 
 
 class Why(StrEnum):
@@ -201,6 +221,9 @@ class Target(Protocol):
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         """Have the target hold of each period just this parcel, in order. Said once it is safe there."""
+
+    async def look(self) -> Lies | None:
+        """What the target itself says lies there, asked with few requests; None where it cannot tell, or does not let us ask."""
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """Take away what was put. What is gone already is well."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from gateway.way import Way
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from gateway.way import ANSWER_CHARACTERS_MAX, Way
+from sync.model import Lies, Parcel, Piece, Put, Trouble, Why, plain
 
 ANSWER_S_MAX = 120.0
 # So long the owner has to say yes at the target, then the next address is shown.
@@ -43,10 +43,14 @@ class Job:
 class Jobs:
     wanted: bool
     jobs: tuple[Job, ...]
+    run: str  # names this run of the gateway: after a restart it is another one
 
 
 class Office:
-    """The gateway's socket. Use as `async with`. GoneError where it does not answer."""
+    """The gateway's socket. Use as `async with`.
+
+    GoneError where it does not answer; Trouble(ODD) where it does not take what it is told, as of a server's odd words.
+    """
 
     def __init__(self, socket: Path) -> None:
         self._session = aiohttp.ClientSession(
@@ -66,7 +70,7 @@ class Office:
 
     async def jobs(self) -> Jobs:
         said = await self._ask("GET", "/jobs")
-        return Jobs(said["wanted"], tuple(Job.read(each, said["page"]) for each in said["jobs"]))
+        return Jobs(said["wanted"], tuple(Job.read(each, said["page"]) for each in said["jobs"]), said["run"])
 
     async def due(self, grant: str) -> bool:
         return bool((await self._ask("GET", f"/grants/{grant}/due"))["due"])
@@ -80,7 +84,13 @@ class Office:
 
     async def put(self, grant: str, batch: int, parcels: Sequence[Parcel], puts: Sequence[Put]) -> None:
         said = [
-            {"period": parcel.period, "held": put.held, "bytes": put.bytes, "sha256": put.sha256, "answer": put.answer}
+            {
+                "period": parcel.period,
+                "held": put.held,
+                "bytes": put.bytes,
+                "sha256": put.sha256,
+                "answer": plain(put.answer)[:ANSWER_CHARACTERS_MAX],
+            }
             for parcel, put in zip(parcels, puts, strict=True)
         ]
         await self._ask("POST", f"/grants/{grant}/put", {"batch": batch, "puts": said})
@@ -91,6 +101,13 @@ class Office:
 
     async def well(self, grant: str) -> None:
         await self._ask("POST", f"/grants/{grant}/well")
+
+    async def looks(self, grant: str) -> bool:
+        """Whether the target is to be asked what lies there."""
+        return bool((await self._ask("POST", f"/grants/{grant}/look"))["look"])
+
+    async def lies(self, grant: str, lies: Lies | None) -> None:
+        await self._ask("POST", f"/grants/{grant}/lies", {"lies": lies and lies.body()})
 
     async def pieces(self, grant: str) -> list[Piece]:
         said = await self._ask("GET", f"/grants/{grant}/pieces")
@@ -108,6 +125,8 @@ class Office:
                 body = await response.json()
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise GoneError(f"{method} {path}: {str(error) or type(error).__name__}") from None
+        if response.status == 400:
+            raise Trouble(Why.ODD, str(body.get("error")))
         if response.status != 200:
             raise GoneError(f"{method} {path}: {response.status}: {body.get('error')}")
         return body

@@ -1,87 +1,38 @@
-"""Other projects' WebDAV servers, really started on 127.0.0.1; a year of a house that is made up; and a home for a target to ask."""
+"""Other projects' WebDAV servers, really started on 127.0.0.1; and what lies there."""
 
 import base64
 import hashlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.way import Form, Kind, Way
 from sync.files import NAME, read_manifest
-from sync.model import Parcel, Series
+from sync.model import Parcel
+from tests.loopback import answers, free_port
+from tests.parcels import House
 
-GRANT = "0123456789abcdef"
 FOLDER = "releve-01234567"
 USER, PASSWORD = "camille", "cheval correct pile agrafe"
 READY_S_MAX = 10.0
 END_S_MAX = 5.0
 
 
-# -- what is put ------------------------------------------------------------------------------------------------------
-DAY_S, HALF_HOUR_S = 86_400, 1800
-FIRST = 1_767_225_600  # 1 January 2026, 00:00 UTC
-INDEXES = (
-    ("maison:EAST:0", "Compteur de Camille", "electricity", "energy", "Wh", 400),
-    ("panneaux:EAIT:0", "Panneaux", "electricity", "energy", "Wh", 300),
-    ("eau:volume:0", "Eau froide", "water", "volume", "L", 12),
-    ("gaz:volume:0", "Gaz", "gas", "volume", "L", 90),
-)
-
-
-def day(number: int, *, revision: int = 0, quiet: bool = False) -> Parcel:
-    """A day of half-hours of four indexes and a power: 240 values, and 4 that are the next day's first. Made up.
-
-    `quiet`: nobody is there, and what the meters say barely moves.
-    """
-    start = FIRST + number * DAY_S
-    at = tuple(range(start, start + DAY_S + 1, HALF_HOUR_S))
-    chance = random.Random(number * 1000 + revision)
-    every: list[Series] = []
-    for place, (key, name, medium, quantity, unit, most) in enumerate(INDEXES):
-        said = [10_000_000 * (place + 1) + number * most * 48]
-        for _ in at[1:]:
-            said.append(said[-1] + (0 if quiet else chance.randrange(most)))
-        every.append(Series(key, name, medium, quantity, unit, "index", at, (), tuple(map(str, said))))
-    power = tuple("0" if quiet else f"{chance.randrange(80, 9000)}.{chance.randrange(10)}" for _ in at[1:])
-    every.append(
-        Series("maison:SINSTS:0", INDEXES[0][1], "electricity", "apparent_power", "VA", "level", at[:-1], at[1:], power)
-    )
-    name = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d")
-    return Parcel(name, start, start + DAY_S, "30min", revision, tuple(every))
-
-
-def year() -> list[Parcel]:
-    return [day(number) for number in range(365)]
-
-
 @dataclass
-class Owner:
-    """What a target may ask of the gateway."""
+class Owner(House):
+    """Who may have to say yes on the target's page."""
 
-    grant: str = GRANT
-    redirect: str = "http://releve.local:8080/cloud"
-    now: int = FIRST + 400 * DAY_S
-    kept: list[dict[str, str]] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
-
-    async def keep(self, secrets: Mapping[str, str]) -> None:
-        self.kept.append(dict(secrets))
 
     async def show(self, link: str) -> None:
         self.shown.append(link)
-
-    async def brought(self) -> Mapping[str, str]:
-        raise AssertionError("no WebDAV sends a browser back")
 
 
 def way(url: str, *, sealed_for: tuple[str, ...] = (), kind: Kind = Kind.WEBDAV, user: str = USER) -> Way:
@@ -256,14 +207,3 @@ def serving(kind: str, path: str = "/dav/", more: str = "") -> Iterator[Server]:
             yield server
         finally:
             server.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0

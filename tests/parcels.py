@@ -1,5 +1,6 @@
 """Parcels as the gateway makes them, of a house that is made up; and a home for a target to ask."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,36 +11,40 @@ GRANT, OTHER_GRANT = "0123456789abcdef", "fedcba9876543210"
 DAY_S, HALF_HOUR_S = 86_400, 1800
 FIRST = 1_735_689_600  # 1 January 2025, 00:00 UTC; a database may refuse the future
 
+# With the most that each counts in a half-hour.
 INDEXES = (
-    ("maison:EAST:0", "Compteur de Camille", "electricity", "energy", "Wh"),
-    ("eau:volume:0", "Eau froide", "water", "volume", "L"),
-    ("gaz:volume:0", "Gaz", "gas", "volume", "L"),
-    ("chaleur:energy:0", "Chauffage", "heat", "energy", "Wh"),
+    ("maison:EAST:0", "Compteur de Camille", "electricity", "energy", "Wh", 400),
+    ("eau:volume:0", "Eau froide", "water", "volume", "L", 12),
+    ("gaz:volume:0", "Gaz", "gas", "volume", "L", 90),
+    ("chaleur:energy:0", "Chauffage", "heat", "energy", "Wh", 300),
 )
 LEVEL = ("maison:SINSTS:0", "Compteur de Camille", "electricity", "apparent_power", "VA")
 
 
-def index(number: int, start: int, *, step_s: int = HALF_HOUR_S, end: int | None = None) -> Series:
-    """What an index was at each bound of a day, that at its end included."""
-    key, name, medium, quantity, unit = INDEXES[number]
-    at = tuple(range(start, (end or start + DAY_S) + 1, step_s))
-    value = tuple(str(1_000_000 * (number + 1) + (when - FIRST) // 180) for when in at)
-    return Series(key, name, medium, quantity, unit, "index", at, (), value)
+def day(number: int = 0, *, revision: int = 0, held: str | None = None, quiet: bool = False) -> Parcel:
+    """A day of half-hours of four indexes and a power: 240 figures, and four that the next day begins with. Made up, by chance.
 
-
-def level(start: int, *, step_s: int = HALF_HOUR_S, end: int | None = None) -> Series:
-    key, name, medium, quantity, unit = LEVEL
-    at = tuple(range(start, end or start + DAY_S, step_s))
-    value = tuple(f"{200 + when // step_s % 97}.5" for when in at)
-    return Series(key, name, medium, quantity, unit, "level", at, tuple(when + step_s for when in at), value)
-
-
-def day(number: int = 0, *, revision: int = 0, held: str | None = None) -> Parcel:
-    """A day of half-hours of five series: 240 figures, and four that the next day begins with."""
+    `quiet`: nobody is there, and what the meters say barely moves.
+    """
     start = FIRST + number * DAY_S
-    every = (*(index(each, start) for each in range(len(INDEXES))), level(start))
+    at = tuple(range(start, start + DAY_S + 1, HALF_HOUR_S))
+    chance = random.Random(number * 1000 + revision)
+    every: list[Series] = []
+    for place, (key, name, medium, quantity, unit, most) in enumerate(INDEXES):
+        first, half_hours = 10_000_000 * (place + 1) + number * most * 48, len(at) - 1
+        said = [first]
+        for _ in at[1:-1]:
+            said.append(said[-1] + (0 if quiet else chance.randrange(most)))
+        said.append(first + (0 if quiet else most * half_hours))
+        every.append(Series(key, name, medium, quantity, unit, "index", at, (), tuple(map(str, said))))
+    power = tuple("0" if quiet else f"{chance.randrange(80, 9000)}.{chance.randrange(10)}" for _ in at[1:])
+    every.append(Series(*LEVEL, "level", at[:-1], at[1:], power))
     name = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d")
-    return Parcel(name, start, start + DAY_S, "30min", revision, every, held)
+    return Parcel(name, start, start + DAY_S, "30min", revision, tuple(every), held)
+
+
+def year() -> list[Parcel]:
+    return [day(number) for number in range(365)]
 
 
 def revised(parcel: Parcel, put: Put, *, without: int | None = None, **values: str | None) -> Parcel:
@@ -65,14 +70,14 @@ class House:
 
     grant: str = GRANT
     redirect: str = "http://releve.local:8080/cloud"
-    now: int = FIRST + 40 * DAY_S
-    kept: dict[str, str] = field(default_factory=dict)
+    now: int = FIRST + 400 * DAY_S
+    kept: list[dict[str, str]] = field(default_factory=list)
 
     async def keep(self, secrets: Mapping[str, str]) -> None:
-        self.kept = dict(secrets)
+        self.kept.append(dict(secrets))
 
     async def show(self, link: str) -> None:
-        raise AssertionError("no row of a database needs its owner before a page")
+        raise AssertionError("its owner needs no page here")
 
     async def brought(self) -> Mapping[str, str]:
-        raise AssertionError("no row of a database needs its owner before a page")
+        raise AssertionError("nobody is sent back with a browser")

@@ -98,7 +98,7 @@ def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
             fine=words.say(FINE[grant.resolution]),
             delay=delay(words, grant.delay_s),
             before=before,
-            form=words.say(targets.FORMS[grant.way.form]),
+            form=words.say(targets.form(grant.way)),
             purpose=grant.purpose.rstrip("."),
         )
     return words.say(
@@ -126,6 +126,8 @@ def moment(words: Words, at: int) -> Markup:
 
 
 def size(words: Words, count: int) -> Markup:
+    if count >= 1_000_000:
+        return words.say("%(n)s MB", n=words.number(Decimal(count) / 1_000_000, 1))
     return words.say("%(n)s kB", n=words.number(Decimal(count) / 1000, 1))
 
 
@@ -187,6 +189,11 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
         case "resumed":
             return words.say("The access of %(target)s goes on.", target=grant.target)
         case "sending":
+            if not said["points"]:
+                return words.say(
+                    "What was erased here is about to be erased at %(target)s, too: %(what)s, between %(first)s and %(last)s.",
+                    **_span(words, said, grant, grant.series),
+                )
             return words.say_n(
                 "One figure is about to leave for %(target)s: %(what)s, between %(first)s and %(last)s (%(fine)s).",
                 "%(n)s figures are about to leave for %(target)s: %(what)s, between %(first)s and %(last)s (%(fine)s).",
@@ -194,6 +201,11 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
                 **_span(words, said, grant, grant.series),
             )
         case "sent":
+            if not said["points"]:
+                return words.say(
+                    "%(target)s has erased what was erased here: %(what)s, between %(first)s and %(last)s.",
+                    **_span(words, said, grant, grant.series),
+                )
             return words.say_n(
                 "%(target)s has received one figure: %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s.",
                 "%(target)s has received %(n)s figures: %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s.",
@@ -202,13 +214,19 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
                 **_span(words, said, grant, grant.series),
             )
         case "erased":
+            span = {"first": moment(words, said["from"]), "last": moment(words, said["to"])}
+            if not said["points"]:
+                return words.say(
+                    "What may have been sent to %(target)s was erased there, between %(first)s and %(last)s.",
+                    target=grant.target,
+                    **span,
+                )
             return words.say_n(
                 "One figure was erased at %(target)s, between %(first)s and %(last)s.",
                 "%(n)s figures were erased at %(target)s, between %(first)s and %(last)s.",
                 said["points"],
                 target=grant.target,
-                first=moment(words, said["from"]),
-                last=moment(words, said["to"]),
+                **span,
             )
         case "left":
             if not said["points"]:
@@ -230,17 +248,21 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
                 "%(target)s began to read: %(what)s.", target=grant.target, what=what(words, [one] if one else [])
             )
         case "reads":
+            given = {
+                **_span(words, said, grant, (one for one in grant.series if str(one.key) in said["series"])),
+                "reads": words.say_n("one request", "%(n)s requests", said["reads"]),
+            }
+            if not said["points"]:
+                return words.say(
+                    "%(target)s asked for %(what)s, between %(first)s and %(last)s (%(fine)s), in %(reads)s, and there was no figure.",
+                    **given,
+                )
             return words.say_n(
                 "%(target)s has read one figure of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
                 "%(target)s has read %(n)s figures of %(what)s, between %(first)s and %(last)s (%(fine)s). %(size)s, in %(reads)s.",
                 said["points"],
-                target=grant.target,
-                what=what(words, (one for one in grant.series if str(one.key) in said["series"])),
-                first=moment(words, said["from"]),
-                last=moment(words, said["to"]),
-                fine=words.say(FINE[grant.resolution]),
                 size=size(words, said["bytes"]),
-                reads=words.say_n("one request", "%(n)s requests", said["reads"]),
+                **given,
             )
         case _:
             return None

@@ -7,12 +7,13 @@ from fractions import Fraction
 from urllib.parse import urlencode
 
 from aiohttp import web
+from markupsafe import Markup
 
 from drivers.model import Quantity
 from gateway.dial import CLOCK, NEGATIVE, STALE, Compared, Correction, Count, DialError
 from gateway.views import PointView
 from webui import shown
-from webui.page import HOUSE, read_form, render, see, words_of
+from webui.page import HOUSE, back, read_form, render, see, words_of
 from webui.words import Amount, Words, mark
 
 # What is typed: at most as many digits as a dial has, a comma or a point, and the spaces that people set.
@@ -23,6 +24,8 @@ DECIMALS_MAX = 3
 NOT_A_NUMBER = mark(
     "Type the digits of the dial, such as 1234.56: before the comma the black ones, behind it the red ones."
 )
+AHEAD = mark("Index brought to %(dial)s, %(shift)s more than the box had.")
+BEHIND = mark("Index brought to %(dial)s, %(shift)s less than the box had.")
 FAULTS = {
     STALE: mark("The index was corrected meanwhile. Compare once more."),
     NEGATIVE: mark("The dial would then be below zero. Read it once more."),
@@ -37,16 +40,6 @@ class Asked:
     view: PointView
     count: Count
     corrections: tuple[Correction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A correction as a line of the page."""
-
-    at: int
-    dial: Amount
-    shift: Amount
-    ahead: bool
 
 
 async def page(request: web.Request) -> web.Response:
@@ -74,7 +67,7 @@ def _page(
         unit=DIAL_UNITS[quantity][0],
         index=said(words, quantity, asked.count.index, decimals),
         pulse=_pulse(words, quantity, asked.count.weight.exact),
-        corrections=[_past(words, quantity, each) for each in reversed(asked.corrections)],
+        corrections=[(each.at, corrected(words, quantity, each)) for each in reversed(asked.corrections)],
         seen=len(asked.corrections),
         typed=typed,
         fault=words.say(fault) if fault else None,
@@ -122,7 +115,7 @@ async def undo(request: web.Request) -> web.Response:
         await request.app[HOUSE].dials.undo(asked.count, seen=_number(fields.get("seen")))
     except DialError as error:
         return _page(request, asked, status=409, fault=FAULTS[str(error)])
-    raise see(_here(asked))
+    raise back(fields, _here(asked))
 
 
 def _here(asked: Asked) -> str:
@@ -166,12 +159,12 @@ def _pulse(words: Words, quantity: Quantity, worth: Fraction) -> Amount:
     return Amount(words.number(Decimal(text), len(text.partition(".")[2])), quantity.unit)
 
 
-def _past(words: Words, quantity: Quantity, correction: Correction) -> Past:
-    return Past(
-        correction.at,
-        said(words, quantity, correction.dial, DECIMALS_MAX),
-        said(words, quantity, abs(correction.shift), DECIMALS_MAX),
-        correction.shift > 0,
+def corrected(words: Words, quantity: Quantity, correction: Correction) -> Markup:
+    """A correction that was made, as a sentence."""
+    return words.say(
+        AHEAD if correction.shift > 0 else BEHIND,
+        dial=said(words, quantity, correction.dial, DECIMALS_MAX),
+        shift=said(words, quantity, abs(correction.shift), DECIMALS_MAX),
     )
 
 

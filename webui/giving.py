@@ -1,14 +1,18 @@
 """`/data/give` and `/data/send`: the form of an access, the one sentence that says all of it, and the click that gives it."""
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
+from markupsafe import Markup
 
 from drivers.model import Kind as QuantityKind
 from gateway.backup import BackupError, load_age
 from gateway.backup import recipient as recipient_of
+from gateway.fluids import RESOLUTIONS as ECOLYO_RESOLUTIONS
 from gateway.grants import (
     NAME_CHARACTERS_MAX,
     PURPOSE_CHARACTERS_MAX,
@@ -22,42 +26,65 @@ from gateway.grants import (
     new_id,
 )
 from gateway.house import House
+from gateway.keys import KeysError
+from gateway.ledger import LedgerError
 from gateway.views import PointView
 from gateway.way import ADDRESS_CHARACTERS_MAX, FORMS, USER_CHARACTERS_MAX, Form, Kind, Way
-from webui import consent, targets
+from webui import consent, ecolyo, targets
 from webui.consent import DELAYS, FINE, LASTS
-from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
+from webui.page import ACCESS, HOUSE, by_of, joined, read_form, render, see, words_of
 from webui.shown import HUES
-from webui.words import mark
+from webui.words import Words, mark
+
+log = logging.getLogger(__name__)
 
 ID_DIGITS = 16
 # Where databases take a password in an address, which is shown on pages and kept in the ledger.
 OPENING = frozenset({"p", "password", "token", "sslpassword"})
-NAME_MISSING = mark("A name of 1 to 80 characters is needed.")
-OPERATOR_MISSING = mark("Who runs it, in 1 to 80 characters, is needed.")
-PURPOSE_MISSING = mark("What it is for, in 1 to 300 characters, is needed.")
-NO_POINT = mark("Tick at least one meter. A meter that has said nothing yet cannot be given.")
-TOO_MUCH = mark("That is more than one access can hold. Tick fewer meters.")
-NO_TIME = mark("The box does not know the time, so no access can begin or end. Tell it the time first.")
-TOO_MANY = mark("There are as many accesses as a box can hold. Take one back first.")
-NO_ADDRESS = mark("An address like the example is needed, without a password in it.")
-NOT_AT_HOME = mark(
-    "That connection is not encrypted: it is possible with a machine in your home alone. Tick that it is one, if it is."
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why nothing is given: a sentence, the field that it is about, and the meters that it names."""
+
+    message: str
+    at: str | None = None
+    names: str = ""
+
+
+NAME_MISSING = Fault(mark("A name of 1 to 80 characters is needed."), "target")
+OPERATOR_MISSING = Fault(mark("Who runs it, in 1 to 80 characters, is needed."), "operator")
+PURPOSE_MISSING = Fault(mark("What it is for, in 1 to 300 characters, is needed."), "purpose")
+NO_POINT = Fault(mark("Tick at least one meter. A meter that has said nothing yet cannot be given."), "points")
+TOO_MUCH = Fault(mark("That is more than one access can hold. Tick fewer meters."), "points")
+NO_TIME = Fault(mark("The box does not know the time, so no access can begin or end. Tell it the time first."))
+TOO_MANY = Fault(mark("There are as many accesses as a box can hold. Take one back first."))
+NO_ADDRESS = Fault(mark("An address like the example is needed, without a password in it."), "address")
+NOT_AT_HOME = Fault(
+    mark(
+        "That connection is not encrypted: it is possible with a machine in your home alone. Tick that it is one, if it is."
+    ),
+    "address",
 )
-NO_RECIPIENT = mark(
-    "A public key begins with age1 and has 62 characters; this is none. Leave it empty, and the box makes a pair for you."
+NO_RECIPIENT = Fault(
+    mark(
+        "A public key begins with age1 and has 62 characters; this is none. Leave it empty, and the box makes a pair for you."
+    ),
+    "recipient",
 )
-NO_SEALING = mark("On this machine the box cannot seal: there is no package for it. Choose another form.")
-FIELD_AT = {
-    NAME_MISSING: "target",
-    OPERATOR_MISSING: "operator",
-    PURPOSE_MISSING: "purpose",
-    NO_POINT: "points",
-    TOO_MUCH: "points",
-    NO_ADDRESS: "address",
-    NOT_AT_HOME: "address",
-    NO_RECIPIENT: "recipient",
-}
+NO_SEALING = Fault(
+    mark("On this machine the box cannot seal: there is no package for it. Choose another form."), "form"
+)
+ECOLYO_STEPS = Fault(
+    mark("Ecolyo reads half-hours or days: choose one figure each half-hour, or one figure a day."), "resolution"
+)
+ECOLYO_ALIKE = mark("Ecolyo shows one meter of each kind. Of these, tick one alone: %(names)s.")
+ECOLYO_NONE = mark("Ecolyo can show none of these meters. %(names)s")
+CARD_REFUSES = Fault(mark("Nothing was given: the box’s memory card refuses to keep it. Try again in a moment."))
+KEYS_REFUSE = Fault(
+    mark("Nothing was given: the box cannot seal the password, as something is wrong with the keys that it keeps.")
+)
+LONG_PASSWORD = Fault(mark("That is too long for a password. Nothing was given."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,7 @@ class Typed:
     form: Form | None = None
     recipient: str = ""
     at_home: bool = False
+    adopt: bool = False
 
     @property
     def fields(self) -> dict[str, str]:
@@ -88,6 +116,7 @@ class Typed:
             "resolution": self.resolution, "delay": str(self.delay_s), "lasts": str(self.lasts_s),
             "address": self.address, "user": self.user, "form": self.form or "", "recipient": self.recipient,
             "more": "on" if self.more else "", "past": "on" if self.past else "", "at-home": "on" if self.at_home else "",
+            "adopt": "on" if self.adopt else "",
             **{f"point-{point}": "on" for point in self.points},
         }  # fmt: skip
         return {name: value for name, value in said.items() if value}
@@ -111,7 +140,8 @@ async def form_to(request: web.Request) -> web.Response:
     return _form(request, Typed(to, form=FORMS[to][0], resolution=Resolution.HALF_HOUR, lasts_s=365 * 86_400))
 
 
-def _form(request: web.Request, typed: Typed, fault: str | None = None) -> web.Response:
+def _form(request: web.Request, typed: Typed, fault: Fault | None = None, *, password: bool = False) -> web.Response:
+    """`password`: one was typed, which no page shows again."""
     words, house = words_of(request), request.app[HOUSE]
     return render(
         request,
@@ -122,8 +152,9 @@ def _form(request: web.Request, typed: Typed, fault: str | None = None) -> web.R
         fine=FINE,
         delays=DELAYS,
         lasts=LASTS,
-        fault=words.say(fault) if fault else None,
-        fault_at=FIELD_AT.get(fault or ""),
+        fault=words.say(fault.message, names=fault.names) if fault else None,
+        fault_at=fault.at if fault else None,
+        password_again=password,
         hues=HUES,
         targets=targets,
         forms={one: targets.FORMS[one] for one in FORMS[typed.to]} if typed.to else {},
@@ -133,10 +164,15 @@ def _form(request: web.Request, typed: Typed, fault: str | None = None) -> web.R
 async def confirm(request: web.Request) -> web.Response:
     """The form was filled in: say all of it in one sentence, and give nothing yet."""
     typed = _typed(request.app[HOUSE], await read_form(request))
-    wish = _wish(request.app[HOUSE], typed)
-    if isinstance(wish, str):
-        return _form(request, typed, wish)
-    now = request.app[HOUSE].now()
+    wish = _wish(words_of(request), request.app[HOUSE], typed)
+    return _form(request, typed, wish) if isinstance(wish, Fault) else _confirm(request, typed, wish)
+
+
+def _confirm(
+    request: web.Request, typed: Typed, wish: Wish, fault: Fault | None = None, status: int = 200
+) -> web.Response:
+    house, words = request.app[HOUSE], words_of(request)
+    now = house.now()
     grant = Grant(
         new_id(), by_of(request), wish.target, wish.operator, wish.purpose, wish.series, wish.resolution, wish.delay_s,
         now, now + wish.lasts_s, wish.past, way=wish.way,
@@ -144,10 +180,13 @@ async def confirm(request: web.Request) -> web.Response:
     return render(
         request,
         "give-confirm.html",
+        status=status,
         typed=typed,
         grant=grant,
-        sentence=consent.sentence(words_of(request), grant),
+        sentence=consent.sentence(words, grant),
         targets=targets,
+        not_shown=_look(house, typed).others if typed.form is Form.ECOLYO else (),
+        fault=words.say(fault.message) if fault else None,
         make_key=typed.form is Form.SEALED and not typed.recipient,
     )
 
@@ -162,42 +201,46 @@ async def give(request: web.Request) -> web.Response:
         try:
             identity = load_age().x25519.Identity.generate()
         except BackupError:
-            return _form(request, typed, NO_SEALING)
+            return _form(request, typed, NO_SEALING, password=bool(fields.get("password")))
         key, recipient = str(identity), str(identity.to_public())
-        wish = _wish(house, typed, recipient)
+        wish = _wish(words, house, typed, recipient)
     else:
-        wish = _wish(house, typed)
+        wish = _wish(words, house, typed)
     id_, password = fields.get("id", ""), fields.get("password", "")
-    if isinstance(wish, str):
-        return _form(request, typed, wish)
-    if (
-        len(id_) != ID_DIGITS
-        or not set(id_) <= set("0123456789abcdef")
-        or len(password) > targets.PASSWORD_CHARACTERS_MAX
-    ):
+    if isinstance(wish, Fault):
+        return _form(request, typed, wish, password=bool(password))
+    if len(id_) != ID_DIGITS or not set(id_) <= set("0123456789abcdef"):
         raise web.HTTPBadRequest
+    if len(password) > targets.PASSWORD_CHARACTERS_MAX:
+        return _confirm(request, typed, wish, LONG_PASSWORD, 422)
     grants, outbox = request.app[ACCESS].grants, request.app[ACCESS].outbox
     if grants.get(id_) is not None:  # sent twice
         raise see("/data?done=given")
     address = f"{request.scheme}://{request.host}"
     if wish.way is not None:
         outbox.page = f"{address}/data/connect"
-        outbox.keep(
-            id_, targets.secrets(wish.way, password)
-        )  # before: a grant whose target cannot be opened would only fail
+        try:  # before it is given: a grant whose target cannot be opened would only fail
+            outbox.keep(id_, targets.secrets(wish.way, password))
+        except (KeysError, OSError) as error:
+            log.warning("an access is not given, as its password cannot be kept: %s", error)
+            return _confirm(request, typed, wish, KEYS_REFUSE if isinstance(error, KeysError) else CARD_REFUSES, 507)
     try:
         try:
             grant, token = await grants.give(id_, wish, by_of(request))
         except Exception:
             if wish.way is not None and grants.get(id_) is None:
-                outbox.keep(id_, {})
+                with suppress(KeysError, OSError):  # of what was never given nothing is kept over the next start
+                    outbox.keep(id_, {})
             raise
+    except LedgerError as error:
+        log.warning("an access is not given, as the card does not take it: %s", error)
+        return _confirm(request, typed, wish, CARD_REFUSES, 507)
     except NotDatingError:
-        return _form(request, typed, NO_TIME)
+        return _form(request, typed, NO_TIME, password=bool(password))
     except GrantError:
         if grants.get(id_) is not None:  # two clicks at once
             raise see("/data?done=given") from None
-        return _form(request, typed, TOO_MANY)
+        return _form(request, typed, TOO_MANY, password=bool(password))
     if grant.way is not None and not key:
         raise see("/data?done=sending")
     return render(
@@ -209,6 +252,7 @@ async def give(request: web.Request) -> web.Response:
         address=address,
         first=grant.series[0].key,
         sentence=consent.sentence(words, grant),
+        targets=targets,
     )
 
 
@@ -239,10 +283,11 @@ def _typed(house: House, fields: Mapping[str, str]) -> Typed:
         form,
         _clean(fields.get("recipient", "")),
         "at-home" in fields,
+        "adopt" in fields and form is Form.ECOLYO,
     )
 
 
-def _wish(house: House, typed: Typed, recipient: str = "") -> Wish | str:
+def _wish(words: Words, house: House, typed: Typed, recipient: str = "") -> Wish | Fault:
     """What is asked for, or what is wrong with it. `recipient`: instead of one that was typed."""
     if not 0 < len(typed.target) <= NAME_CHARACTERS_MAX:
         return NAME_MISSING
@@ -251,15 +296,16 @@ def _wish(house: House, typed: Typed, recipient: str = "") -> Wish | str:
     if not 0 < len(typed.purpose) <= PURPOSE_CHARACTERS_MAX:
         return PURPOSE_MISSING
     way = None if typed.to is None else _way(typed, recipient)
-    if isinstance(way, str):
+    if isinstance(way, Fault):
         return way
-    views = [view for view in house.points() if view.point.id in typed.points]
-    found = [_series(house, view, more=typed.more) for view in views]
+    found = [_series(house, view, more=typed.more) for view in _ticked(house, typed)]
     if not found or not all(found):
         return NO_POINT
     if not house.dating:
         return NO_TIME
-    series = tuple(one for some in found for one in some)
+    series = _ecolyo(words, house, typed) if typed.form is Form.ECOLYO else tuple(one for some in found for one in some)
+    if isinstance(series, Fault):
+        return series
     if len(series) > SERIES_MAX:
         return TOO_MUCH
     return Wish(
@@ -268,7 +314,30 @@ def _wish(house: House, typed: Typed, recipient: str = "") -> Wish | str:
     )  # fmt: skip
 
 
-def _way(typed: Typed, recipient: str) -> Way | str:
+def _ecolyo(words: Words, house: House, typed: Typed) -> tuple[GrantedSeries, ...] | Fault:
+    """The series that Ecolyo counts, and no other: what it cannot show is no reason to give it."""
+    if typed.resolution not in ECOLYO_RESOLUTIONS:
+        return ECOLYO_STEPS
+    found = _look(house, typed)
+    if found.alike:
+        return Fault(ECOLYO_ALIKE, "points", joined(words, [Markup("{}").format(name) for name in found.alike]))
+    if not found.series:
+        said = [words.say("%(name)s: %(why)s", name=name, why=words.say(why)) for name, why in found.others]
+        return Fault(ECOLYO_NONE, "points", Markup(" ").join(said))
+    return found.series
+
+
+def _look(house: House, typed: Typed) -> ecolyo.Look:
+    return ecolyo.look(
+        (view.point.name, [_series(house, view, more=more) for more in (False, True)]) for view in _ticked(house, typed)
+    )
+
+
+def _ticked(house: House, typed: Typed) -> list[PointView]:
+    return [view for view in house.points() if view.point.id in typed.points]
+
+
+def _way(typed: Typed, recipient: str) -> Way | Fault:
     """Where to and how, or what is wrong with it."""
     assert typed.to is not None
     assert typed.form is not None
@@ -292,7 +361,7 @@ def _way(typed: Typed, recipient: str) -> Way | str:
                 recipient_of(typed.recipient)
             except BackupError:
                 return NO_RECIPIENT
-    return Way(typed.to, typed.address, typed.user, typed.form, sealed_for, typed.at_home)
+    return Way(typed.to, typed.address, typed.user, typed.form, sealed_for, typed.at_home, typed.adopt)
 
 
 def _series(house: House, view: PointView, *, more: bool) -> tuple[GrantedSeries, ...]:

@@ -11,7 +11,7 @@ from drivers.model import State
 from gateway.house import House
 from gateway.views import HeardMeter, PointState, PointView
 from webui import linky, shown, status
-from webui.page import HOUSE, joined, occupies, read_form, render, see, words_of
+from webui.page import HOUSE, back, joined, occupies, read_form, render, see, words_of
 from webui.shown import Drum
 from webui.tries import NAME_CHARACTERS_MAX, Adopted, Fault, NotTaken, clean_name, take, try_key
 from webui.words import Words, mark
@@ -199,11 +199,12 @@ async def rename(request: web.Request) -> web.Response:
 async def apart(request: web.Request) -> web.Response:
     """It was no exchange: the newer meter gets a place of its own."""
     house = request.app[HOUSE]
-    point = (await read_form(request)).get("point", "")
+    fields = await read_form(request)
+    point = fields.get("point", "")
     if house.point(point) is None:
         raise web.HTTPNotFound
     house.take_apart(point)
-    raise see(f"/meters#{point}")
+    raise back(fields, f"/meters#{point}")
 
 
 async def uncount(request: web.Request) -> web.Response:
@@ -214,7 +215,7 @@ async def uncount(request: web.Request) -> web.Response:
     if house.point(point) is None or not event.isdecimal() or len(event) > EVENT_DIGITS_MAX:
         raise web.HTTPNotFound
     await house.uncount(point, int(event))
-    raise see(f"/meters#{point}")
+    raise back(fields, f"/meters#{point}")
 
 
 def _heard(house: House, address: str) -> HeardMeter:

@@ -208,6 +208,11 @@ def see(path: str) -> web.HTTPSeeOther:
     return web.HTTPSeeOther(path)
 
 
+def back(fields: Mapping[str, str], path: str) -> web.HTTPSeeOther:
+    """After a form of `path` was taken that stands on `/data`, too: where it was sent from."""
+    return see("/data#rectify" if fields.get("from") == "data" else path)
+
+
 def joined(words: Words, parts: list[Markup]) -> Markup:
     """`a, b and c`."""
     if len(parts) < 2:

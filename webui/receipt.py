@@ -84,6 +84,8 @@ def _processing(way: Way | None) -> dict[str, object]:
         "dpv:hasStorageCondition": {"@type": "dpv:StorageCondition", "dpv:hasLocation": way.address},
         "releve:form": way.form,
     }
+    if way.adopt:
+        said["releve:replaces"] = True
     return said | ({"releve:sealedFor": list(way.sealed_for)} if way.sealed_for else {})
 
 

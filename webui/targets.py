@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from gateway.grants import Grant
 from gateway.outbox import Live
 from gateway.way import Form, Kind, Way
 from webui.words import Words, mark
@@ -36,6 +37,7 @@ FORMS = {
     Form.ECOLYO: mark("documents as the app Ecolyo reads them"),
     Form.LIVE: mark("the last figure alone, that all who use the broker can read"),
 }
+ADOPTED = mark("documents as the app Ecolyo reads them, also in the place of your supplier’s older figures")
 STAYS = {
     Kind.WEBDAV: mark(
         "Copies that the provider made of the folder may stay. Change the folder’s password if the box alone used it."
@@ -109,7 +111,7 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     """As far as the sync process has told."""
     if paused:
         return State(words.say("It is paused: nothing is sent."))
-    if live.link is not None:
+    if live.link is not None and _may_be_opened(live.link, way):
         return State(words.say("Say yes there, and what you gave begins to be sent:"), link=live.link)
     if (trouble := live.trouble) is not None:
         said = words.say(WHY.get(trouble.why, ODD))
@@ -121,6 +123,21 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     if sent:
         return State(words.say("All that was due was taken when it was last asked."))
     return State(words.say("It was not asked yet."))
+
+
+def _may_be_opened(link: str, way: Way) -> bool:
+    """Whether a browser may be sent there, whoever said so: a page of https, or of http on a machine at home."""
+    return link.startswith("https://") or (link.startswith("http://") and way.at_home)
+
+
+def files_lie_there(grant: Grant) -> bool:
+    """Whether what is sent are files in a folder, to be opened with the script of `sync/folder`."""
+    return grant.way is not None and grant.way.form in (Form.FILES, Form.SEALED)
+
+
+def form(way: Way) -> str:
+    """How readings lie there."""
+    return ADOPTED if way.adopt else FORMS[way.form]
 
 
 def secrets(way: Way, password: str) -> dict[str, str]:

@@ -3,6 +3,8 @@
 import json
 import logging
 from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
 
 from aiohttp import web
 from markupsafe import Markup
@@ -11,20 +13,53 @@ from yarl import URL
 from gateway.export_espi import has_unit
 from gateway.grants import Held
 from gateway.house import House
+from gateway.keys import KeysError
 from gateway.ledger import LedgerError
-from webui import consent, days, targets
+from gateway.way import Form
+from webui import consent, days, lying, targets
 from webui.consent import ENDS, FINE
 from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
 from webui.receipt import receipt
+from webui.rectify import rectified
 from webui.shown import HUES
 from webui.targets import PASSWORD_CHARACTERS_MAX, State
-from webui.words import plain
+from webui.words import mark, plain
 
 log = logging.getLogger(__name__)
 
+# What was just done, by the word that the form's answer leads here with.
+DONE = {
+    "erased": mark("It is erased."),
+    "withdrawn": mark("It is taken back. From now on it reads nothing."),
+    "ended": mark("It is ended. From now on nothing is sent there; what was sent stays there."),
+    "erasing": mark("It is taken back. What was sent is being erased there; this page says when it is done."),
+    "sending": mark("It is given. What you gave begins to be sent in a few seconds."),
+    "paused": mark("It is paused. Nothing is given until you let it go on."),
+    "resumed": mark("It goes on."),
+    "asked": mark("The box tries now. Open this page again in a moment."),
+    "again": mark("All that was given is sent again, from the beginning; what lies there already is not doubled."),
+    "connected": mark("You said yes there. What you gave begins to be sent in a few seconds."),
+    "nobody": mark("Nobody here waits for that answer: it came too late, or was none. Open the address once more."),
+    "unwritten": mark(
+        "From now on nothing is given. But the card refuses to note it: if the box is switched off before it does, take the access back once more."
+    ),
+    "given": mark(
+        "It was given already. Its key is shown once only: if you did not see it, take the access back and give another one."
+    ),
+    "unkept": mark(
+        "The password was not kept: the box’s memory card refuses it. The one before stands. Try again in a moment."
+    ),
+    "unsealed": mark(
+        "The password was not kept: something is wrong with the keys that the box keeps. The one before stands."
+    ),
+    "unforgotten": mark(
+        "Nothing more is done there. But the card refuses to forget what opened it: that is forgotten when the box is next switched on."
+    ),
+}
 ENTRIES_PAGE = 50
 ENDED_SHOWN_MAX = 20
 ENTRY_DIGITS_MAX = 18  # of a row in SQLite
+SCRIPT = Path(str(files("sync"))) / "folder" / "releve_csv.py"
 # Of what a browser brings back from a target.
 FIELDS_MAX = 12
 FIELD_CHARACTERS_MAX = 2000
@@ -53,6 +88,8 @@ class Row:
     there: int = 0
     done: int = 0
     of: int = 0
+    lies: Markup | None = None
+    fewer: Markup | None = None
 
     @property
     def is_sent(self) -> bool:
@@ -85,7 +122,7 @@ async def page(request: web.Request) -> web.Response:
         rows=[row for row in rows if not row.is_sent],
         leaving=leaving,
         targets=targets,
-        out=any(row.held.grant.way is not None and not row.held.grant.way.at_home for row in rows),
+        out=any(row.held.grant.way is not None and not row.held.grant.way.at_home for row in (*rows, *leaving)),
         ended=ended[:ENDED_SHOWN_MAX],
         consent=consent,
         fine=FINE,
@@ -95,7 +132,8 @@ async def page(request: web.Request) -> web.Response:
         kept=sum(one.series > 0 for one in kept),
         read=any(held.total.last_at is not None for held in grants),
         imports=len(await house.holders.listed()),
-        done=request.query.get("done", ""),
+        done=DONE.get(request.query.get("done", ""), ""),
+        rectified=rectified(words_of(request), house),
         anew_at=request.app[ACCESS].grants.anew_at,
         first_day=days.year_before(today),
         last_day=today,
@@ -115,8 +153,14 @@ async def _row(request: web.Request, held: Held) -> Row:
     if grant.way is None:
         return row
     there, done = await outbox.there(grant.id)
-    said = targets.state(words, grant.way, outbox.live(grant.id), paused=held.paused, sent=held.total.reads > 0)
-    return replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    live = outbox.live(grant.id)
+    said = targets.state(words, grant.way, live, paused=held.paused, sent=held.total.reads > 0)
+    row = replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    if live.lies is not None:
+        row = replace(row, lies=lying.sentence(words, live.lies), fewer=lying.fewer(words, live.lies))
+    elif grant.way.form is Form.LIVE:
+        row = replace(row, lies=words.say(lying.CANNOT))
+    return row
 
 
 def _stands(house: House, held: Held) -> bool:
@@ -127,13 +171,15 @@ def _stands(house: House, held: Held) -> bool:
 async def withdraw(request: web.Request) -> web.Response:
     fields = await read_form(request)
     erase = fields.get("what") == "erase"
+    held = request.app[ACCESS].grants.get(fields.get("grant", ""))
     try:
         if not await request.app[ACCESS].grants.withdraw(fields.get("grant", ""), by_of(request), erase=erase):
             raise see("/data")  # it has ended already, which is what was wanted
     except LedgerError as error:
         log.warning("an access was taken back, and the card does not take it: %s", error)
         raise see("/data?done=unwritten") from None
-    raise see("/data?done=erasing" if erase else "/data?done=withdrawn")
+    sent = held is not None and held.grant.way is not None
+    raise see(f"/data?done={'erasing' if erase else 'ended' if sent else 'withdrawn'}")
 
 
 async def pause(request: web.Request) -> web.Response:
@@ -154,16 +200,36 @@ async def now(request: web.Request) -> web.Response:
     if len(password) > PASSWORD_CHARACTERS_MAX:
         raise web.HTTPBadRequest
     if password and held.grant.way.kind in targets.PASSWORD:
-        outbox.keep(held.grant.id, targets.secrets(held.grant.way, password))
+        try:
+            outbox.keep(held.grant.id, targets.secrets(held.grant.way, password))
+        except (KeysError, OSError) as error:
+            log.warning("the password of a target is not kept: %s", error)
+            raise see(f"/data?done={'unsealed' if isinstance(error, KeysError) else 'unkept'}") from None
     outbox.poke(held.grant.id)
     raise see("/data?done=asked")
+
+
+async def again(request: web.Request) -> web.Response:
+    """A person says: what lies there was lost or erased; send all of it once more."""
+    access = request.app[ACCESS]
+    held = access.grants.get((await read_form(request)).get("grant", ""))
+    if held is None or held.end is not None or held.grant.way is None or held.grant.way.form is Form.LIVE:
+        raise see("/data")
+    await access.outbox.again(held.grant.id)
+    raise see("/data?done=again")
 
 
 async def leave(request: web.Request) -> web.Response:
     """What lies at a target that does not let itself be asked any more stays there: a person says so."""
     held = request.app[ACCESS].grants.get((await read_form(request)).get("grant", ""))
     if held is not None and held.end is not None and held.grant.way is not None and not held.left:
-        await request.app[ACCESS].outbox.left(held.grant.id)
+        try:
+            await request.app[ACCESS].outbox.left(held.grant.id)
+        except (KeysError, OSError) as error:
+            if not any(one.grant.id == held.grant.id and one.left for one in request.app[ACCESS].grants.all()):
+                raise
+            log.warning("what opened a target that was left is not forgotten yet: %s", error)
+            raise see("/data?done=unforgotten") from None
     raise see("/data")
 
 
@@ -198,6 +264,16 @@ async def grant_page(request: web.Request) -> web.Response:
         consent=consent,
         fine=FINE,
         ends=ENDS,
+    )
+
+
+async def script(request: web.Request) -> web.Response:
+    """What makes a table of the files in a folder: from here, as whoever runs the folder could change what lies there."""
+    return web.Response(
+        body=SCRIPT.read_bytes(),
+        content_type="text/x-python",
+        charset="utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{SCRIPT.name}"'},
     )
 
 

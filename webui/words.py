@@ -106,10 +106,13 @@ class Words:
         return self._fill(found if isinstance(found, str) else found[0], values)
 
     def say_n(self, one: str, many: str, n: int, /, **values: object) -> Markup:
-        """The singular or the plural sentence; %(n)s is the number itself."""
+        """The singular or the plural sentence; %(n)s is the number itself.
+
+        French counts nought with one; but where the singular says "one" as a word, nought is said as a number.
+        """
         found = self._catalogue.get(one)
-        singular = n in (0, 1) if self.language == "fr" else n == 1
         forms = found if isinstance(found, tuple) else (one, many)
+        singular = n == 1 or (n == 0 and self.language == "fr" and "%(n)s" in forms[0])
         return self._fill(forms[0 if singular else -1], {"n": self.number(n), **values})
 
     def _fill(self, message: str, values: dict[str, object]) -> Markup:

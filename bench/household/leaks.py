@@ -1,6 +1,6 @@
 """The leaks of a year, and their labels.
 
-How strong: a dripping tap 2 to 4 L/h, a WC valve 10 to 60 L/h (CIEau; water companies' leaflets agree: 25 L/h a usual one).
+How strong, as water companies' leaflets have it: a drip up to 5 L/h, a trickle 15, a WC valve 25, a jet 63.
 A burst: what comes out of a hole of 2.5 to 8 mm at 3 bar, 0.6 x area x the square root of (2 x pressure / density), is
 260 to 2,650 L/h; 3.2 mm at 2.8 bar is told as 470 L/h. How long: DeOreo and Mayer 2016 found leaks in most homes and
 most of the water in few; Britton, Stewart and O'Halloran 2013 found that people left to themselves repair after months.
@@ -52,6 +52,7 @@ KINDS = (
 COUNTS = ((0, 1, 2), (34, 48, 18))  # of a hundred homes
 REPAIRED_DAYS = {2.0: 60.0, 10.0: 28.0, 50.0: 12.0}  # median
 NEVER_SHARE = {2.0: 0.3, 10.0: 0.15, 50.0: 0.05}
+NIGHT_H = 3  # by the winter clock
 APART_S = 7 * DAY  # between the repair of one and the next
 
 
@@ -86,9 +87,7 @@ def _noticed(rng: random.Random, start: int, away: Sequence[Span]) -> int:
     return end
 
 
-def leaked(
-    rng: random.Random, year: Span, found: Sequence[Leak], flushes: Sequence[float], *, night_h: int = 3
-) -> array[float]:
+def leaked(rng: random.Random, year: Span, found: Sequence[Leak], flushes: Sequence[float]) -> array[float]:
     """Litres a minute of all leaks; a little more at night, when the pressure is higher, and not the same each day.
 
     `flushes`: when, in UTC seconds, in their order.
@@ -106,7 +105,7 @@ def leaked(
             end = min((hour + 1) * HOUR, leak.end)
             if hour % 24 == 0:
                 daily = 1 + max(min(rng.gauss(0, 0.02), 0.05), -0.05)
-            flow = leak.litres_per_hour * daily * (1 + swing * math.cos(2 * math.pi * (hour - night_h + 1) / 24))
+            flow = leak.litres_per_hour * daily * (1 + swing * math.cos(2 * math.pi * (hour + 1 - NIGHT_H) / 24))
             _add(minutes, year, begin, end, flow)
             begin = end
     return minutes

@@ -13,6 +13,7 @@ from bench.household.year import HOUR, MINUTE, Day, Weather, days
 # Minutes after its start, share of the litres (a wash and three rinses; Stamminger 2011 tells loads and litres in Europe).
 WASH = ((0, 0.28), (5, 0.1), (42, 0.2), (54, 0.2), (66, 0.22))
 DISHES = ((0, 0.3), (40, 0.2), (65, 0.22), (85, 0.28))
+TIMER_H = ((22.1, 22.6, 23.5, 24.5, 25.6, 27.0, 28.0), (25, 22, 15, 12, 10, 8, 8))
 WEEK = 7
 HOSE_LPS = 0.22  # about 800 L/h (CIEau: watering takes 15 to 20 L/m²)
 
@@ -29,10 +30,10 @@ def machines(rng: random.Random, water: Water, fixtures: Fixtures, day: Day, pre
             continue
         chance = loads / WEEK
         for _ in range(int(chance) + (rng.random() < chance % 1)):
-            if fixtures.off_peak and rng.random() < 0.65:
-                clock = rng.choice((22.1, 22.5, 23.0, 24.5, 26.0, 27.0, 28.0)) * HOUR + rng.uniform(0, 900)
+            if fixtures.off_peak and rng.random() < 0.55:
+                clock = rng.choices(*TIMER_H)[0] * HOUR + rng.uniform(0, 900)
             elif use is Use.DISHWASHER and rng.random() < 0.6:
-                clock = 20.6 * HOUR + rng.gauss(0, 40 * MINUTE)
+                clock = 20.6 * HOUR + rng.gauss(0, 65 * MINUTE)
             else:
                 clock = rng.choice(present).moment(rng)
             slow = rng.uniform(0.7, 1.5)
@@ -72,7 +73,7 @@ class Outside:
             water.pour(Use.GARDEN, start, garden.timer_minutes * MINUTE, garden.timer_lps)
         dry = weather.warmest_c > 19 and weather.rain_mm < 3
         if home and dry and 3 < day.date.month < 11 and rng.random() < min(1.6 / garden.every_days, 1):
-            clock = rng.gauss(20, 0.8) if rng.random() < 0.75 else rng.gauss(8.5, 0.7)
+            clock = rng.gauss(19.6, 1.3) if rng.random() < 0.75 else rng.gauss(8.5, 0.7)
             minutes = garden.hose_minutes * rng.lognormvariate(0, 0.4) * (0.6 if garden.timer_h is not None else 1)
             water.pour(Use.GARDEN, day.at(clock * HOUR), minutes * MINUTE, HOSE_LPS * rng.uniform(0.7, 1.3))
 

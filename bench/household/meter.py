@@ -2,7 +2,7 @@
 
 Flows: Directive 2014/32/EU, annex III: R is Q3 over Q1, and from Q1 to Q2 a meter may be 5 % wrong, from Q2 on 2 %. Q3 is
 2.5 m³/h in a home, so Q1 is 31 L/h at R80 and 3.1 at R800. Below Q1 nothing is asked: a piston starts at a fraction of
-Q1, and before it starts it counts nothing (Arregui et al. 2006: 1 to 12 L/h, by type and age).
+Q1, and before it starts it counts nothing (Arregui et al. 2006: 1 to 10 L/h, by type and age).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def meter(rng: random.Random) -> Meter:
     resolution_l = rng.choices(*RESOLUTIONS_L)[0]
     return Meter(
         resolution_l,
-        q1_lph * rng.uniform(0.08, 0.3),
+        q1_lph * rng.uniform(0.05, 0.22),
         q1_lph,
         1 + max(min(rng.gauss(-0.005, 0.01), 0.02), -0.02),
         rng.uniform(0, 900_000),

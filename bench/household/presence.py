@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from bench.household.people import Household, Person, Role
 from bench.household.year import HOUR, Day, Span, days, school_holidays
@@ -32,7 +33,7 @@ class Waking:
     bed: float
     home: tuple[tuple[float, float], ...]
 
-    @property
+    @cached_property
     def home_s(self) -> float:
         return sum(end - start for start, end in self.home)
 
@@ -64,7 +65,8 @@ def waking(rng: random.Random, person: Person, day: Day, *, school: bool) -> Wak
     bed = bed_h + person.bed_h + late + rng.gauss(0, 0.3)
     if by_night:  # home from six, asleep until early afternoon, off again at nine in the evening
         start, end = 6.2 + rng.gauss(0, 0.2), 7.5 + rng.gauss(0, 0.3)
-        return _waking(13.7 + rng.gauss(0, 0.6), 20.7, ((start, end),), (20.7, 20.7))
+        wake = 13.7 + rng.gauss(0, 0.6)
+        return Waking(wake * HOUR, end * HOUR, ((start * HOUR, end * HOUR), (wake * HOUR, 20.7 * HOUR)))
     outings = []
     if busy and (role in ALWAYS_OUT or rng.random() < {Role.HOME_OFFICE: 0.4, Role.BABY: 0.55}.get(role, 0.0)):
         leave = max(leave_h + 0.5 * person.wake_h + rng.gauss(0, 0.2), wake + 0.4)
@@ -78,20 +80,18 @@ def waking(rng: random.Random, person: Person, day: Day, *, school: bool) -> Wak
             outings.append((start, start + rng.uniform(0.5, 4)))
     if rng.random() < 0.1 and role not in CHILDREN:
         outings.append((19.2 + rng.gauss(0, 0.5), min(bed - 0.2, 22.8)))
-    return _waking(wake, bed, (), *outings)
+    return Waking(wake * HOUR, bed * HOUR, _at_home(wake, bed, outings))
 
 
-def _waking(wake: float, bed: float, more: tuple[tuple[float, float], ...], *outings: tuple[float, float]) -> Waking:
-    stretches = list(more)
-    at = wake
+def _at_home(wake_h: float, bed_h: float, outings: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    stretches = []
+    at = wake_h
     for start, end in sorted(outings):
         if start > at:
-            stretches.append((at, min(start, bed)))
+            stretches.append((at, min(start, bed_h)))
         at = max(at, end)
-    if at < bed:
-        stretches.append((at, bed))
-    home = tuple((start * HOUR, end * HOUR) for start, end in stretches if end > start + 0.05)
-    return Waking(wake * HOUR, bed * HOUR, home)
+    stretches.append((at, bed_h))
+    return tuple((start * HOUR, end * HOUR) for start, end in stretches if end > start + 0.05)
 
 
 def away(rng: random.Random, household: Household, year: int) -> tuple[Span, ...]:
@@ -122,7 +122,7 @@ def _departure(
 ) -> int:
     """The day they leave, as its number in the year: with school children in the school holidays, most in summer."""
     while True:
-        number = int(rng.triangular(0, 364, 210)) if rng.random() < 0.7 else rng.randrange(360)
+        number = int(rng.triangular(0, 355, 210)) if rng.random() < 0.7 else rng.randrange(355)
         day = calendar[number].date
         if retired and day.month in (7, 8) and rng.random() < 0.7:
             continue

@@ -114,7 +114,7 @@ def _flow(seen: Seen) -> list[tuple[str, str, str]]:
             f"{morning} h ({shares[morning]:.1f} % of the day), {evening} h ({shares[evening]:.1f} %)",
             "two peaks, 7 to 9 h and 18 to 21 h (Blokker 2010)",
         ),
-        ("3 to 4 h: litres a home", f"{night:.2f}", "1.7 with small leaks (UK, Managing Leakage 1994)"),
+        ("3 to 4 h: litres a home", f"{night:.2f}", "1.7 (UK, Managing Leakage 1994: no cheap hours for machines)"),
         ("nights, 2 to 5 h, with no use: p10, median, p90 of homes", f"{', '.join(quiet)} %", "-"),
         ("longest time with use in each ten minutes: median, p90, p99 of homes", f"{', '.join(long)} h", "-"),
         ("days with nobody there: median, p90", f"{_at(seen.away_days, 0.5):.0f}, {_at(seen.away_days, 0.9):.0f}", "-"),

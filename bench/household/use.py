@@ -20,7 +20,7 @@ from bench.household.year import DAY, HOUR, MINUTE, Day, Span, Weather, days, sc
 KITCHEN_A_DAY = {1: 10.1, 2: 12.7, 3: 12.8, 4: 13.1, 5: 13.5, 6: 13.5}  # Blokker et al. 2010
 KITCHEN_FACTOR = 1.85
 # Mean seconds, most L/s, of a hundred: to drink or cook, dishes, hands, other (Blokker et al. 2010).
-KITCHEN = (((15, 0.167), 37.5), ((45, 0.25), 25), ((13, 0.167), 25), ((37, 0.167), 12.5))
+KITCHEN = (((15, 0.167), (45, 0.25), (13, 0.167), (37, 0.167)), (37.5, 25, 25, 12.5))
 MEALS_H = (7.5, 12.5, 19.6)
 FULL_DAY_S = 11 * HOUR  # awake at home, of one who stays in
 GUEST = Person(Role.AT_HOME, 0.5, 0.3, 6, 0.7, 8, 0.2, 0.1)
@@ -101,13 +101,13 @@ def _personal(
         if not any(at in span for span in absences):
             _flush(rng, water, fixtures, at)
     if rng.random() < fixtures.baths_a_week / 7 and person.role in (Role.BABY, Role.CHILD, Role.AT_HOME, Role.RETIRED):
-        at = day.at(_near(rng, awake, 19.2 * HOUR))
+        at = day.at(_near(rng, awake, 19.2 * HOUR, 50))
         litres = fixtures.bath_l * (0.3 if person.role is Role.BABY else rng.uniform(0.6, 1))
         water.pour(Use.BATH, at, litres / 0.2, 0.2)
     else:
         for _ in range(int(person.showers) + (rng.random() < person.showers % 1)):
             evening = rng.random() < person.evening_shower
-            clock = _near(rng, awake, 20.5 * HOUR if evening else awake.wake + 20 * MINUTE)
+            clock = _near(rng, awake, 20.2 * HOUR, 80) if evening else _near(rng, awake, awake.wake + 25 * MINUTE, 18)
             seconds = person.shower_minutes * MINUTE * rng.lognormvariate(-0.1, 0.45)
             water.pour(Use.SHOWER, day.at(clock), min(seconds, 40 * MINUTE), fixtures.shower_lps * rng.uniform(0.85, 1))
     if person.role is not Role.BABY:
@@ -141,17 +141,16 @@ def _kitchen(
     """Taps there, dishes by hand, now and then a floor."""
     share = min(max(awake.home_s for awake in present) / FULL_DAY_S, 1.2)
     mean = KITCHEN_A_DAY[people] * KITCHEN_FACTOR * (0.35 + 0.65 * share)
-    kinds = [kind for kind, _ in KITCHEN]
     for _ in range(poisson(rng, rng.gammavariate(3, mean / 3))):
         awake = rng.choice(present)
         clock = awake.moment(rng)
         if rng.random() < 0.6:
-            meal = rng.choice(MEALS_H) * HOUR + rng.gauss(0, 35 * MINUTE)
+            meal = rng.choice(MEALS_H) * HOUR + rng.gauss(0, 55 * MINUTE)
             clock = meal if awake.is_home(meal) else clock
-        seconds, most_lps = rng.choices(kinds, (37.5, 25, 25, 12.5))[0]
+        seconds, most_lps = rng.choices(*KITCHEN)[0]
         water.pour(Use.KITCHEN, day.at(clock), pulse_s(rng, seconds), rng.uniform(0.01, most_lps) * fixtures.tap_factor)
     if fixtures.dish_l is None or rng.random() < 0.15:
-        clock = _near(rng, rng.choice(present), 20.3 * HOUR)
+        clock = _near(rng, rng.choice(present), 20.2 * HOUR, 60)
         for _ in range(rng.randrange(2, 6)):
             water.pour(Use.KITCHEN, day.at(clock), pulse_s(rng, 50), rng.uniform(0.05, 0.13) * fixtures.tap_factor)
             clock += rng.uniform(60, 240)
@@ -178,9 +177,9 @@ def _forget(rng: random.Random, water: Water, fixtures: Fixtures, day: Day, pres
     water.odd(Use.ACCIDENT, day.at(clock), hours * HOUR, lph / HOUR)
 
 
-def _near(rng: random.Random, awake: Waking, clock_s: float) -> float:
+def _near(rng: random.Random, awake: Waking, clock_s: float, give_or_take_minutes: float) -> float:
     """About then, if this person is at home and awake then; else at any moment that they are."""
-    clock = clock_s + rng.gauss(0, 25 * MINUTE)
+    clock = clock_s + rng.gauss(0, give_or_take_minutes * MINUTE)
     return clock if awake.is_home(clock) else awake.moment(rng)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 ZONE = "Europe/Paris"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-# Saturdays of 2025 on which school holidays begin, and their days (order of 7 December 2022 on the school calendar).
+# Saturdays of 2025 on which school holidays begin, and their days (Journal officiel of 8 December 2022).
 # Those of winter and spring are staggered by zone. In another year: the nearest Saturdays.
 COMMON = (((1, 1), 4), ((7, 5), 58), ((10, 18), 16), ((12, 20), 16))
 STAGGERED = {

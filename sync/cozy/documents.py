@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from sync.cozy.device import Device, Json, parsed, read, trouble
 from sync.model import Trouble, Why
@@ -16,6 +16,10 @@ PAGE = 1000
 NO_INDEX = (b"no_index", b"no_usable_index")
 # So many pages of one question: a century of days, and no server can keep us turning pages.
 PAGES_MAX = 40
+# Ids and revisions alone, 150 bytes each.
+IDS_PAGE = 5000
+# Behind all that a Cozy's ids are made of, by the order of CouchDB.
+LAST = "\ufff0"
 # Each answer about documents must fit into ANSWER_BYTES_MAX of sync.net, whatever they hold.
 TOGETHER_MAX = 500
 WHOLE_MAX = 100
@@ -71,6 +75,30 @@ class Doctypes:
                     found[str(row["key"])] = {"_id": row["key"], "_rev": value.get("rev")}
         return found
 
+    async def ids(self, doctype: str, prefix: str) -> list[str]:
+        """Of the documents whose ids begin so, in order."""
+        found: list[str] = []
+        first, skip = prefix, 0
+        for _ in range(PAGES_MAX):
+            asked = {
+                "startkey": json.dumps(first),
+                "endkey": json.dumps(prefix + LAST),
+                "limit": str(IDS_PAGE),
+                "skip": str(skip),
+            }
+            answer = await self._device.ask("GET", f"/data/{doctype}/_all_docs?{urlencode(asked)}", doctype)
+            if answer.status == 404:
+                return []
+            if answer.status != 200:
+                raise trouble(answer, doctype)
+            rows = [str(row.get("id")) for row in _rows(read(answer, doctype).get("rows"), doctype)]
+            # One that heeds no limit says all at once.
+            found += rows
+            if len(rows) != IDS_PAGE:
+                return found
+            first, skip = rows[-1], 1
+        raise Trouble(Why.ODD, f"{doctype}: more than {PAGES_MAX * IDS_PAGE} documents")
+
     async def find(self, doctype: str, fields: tuple[str, ...], selector: Mapping[str, Any]) -> list[Json]:
         """All that match; `fields` are those of the selector, of which an index is made where there is none yet."""
         found: list[Json] = []
@@ -97,15 +125,17 @@ class Doctypes:
             asked["bookmark"] = said.get("bookmark")
         raise Trouble(Why.ODD, f"{doctype}: more than {PAGES_MAX * PAGE} documents of one month or year")
 
-    async def write(self, doctype: str, wished: Documents, there: Mapping[str, Json]) -> "Written":
+    async def write(
+        self, doctype: str, wished: Documents, there: Mapping[str, Json], *, tries: int = TRIES
+    ) -> "Written":
         """Have each of these there as it is wished, and nothing of those that are wished as `{}`.
 
-        `there` is what was read of them before. What somebody changes meanwhile is read again and written once more.
+        `there` is what was read of them before. What somebody changes meanwhile is read again and written once more, `tries` times in all.
         """
         # What is there already was sent by an earlier call whose answer was lost.
         line, bodies = "200 OK", {id_: body_of(document) for id_, document in wished.items() if document}
         left, known = dict(wished), dict(there)
-        for _ in range(TRIES):
+        for _ in range(tries):
             changed: Documents = {id_: document for id_, document in left.items() if not _is(known.get(id_), document)}
             if not changed:
                 return Written(line, bodies)

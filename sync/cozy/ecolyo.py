@@ -1,10 +1,11 @@
-"""Form ECOLYO: documents as the app Ecolyo reads them, beside those of a konnector and never over them.
+"""Form ECOLYO: documents as the app Ecolyo reads them, beside those of a konnector; in their place only where the grant says so.
 
 Shapes: self-data-technical-doc of the Métropole de Lyon, docs/ecolyo/project_architecture/doctypes.md. The app adds nothing up: months and
 years are documents too, and are here the sums of the days that lie there.
 """
 
 import hashlib
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,12 @@ from decimal import Decimal
 
 from gateway.fluids import Fluid
 from gateway.model import SeriesKey
+from sync.cozy import adopted
 from sync.cozy.device import Device, Json
 from sync.cozy.documents import Doctypes, Documents
 from sync.cozy.loads import DAY, MINUTE, MONTH, PARIS, YEAR, Key, Loads, check, days, half_hours, key_of, spans
 from sync.cozy.timeseries import metadata
-from sync.model import Home, Parcel, Piece, Put, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Thing, Trouble, Why
 
 KINDS = {
     Fluid.ELECTRICITY: (MINUTE, DAY, MONTH, YEAR),
@@ -29,15 +31,17 @@ SCOPE = " ".join(f"com.grandlyon.{fluid}.{kind}:GET,POST" for fluid, kinds in KI
 LIVES_DAYS = 31
 PREFIX = "releve"
 METER_CHARACTERS = 8
+MONTHS = 12
 
 
 @dataclass
 class _Told:
-    """What is told of a parcel: its documents as they left, which fluids lie there, and what was left to others."""
+    """What is told of a parcel: its documents as they left, which fluids lie there, what was left to others and what was put in place of theirs."""
 
     bodies: list[bytes] = field(default_factory=list)
     fluids: dict[Fluid, None] = field(default_factory=dict)
     left: int = 0
+    replaced: int = 0
 
 
 class Ecolyo:
@@ -47,8 +51,10 @@ class Ecolyo:
     lies there.
     """
 
-    def __init__(self, device: Device, home: Home) -> None:
+    def __init__(self, device: Device, home: Home, *, adopt: bool) -> None:
+        """`adopt`: where a konnector wrote a figure before, ours takes its place (sync/cozy/adopted.py)."""
         self._doctypes = Doctypes(device)
+        self._adopt = adopt
         self._home = home
         self._lives: dict[tuple[Fluid, str], bool] = {}
         self._line = "200 OK"
@@ -81,6 +87,14 @@ class Ecolyo:
             )
         return [self._told(one, others) for one in told]
 
+    async def look(self) -> Lies | None:
+        """Of how many days; half-hours are too many to be asked for. Not every period has a day, so that none can be missed."""
+        days_held: set[Key | None] = set()
+        for fluid in Fluid:
+            found = await self._doctypes.find(_doctype(fluid, DAY), ("grant",), {"grant": self._home.grant})
+            days_held |= {key_of(document) for document in found}
+        return Lies(Thing.DAYS, len(days_held - {None}))
+
     async def erase(self, pieces: Sequence[Piece]) -> None:
         # Of each fluid, whatever `held` says: an answer that was lost may have been of more.
         for fluid in Fluid:
@@ -105,20 +119,29 @@ class Ecolyo:
             months = {key[:2] for one, _ in loads for key in one.span}
             held = await self._held(fluid, kind, meter, months)
             wished: Documents = {}
+            theirs: Documents = {}
             for one, what in loads:
                 for key in one.span:
-                    id_ = _id(meter, kind, key)
-                    if key not in one.known:
-                        wished[id_] = {}
-                    elif key in held.others:
-                        what.left += 1
-                        wished[id_] = {}
-                    else:
-                        wished[id_] = self._document(key, one.known[key])
+                    id_, load = _id(meter, kind, key), one.known.get(key)
+                    wished[id_] = {}
+                    taken, other = held.taken.get(key), self._adoptable(held, key)
+                    if taken is not None and (load is None or key in held.twice):
+                        theirs[taken["_id"]] = adopted.given_back(taken)
+                    if load is None:
+                        continue
+                    if other is not None:
+                        theirs[other["_id"]] = adopted.in_place(other, load, self._home.grant, meter)
+                        what.replaced += 1
                         what.fluids[fluid] = None
-            bodies = await self._write(fluid, kind, wished, held)
+                    elif key in held.others or taken is not None:
+                        what.left += 1
+                    else:
+                        wished[id_] = self._document(key, load)
+                        what.fluids[fluid] = None
+            bodies = await self._write(fluid, kind, wished, theirs, held)
             for one, what in loads:
-                what.bodies += [bodies[id_] for key in sorted(one.span) if (id_ := _id(meter, kind, key)) in bodies]
+                ids = [id_ for key in sorted(one.span) for id_ in held.ids(meter, kind, key)]
+                what.bodies += [bodies[id_] for id_ in ids if id_ in bodies]
             if kind == DAY:
                 touched |= months
         some[-1][2].bodies.extend(await self._sum_up(fluid, meter, touched))
@@ -132,12 +155,15 @@ class Ecolyo:
                 span = {key for start, end in times for key in spans(kind, start, end)}
                 months |= {key[:2] for key in span}
                 found = await self._find(fluid, kind, months)
-                gone = {
+                ours = {
                     str(document["_id"]): document
                     for document in found
-                    if _meter_of(document) and document.get("grant") == self._home.grant and key_of(document) in span
+                    if document.get("grant") == self._home.grant and _meter_of(document) and key_of(document) in span
                 }
-                await self._doctypes.write(_doctype(fluid, kind), {id_: {} for id_ in gone}, gone)
+                own = {id_ for id_ in ours if id_.startswith(f"{PREFIX}-")}
+                await self._doctypes.write(_doctype(fluid, kind), {id_: {} for id_ in own}, ours)
+                back = {id_: adopted.given_back(document) for id_, document in ours.items() if id_ not in own}
+                await self._doctypes.write(_doctype(fluid, kind), back, ours, tries=1)
             else:  # looked at too: a call may have been killed before it came to them
                 found = await self._find(fluid, kind, months, of_year=True)
             meters |= {_meter_of(document) for document in found}
@@ -148,32 +174,52 @@ class Ecolyo:
         """Months and years as the sum of the days that lie there, ours or not; there is one where one of them is ours."""
         days_held = await self._held(fluid, DAY, meter, months)
         months_held = await self._held(fluid, MONTH, meter, months, of_year=True)
-        wished: Documents = {}
+        sums: list[_Sum] = []
         for year, month in months:
             parts = {key: one for key, one in days_held.all.items() if key[:2] == (year, month)}
-            key = (year, month, 1, 0, 0)
-            own = [days_held.own[one] for one in sorted(parts) if one in days_held.own]
-            wished[_id(meter, MONTH, key)] = self._sum(key, parts.values(), own, months_held, "days")
-        bodies = list((await self._write(fluid, MONTH, wished, months_held)).values())
+            own = [one for key, one in sorted(days_held.ours.items()) if key in parts]
+            whole = len(parts) == monthrange(year, month)[1]
+            sums.append(_Sum((year, month, 1, 0, 0), parts.values(), own, whole, "days"))
+        bodies = await self._write_sums(fluid, MONTH, meter, sums, months_held)
         months_held = await self._held(fluid, MONTH, meter, months, of_year=True)
         years_held = await self._held(fluid, YEAR, meter, months, of_year=True)
-        wished = {}
+        sums = []
         for year in {year for year, _ in months}:
             parts = {key: one for key, one in months_held.all.items() if key[0] == year}
-            key = (year, 1, 1, 0, 0)
-            own = [months_held.own[one] for one in sorted(parts) if one in months_held.own]
-            wished[_id(meter, YEAR, key)] = self._sum(key, parts.values(), own, years_held, "months")
-        return bodies + list((await self._write(fluid, YEAR, wished, years_held)).values())
+            own = [one for key, one in sorted(months_held.ours.items()) if key in parts]
+            whole = len(parts) == MONTHS and all(
+                one["days"] == monthrange(*key[:2])[1] for key, one in months_held.own.items() if key in parts
+            )
+            sums.append(_Sum((year, 1, 1, 0, 0), parts.values(), own, whole, "months"))
+        return bodies + await self._write_sums(fluid, YEAR, meter, sums, years_held)
 
-    def _sum(self, key: Key, parts: Iterable[Json], own: Sequence[Json], held: "_Held", counted: str) -> Json:
-        if not own or key in held.others:
-            return {}
-        loads = [Decimal(one["load"]) for one in parts]
-        return {
-            **self._document(key, sum(loads, Decimal())),
-            counted: len(loads),
-            "grant": own[-1].get("grant", self._home.grant),
-        }
+    async def _write_sums(
+        self, fluid: Fluid, kind: str, meter: str, sums: Sequence["_Sum"], held: "_Held"
+    ) -> list[bytes]:
+        wished: Documents = {}
+        theirs: Documents = {}
+        for one in sums:
+            id_, key = _id(meter, kind, one.key), one.key
+            wished[id_] = {}
+            taken, other = held.taken.get(key), self._adoptable(held, key)
+            # Where days are missing, a konnector's month may know of them: a sum would say less than it does.
+            if one.own and one.whole and key not in held.twice and (there := taken or other) is not None:
+                theirs[there["_id"]] = adopted.in_place(there, one.load, one.grant, meter)
+            elif taken is not None:
+                theirs[taken["_id"]] = adopted.given_back(taken)
+            elif other is not None and adopted.marked_for(other) == meter and not one.own:
+                theirs[other["_id"]] = adopted.given_back(other)
+            elif one.own and key not in held.others:
+                document = self._document(key, one.load)
+                wished[id_] = {**document, one.counted: len(one.loads), "grant": one.grant}
+        return list((await self._write(fluid, kind, wished, theirs, held)).values())
+
+    def _adoptable(self, held: "_Held", key: Key) -> Json | None:
+        """The konnector's document in whose place ours may stand, or does."""
+        there, other = held.taken.get(key), held.others.get(key)
+        if there is None and other is not None and adopted.may_be_adopted(other):
+            there = other
+        return there if self._adopt and key not in held.twice else None
 
     async def _somebody_else(self, fluid: Fluid, meter: str) -> bool:
         """Whether another writes the days of this fluid: a konnector, or a grant of another meter."""
@@ -198,6 +244,11 @@ class Ecolyo:
                 key = (key[0], key[1] if kind == MONTH else 1, 1, 0, 0)
             if document["_id"] == _id(meter, kind, key):
                 held.own[key] = document
+                continue
+            if key in held.taken or key in held.others:
+                held.twice.add(key)
+            if adopted.meter_of(document) == meter:
+                held.taken[key] = document
             else:
                 held.others[key] = document
         return held
@@ -215,11 +266,18 @@ class Ecolyo:
             found += await self._doctypes.find(doctype, ("year", "month"), {"year": year, "month": month})
         return found
 
-    async def _write(self, fluid: Fluid, kind: str, wished: Documents, held: "_Held") -> Mapping[str, bytes]:
-        there = {document["_id"]: document for document in held.own.values()}
-        written = await self._doctypes.write(_doctype(fluid, kind), wished, there)
-        self._line = written.line
-        return written.bodies
+    async def _write(
+        self, fluid: Fluid, kind: str, wished: Documents, theirs: Documents, held: "_Held"
+    ) -> Mapping[str, bytes]:
+        """Ours, and documents of others. Whoever changes one of these meanwhile is right: then all is looked at anew."""
+        doctype = _doctype(fluid, kind)
+        written = await self._doctypes.write(doctype, wished, {one["_id"]: one for one in held.own.values()})
+        self._line, bodies = written.line, written.bodies
+        if theirs:
+            there = {one["_id"]: one for one in (*held.others.values(), *held.taken.values())}
+            written = await self._doctypes.write(doctype, theirs, there, tries=1)
+            self._line, bodies = written.line, {**bodies, **written.bodies}
+        return bodies
 
     def _document(self, key: Key, load: Decimal) -> Json:
         year, month, day, hour, minute = key
@@ -241,21 +299,59 @@ class Ecolyo:
             notes.append(f"another writes {_names(others)}")
         if told.left:
             notes.append(f"{told.left} left as another wrote them")
+        if told.replaced:
+            notes.append(f"{told.replaced} in the place of what another wrote")
         held = " ".join(told.fluids)
         return Put(held, len(sent), hashlib.sha256(sent).hexdigest(), "; ".join(notes))
 
 
+@dataclass(frozen=True)
+class _Sum:
+    """What a month or a year is to say: its parts, those that are ours, and whether none is missing."""
+
+    key: Key
+    parts: Iterable[Json]
+    own: Sequence[Json]
+    whole: bool
+    counted: str
+
+    @property
+    def loads(self) -> list[Decimal]:
+        return [Decimal(one["load"]) for one in self.parts]
+
+    @property
+    def load(self) -> Decimal:
+        return sum(self.loads, Decimal())
+
+    @property
+    def grant(self) -> str:
+        return str(self.own[-1].get("grant"))
+
+
 @dataclass
 class _Held:
-    """Documents of some months, by their key: ours of this meter, and whoever else's."""
+    """Documents of some months, by their key: ours of this meter, a konnector's with our figure in it, and whoever else's.
+
+    `twice`: of which others wrote two (the night of 25 hours, say), so that none of them is the one whose place ours could take.
+    """
 
     own: dict[Key, Json] = field(default_factory=dict)
+    taken: dict[Key, Json] = field(default_factory=dict)
     others: dict[Key, Json] = field(default_factory=dict)
+    twice: set[Key] = field(default_factory=set)
+
+    @property
+    def ours(self) -> dict[Key, Json]:
+        return {**self.taken, **self.own}
 
     @property
     def all(self) -> dict[Key, Json]:
         """One a key: a konnector that came later may have written one that is ours, too."""
-        return {**self.others, **self.own}
+        return {**self.others, **self.ours}
+
+    def ids(self, meter: str, kind: str, key: Key) -> list[str]:
+        """Under which its documents may lie: ours, and others'."""
+        return [_id(meter, kind, key), *(held[key]["_id"] for held in (self.taken, self.others) if key in held)]
 
 
 def _doctype(fluid: Fluid, kind: str) -> str:
@@ -282,9 +378,9 @@ def _id(meter: str, kind: str, key: Key) -> str:
 
 
 def _meter_of(document: Json) -> str:
-    """Whose it is, if it is one of ours."""
+    """Of which meter it is, if it is one of ours, or has our figure in it or had."""
     prefix, _, rest = str(document.get("_id")).partition("-")
-    return rest.partition("-")[0] if prefix == PREFIX else ""
+    return rest.partition("-")[0] if prefix == PREFIX else adopted.marked_for(document)
 
 
 def _names(fluids: Iterable[Fluid]) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from sync.cozy.device import JSON_API, Device, Json, read, trouble
 from sync.files import NAME, SEALED, Entry, Files
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Trouble, Why
 from sync.net import Answer
 
 # No narrower right can be asked for before the folder is there: this one opens all files of the Cozy (docs/permissions.md).
@@ -154,6 +154,9 @@ class FolderFiles:
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         return await self._files.put(parcels)
+
+    async def look(self) -> Lies | None:
+        return await self._files.look()
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         await self._files.erase(pieces)

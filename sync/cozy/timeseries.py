@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sync.cozy.device import Device, Json
 from sync.cozy.documents import Doctypes, Documents
-from sync.model import Home, Parcel, Piece, Put
+from sync.model import Home, Lies, Parcel, Piece, Put, Thing
 
 # A doctype begins with a domain of who makes it, turned round, or with `github.` and their name there (docs/doctype.md).
 DOCTYPE = "github.releve.timeseries"
@@ -34,6 +34,10 @@ class Timeseries:
             sent = written.bodies.get(self._id(parcel.period), b"")
             done.append(Put(DOCTYPE if sent else "", len(sent), hashlib.sha256(sent).hexdigest(), written.line))
         return done
+
+    async def look(self) -> Lies | None:
+        number = len(await self._doctypes.ids(DOCTYPE, self._id("")))
+        return Lies(Thing.DOCUMENTS, number, number)
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         ids = list(dict.fromkeys(self._id(piece.period) for piece in pieces))

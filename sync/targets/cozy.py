@@ -10,7 +10,7 @@ from sync.cozy.device import Device, origin
 from sync.cozy.ecolyo import Ecolyo
 from sync.cozy.folder import Folder, FolderFiles
 from sync.cozy.timeseries import Timeseries
-from sync.model import Home, Parcel, Piece, Put, Trouble
+from sync.model import Home, Lies, Parcel, Piece, Put, Trouble
 from sync.net import Net
 from sync.targets.webdav import folder_name
 
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 class _Keeps(Protocol):
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]: ...
+
+    async def look(self) -> Lies | None: ...
 
     async def erase(self, pieces: Sequence[Piece]) -> None: ...
 
@@ -32,7 +34,7 @@ def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> "Cozy":
             return Cozy(device, Timeseries(device, home))
         case Form.ECOLYO:
             device = Device(net, address, ecolyo.SCOPE, secrets, home)
-            return Cozy(device, Ecolyo(device, home))
+            return Cozy(device, Ecolyo(device, home, adopt=way.adopt))
         case _:
             device = Device(net, address, folder.SCOPE, secrets, home)
             return Cozy(device, FolderFiles(Folder(device, folder_name(home)), way.sealed_for))
@@ -55,6 +57,9 @@ class Cozy:
         except Trouble as error:  # all is there: it is no reason to send it again
             log.info("the Cozy's settings do not show this sync: %s", error)
         return done
+
+    async def look(self) -> Lies | None:
+        return await self._form.look()
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         await self._form.erase(pieces)

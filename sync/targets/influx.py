@@ -4,7 +4,9 @@ InfluxDB 1.8 documentation, "InfluxDB line protocol reference" and "InfluxDB API
 (/api/v2/write, /api/v2/delete). docs/databases.md says what lies there.
 """
 
+import csv
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from yarl import URL
 
 from gateway.way import Way
 from sync import measures
-from sync.model import Home, Parcel, Piece, Put, Series, Target, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Series, Target, Thing, Trouble, Why
 from sync.net import Answer, Net, of_status
 
 BODY_BYTES_MAX = 1_000_000
@@ -24,6 +26,7 @@ ERROR_CHARACTERS_MAX = 160
 # Of the address; anything else in it would be sent along unseen, a password for instance.
 FIELDS_1 = frozenset({"db", "rp"})
 FIELDS_2 = frozenset({"bucket", "org"})
+NOT_OPEN = (401, 403, 404)  # to a login that may do all else
 FIRST, LAST = -(2**62), 2**62  # nanoseconds: the years 1823 and 2116
 
 
@@ -54,6 +57,30 @@ class Influx:
                     await self._take_away(parcel.end, parcel.end + 1, series)
             puts += await self._write(joined)
         return puts
+
+    async def look(self) -> Lies | None:
+        """How many figures; None where the login may not read."""
+        older, url, fields = self._where()
+        if older:
+            policy = f"{json.dumps(fields['rp'])}." if "rp" in fields else ""
+            query = f"SELECT count(*) FROM {policy}/^{measures.PREFIX}/ WHERE \"grant\" = '{self._home.grant}'"  # noqa: S608 - our own words
+            answer = await self._ask("POST", (url / "query").with_query({"db": fields["db"]}), {"q": query})
+        else:
+            query = (
+                f"from(bucket: {json.dumps(fields['bucket'])}) |> range(start: {_nanoseconds(FIRST)}, stop: {_nanoseconds(LAST)}) "
+                f"|> filter(fn: (r) => r.grant == {json.dumps(self._home.grant)}) |> group() |> count()"
+            )
+            body = json.dumps({"query": query, "type": "flux"}).encode()
+            answer = await self._ask("POST", (url / "api/v2/query").with_query(org=fields["org"]), body)
+        if answer.status in NOT_OPEN:
+            return None
+        if answer.status != 200:
+            raise _refusal(answer, "count")
+        try:
+            figures = _counted(answer.body) if older else _counted_by_flux(answer.body)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
+            raise Trouble(Why.ODD, "count: an answer that is none of InfluxDB's") from None
+        return None if figures is None else Lies(Thing.FIGURES, figures)
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """All that the grant wrote, whatever the pieces are called: its label says what is ours."""
@@ -189,6 +216,30 @@ def _without_end(parcel: Parcel) -> Iterator[Series]:
 def _put(parcel: Parcel, body: bytes, answer: str) -> Put:
     held = str(body.count(b"\n")) if body else ""
     return Put(held, len(body), hashlib.sha256(body).hexdigest(), answer)
+
+
+def _counted(body: bytes) -> int | None:
+    """All that `SELECT count(*)` of some measurements says, a column a field; None where it was not let read."""
+    (result,) = json.loads(body)["results"]
+    if "error" in result:
+        return None
+    return sum(
+        int(cell)
+        for one in result.get("series", ())
+        for row in one["values"]
+        for name, cell in zip(one["columns"], row, strict=True)
+        if name != "time" and cell is not None
+    )
+
+
+def _counted_by_flux(body: bytes) -> int:
+    """The one number of an annotated CSV (InfluxDB v2, "Annotated CSV"); nothing there has no table."""
+    rows = [row for row in csv.reader(io.StringIO(body.decode())) if row and not row[0].startswith("#")]
+    if not rows:
+        return 0
+    names, *cells = rows
+    (figures,) = (int(row[names.index("_value")]) for row in cells)
+    return figures
 
 
 def _plain(value: str) -> str:

@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.ports.mqtt import named
 from gateway.way import Way
-from sync.model import Home, Parcel, Piece, Put, Series, Target, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Series, Target, Trouble, Why
 from sync.net import Net
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -81,6 +81,10 @@ class Mqtt:
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         line = self._open_line()
         return [await self._put(line, parcel) for parcel in parcels]
+
+    async def look(self) -> Lies | None:
+        """A broker hands on, and says of nothing that it lies there."""
+        return None
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """Each topic of ours that the broker holds is emptied; Home Assistant then removes the devices."""

@@ -14,7 +14,7 @@ from yarl import URL
 from gateway.way import USER_CHARACTERS_MAX, Way
 from sync.dav import Dav
 from sync.files import Files
-from sync.model import Home, Parcel, Piece, Put, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Trouble, Why
 from sync.net import Answer, Net, of_status
 from sync.targets.webdav import folder_address, folder_name, login
 
@@ -63,6 +63,10 @@ class Nextcloud:
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         assert self._files is not None, "open() comes first"
         return await self._files.put(parcels)
+
+    async def look(self) -> Lies | None:
+        assert self._files is not None, "open() comes first"
+        return await self._files.look()
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         assert self._files is not None, "open() comes first"

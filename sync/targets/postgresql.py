@@ -16,12 +16,17 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gateway.way import Way
-from sync.model import Home, Parcel, Piece, Put, Series, Target, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Series, Target, Thing, Trouble, Why
 from sync.net import CONNECT_S_MAX, TOTAL_S_MAX, Net
 
 PORT = 5432
 SCHEMES = ("postgresql", "postgres")
 ERROR_CHARACTERS_MAX = 160
+# Nothing that we ask for at once is answered by more: the ids of a grant's series, and some lines a parcel.
+ANSWER_BYTES_MAX = 4_000_000
+# A letter, and the length of all that follows, its own four bytes included (PostgreSQL 15, 55.7).
+HEAD_BYTES, LENGTH_MIN = 5, 4
+NONE_OF_ITS = "an answer that is none of PostgreSQL's"
 # What asyncpg meets in bytes of which no server of its kind speaks.
 NO_POSTGRESQL = (BufferError, LookupError, ValueError, AttributeError, struct.error, MemoryError)
 
@@ -44,6 +49,10 @@ READINGS = """
     INSERT INTO releve.readings (series_id, at, until, value, period)
     SELECT *, $5 FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::numeric[])
     ON CONFLICT (series_id, at) DO NOTHING
+"""
+LIES = """
+    SELECT count(*), count(DISTINCT period) FROM releve.readings
+    WHERE series_id IN (SELECT id FROM releve.series WHERE grant_id = $1 AND role = session_user)
 """
 ERASE = "DELETE FROM releve.series WHERE grant_id = $1 AND role = session_user"
 
@@ -71,6 +80,7 @@ class PostgreSQL:
     def __init__(self, way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> None:
         self._way, self._secrets, self._home, self._net = way, secrets, home, net
         self._connection: Any = None
+        self._messages = Messages()
 
     async def open(self) -> None:
         """Log in, and see that the tables are there."""
@@ -80,6 +90,16 @@ class PostgreSQL:
         puts = [_Put(parcel, self._home.grant) for parcel in parcels]
         await self._do(self._replace, puts)
         return [each.done for each in puts]
+
+    async def look(self) -> Lies | None:
+        found: list[Lies] = []
+
+        async def count(connection: Any) -> None:
+            figures, periods = await connection.fetchrow(LIES, self._home.grant)
+            found.append(Lies(Thing.FIGURES, figures, periods))
+
+        await self._do(count)
+        return found[0]
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """All that the grant wrote, whatever the pieces are called."""
@@ -96,12 +116,16 @@ class PostgreSQL:
     async def _do(self, work: Callable[..., Awaitable[object]], *arguments: object) -> None:
         """With a connection, that of the last time if there is one; what the world does to it is a Trouble."""
         driver = _driver()
+        self._messages.heard_bytes = 0
         try:
             async with asyncio.timeout(TOTAL_S_MAX):
                 if self._connection is None:
                     self._connection = await self._connect(driver)
+                    self._messages = self._connection._protocol.messages
                 await work(self._connection, *arguments)
         except driver.PostgresError as error:
+            if self._messages.odd:
+                raise Trouble(Why.ODD, f"{self._net.host}: {NONE_OF_ITS}") from None
             raise _refusal(error) from None
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
@@ -111,7 +135,7 @@ class PostgreSQL:
         except (OSError, TimeoutError, driver.InterfaceError) as error:
             raise Trouble(Why.UNREACHABLE, f"{self._net.host}: {_short(error) or type(error).__name__}") from None
         except (driver.InternalClientError, *NO_POSTGRESQL):
-            raise Trouble(Why.ODD, f"{self._net.host}: an answer that is none of PostgreSQL's") from None
+            raise Trouble(Why.ODD, f"{self._net.host}: {NONE_OF_ITS}") from None
         finally:
             if self._connection is not None and self._connection.is_closed():
                 self._connection = None
@@ -193,12 +217,70 @@ def _time(at: int) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
+class Messages:
+    """Looks at a server's bytes before the library does.
+
+    It takes a length below nought, or a message without a letter, for one that it has not read yet: it reads the same again for
+    ever, or what lies before the buffer, and holds the interpreter meanwhile. Nor does it have a bound on what it keeps.
+    """
+
+    def __init__(self) -> None:
+        self.heard_bytes = 0
+        self.odd = False
+        self._head = b""
+        self._left_bytes = 0
+
+    def feed(self, data: bytes) -> bool:
+        """Whether they go on with messages as PostgreSQL has them, in pieces of any size; once they do not, never again."""
+        self.heard_bytes += len(data)
+        self.odd = self.odd or self.heard_bytes > ANSWER_BYTES_MAX
+        at = 0
+        while at < len(data) and not self.odd:
+            if self._left_bytes:
+                passed = min(self._left_bytes, len(data) - at)
+                self._left_bytes -= passed
+                at += passed
+                continue
+            taken = data[at : at + HEAD_BYTES - len(self._head)]
+            self._head += taken
+            at += len(taken)
+            if len(self._head) == HEAD_BYTES:
+                letter, length = struct.unpack("!ci", self._head)
+                self.odd = not letter.isalnum() or not LENGTH_MIN <= length <= ANSWER_BYTES_MAX
+                self._left_bytes, self._head = length - LENGTH_MIN, b""
+        return not self.odd
+
+
 def _driver() -> Any:
-    """The library, loaded by a home that has such a target."""
+    """The library, loaded by a home that has such a target, and made to look first. It has no place of its own for that."""
     try:
-        return importlib.import_module("asyncpg")
+        driver = importlib.import_module("asyncpg")
     except ImportError:
         raise Trouble(Why.ODD, "the package asyncpg is missing: there is none for 32-bit systems") from None
+    protocol: Any = driver.protocol
+    if not hasattr(protocol.Protocol, "messages"):
+        protocol.Protocol = _looking(protocol.Protocol)
+    return driver
+
+
+def _looking(protocol: Any) -> Any:
+    class Looking(protocol):  # type: ignore[misc] # it has no types
+        messages: Messages
+
+        def __init__(self, address: Any, connected: "asyncio.Future[None]", *more: Any) -> None:
+            super().__init__(address, connected, *more)
+            self.messages = Messages()
+            self._connected = connected
+
+        def data_received(self, data: bytes) -> None:
+            if self.messages.feed(data):
+                super().data_received(data)
+                return
+            if not self._connected.done():
+                self._connected.set_exception(BufferError(NONE_OF_ITS))
+            self.abort()
+
+    return Looking
 
 
 def _named(context: ssl.SSLContext, name: str) -> ssl.SSLContext:

@@ -17,7 +17,7 @@ from yarl import URL
 
 from gateway.way import Way
 from sync import measures, remote_write
-from sync.model import Home, Parcel, Piece, Put, Target, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Target, Thing, Trouble, Why
 from sync.net import Answer, Net, of_status
 
 FIGURES_MAX = 20_000  # asked about, and written, at once: 0.9 MB
@@ -25,11 +25,14 @@ FIGURES_MAX = 20_000  # asked about, and written, at once: 0.9 MB
 NEAR = 1e-11
 NO_PERIOD = "none"
 LOOKS_MAX, PAUSE_S = 10, 0.5
+# No reading is older; a span that reaches back beyond 1970 is answered with nothing.
+Y2000, AHEAD_S = 946_684_800, 86_400
+NOT_OPEN = (401, 403, 404)  # to a login that may do all else
 EXPORTED = "application/stream+json"
 
 Sample = tuple[int, float]  # UTC seconds and the value
 # Of one period: under a name and a series' key, in order of time.
-Lies = dict[tuple[str, str], list[Sample]]
+Rows = dict[tuple[str, str], list[Sample]]
 
 
 def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> Target:
@@ -56,6 +59,23 @@ class Prometheus:
         for some in _portions(parcels):
             puts += await self._put(some)
         return puts
+
+    async def look(self) -> Lies | None:
+        """Each period is a series of its own. Asked as a query: the names of labels outlive what is taken back."""
+        await self._flush()
+        until = self._home.now + AHEAD_S
+        query = f"count(count(count_over_time({self._match(None)}[{until - Y2000}s])) by (period))"
+        answer = await self._ask("api/v1/query", {"query": query, "time": str(until)})
+        if answer.status in NOT_OPEN:
+            return None
+        if answer.status != 200:
+            raise of_status(answer, "query")
+        try:
+            found = json.loads(answer.body)["data"]["result"]
+            (periods,) = [int(one["value"][1]) for one in found] or [0]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise Trouble(Why.ODD, "query: an answer that is none of VictoriaMetrics'") from None
+        return Lies(Thing.PERIODS, periods, periods)
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         """All that the grant wrote, whatever the pieces are called: its label says what is ours."""
@@ -92,7 +112,7 @@ class Prometheus:
             for period, body in bodies.items()
         ]
 
-    async def _seen(self, wanted: Mapping[str, Lies], until: int) -> None:
+    async def _seen(self, wanted: Mapping[str, Rows], until: int) -> None:
         """Until just this lies there. What another flush has in hand is found by none for a moment."""
         unlike: set[str] = set()
         for _ in range(LOOKS_MAX):
@@ -105,7 +125,7 @@ class Prometheus:
             Why.FULL, f"write: of {min(unlike)} there is not afterwards what was sent: is -retentionPeriod long enough?"
         )
 
-    def _body(self, parcel: Parcel, missing: Lies | None) -> bytes:
+    def _body(self, parcel: Parcel, missing: Rows | None) -> bytes:
         """The time series of a period: all of it where None is said to be missing."""
         of_it = _wanted(parcel) if missing is None else missing
         return b"".join(
@@ -124,7 +144,7 @@ class Prometheus:
             raise of_status(answer, "write")
         return answer.line
 
-    async def _lies(self, periods: Sequence[str], until: int) -> dict[str, Lies]:
+    async def _lies(self, periods: Sequence[str], until: int) -> dict[str, Rows]:
         """What lies there of these periods. What was written just now is not found before it is flushed.
 
         `until`: it would look no farther than its own clock, which may be behind ours.
@@ -135,7 +155,7 @@ class Prometheus:
             raise of_status(answer, "export")
         if not answer.headers.get("Content-Type", "").startswith(EXPORTED):
             raise Trouble(Why.ODD, "export: an answer that is none of VictoriaMetrics'")
-        found: dict[str, Lies] = {}
+        found: dict[str, Rows] = {}
         try:
             for line in answer.body.splitlines():
                 said = json.loads(line)
@@ -208,17 +228,17 @@ def _key(measurement: str, field: str, series: str) -> tuple[str, str]:
     return f"{measurement}_{field}", series
 
 
-def _wanted(parcel: Parcel) -> Lies:
-    found: Lies = {}
+def _wanted(parcel: Parcel) -> Rows:
+    found: Rows = {}
     for series in parcel.series:
         if samples := sorted(measures.figures(series, parcel)):
             found[_key(measures.measurement(series), measures.field(series), series.key)] = samples
     return found
 
 
-def _missing(wanted: Lies, lies: Lies) -> Lies | None:
+def _missing(wanted: Rows, lies: Rows) -> Rows | None:
     """What is wanted and does not lie there; None where something lies there that is not wanted, or twice."""
-    missing: Lies = {}
+    missing: Rows = {}
     if not lies.keys() <= wanted.keys():
         return None
     for key, samples in wanted.items():

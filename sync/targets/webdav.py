@@ -8,16 +8,16 @@ from yarl import URL
 from gateway.way import Way
 from sync.dav import Dav
 from sync.files import Files
-from sync.model import Home, Parcel, Piece, Put, Trouble, Why
+from sync.model import Home, Lies, Parcel, Piece, Put, Trouble, Why
 from sync.net import Net
 
 GRANT_CHARACTERS = 8
 
 
 def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> "Webdav":
-    """`way.address`: a folder; `secrets`: `password`, and `user` where it is not the way's."""
-    user = secrets.get("user", way.user)
-    return Webdav(Dav(net, folder_address(way), login(user, secrets["password"]), folder_name(home)), way.sealed_for)
+    """`way.address`: a folder; `secrets`: `password`, where there is one, and `user` where it is not the way's."""
+    said = login(secrets.get("user", way.user), secrets.get("password", ""))
+    return Webdav(Dav(net, folder_address(way), said, folder_name(home)), way.sealed_for)
 
 
 class Webdav:
@@ -32,6 +32,9 @@ class Webdav:
 
     async def put(self, parcels: Sequence[Parcel]) -> list[Put]:
         return await self._files.put(parcels)
+
+    async def look(self) -> Lies | None:
+        return await self._files.look()
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         await self._files.erase(pieces)

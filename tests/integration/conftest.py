@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.loopback import answers, free_port
 
 if TYPE_CHECKING:
     from tests.integration.mosquitto import Broke, Mosquitto
@@ -22,17 +23,6 @@ NPM_S_MAX = 120.0
 POLL_S = 0.02
 
 Start = Callable[..., None]
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

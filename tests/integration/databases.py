@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.integration.conftest import answers, free_port
 from tests.integration.mosquitto import until
+from tests.loopback import answers, free_port
 
 STARTS_S = 60.0
 

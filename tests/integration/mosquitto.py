@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import control
-from tests.integration.conftest import answers
+from tests.loopback import answers
 
 USER, PASSWORD = "releve", "korrekt horse battery"
 SOON_S = 15.0

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.way import Form, Kind, Way
 from sync import measures
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Thing, Trouble, Why
 from sync.net import Net
 from sync.targets import influx
 from tests.integration.databases import InfluxServer
@@ -38,6 +38,13 @@ async def put(server: InfluxServer, parcels: Sequence[Parcel], grant: str = GRAN
         target = influx.make(way(server), {"password": server.password}, House(grant), net)
         await target.open()
         return await target.put(parcels)
+
+
+async def look(server: InfluxServer, grant: str = GRANT) -> Lies | None:
+    async with Net("127.0.0.1", at_home=True) as net:
+        target = influx.make(way(server), {"password": server.password}, House(grant), net)
+        await target.open()
+        return await target.look()
 
 
 async def erase(server: InfluxServer, pieces: Sequence[Piece]) -> None:
@@ -148,3 +155,15 @@ async def test_a_wrong_login_or_place_is_refused_before_anything_is_sent(
             await target.open()
     assert caught.value.why is why
     assert server.password not in str(caught.value)
+
+
+async def test_it_says_itself_what_lies_there_of_this_grant(server: InfluxServer) -> None:
+    assert await look(server) == Lies(Thing.FIGURES, 0)
+    days = [day(number) for number in range(3)]
+    _, put_between, _ = await put(server, days)
+    await put(server, [day(5)], OTHER_GRANT)
+    assert await look(server) == Lies(Thing.FIGURES, 3 * 240 + 4)
+    await put(server, [replace(days[1], revision=1, series=(), held=put_between.held)])
+    assert await look(server) == Lies(Thing.FIGURES, 2 * 240 + 4)
+    await erase(server, [])
+    assert await look(server) == Lies(Thing.FIGURES, 0)

@@ -17,8 +17,8 @@ from drivers.talk import Identity
 from gateway.ports.mqtt import PACKET_BYTES_MAX, PAYLOAD_BYTES_MAX, Broker, MqttPort
 from gateway.views import Listening
 from tests.authority import Authority, authority
-from tests.integration.conftest import free_port
 from tests.integration.mosquitto import PASSWORD, USER, Broke, Mosquitto, password_file, running, until
+from tests.loopback import free_port
 
 PLUGIN = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None)
 

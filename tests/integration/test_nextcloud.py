@@ -10,8 +10,9 @@ from gateway.way import Kind
 from sync.model import Piece, Trouble, Why
 from sync.net import Net
 from sync.targets.nextcloud import Nextcloud
-from tests.clouds import FOLDER, Apache, Owner, day, read, serving, valid, way
+from tests.clouds import FOLDER, Apache, Owner, read, serving, valid, way
 from tests.nextcloud import LOGIN_NAME, USER_ID, Double, doubled
+from tests.parcels import day
 
 PREFIX = "/nextcloud"
 pytestmark = pytest.mark.timeout(60)

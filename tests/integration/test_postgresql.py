@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.way import Form, Kind, Way
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Thing, Trouble, Why
 from sync.net import Net
 from sync.targets import postgresql
 from tests.authority import authority
@@ -52,6 +52,16 @@ async def put(
         try:
             await target.open()
             return await target.put(parcels)
+        finally:
+            await target.close()
+
+
+async def look(server: PostgresServer, grant: str = GRANT) -> Lies | None:
+    async with Net("127.0.0.1", at_home=True) as net:
+        target = postgresql.make(way(server), {"password": server.password}, House(grant), net)
+        try:
+            await target.open()
+            return await target.look()
         finally:
             await target.close()
 
@@ -301,3 +311,15 @@ async def test_away_from_home_one_without_tls_is_not_told_the_password(server: P
         target = postgresql.make(there, {"password": server.password}, House(), net)
         with pytest.raises(Trouble, match="rejected SSL upgrade"):
             await target.open()
+
+
+async def test_it_says_itself_what_lies_there_of_this_grant(server: PostgresServer) -> None:
+    assert await look(server) == Lies(Thing.FIGURES, 0, 0)
+    days = [day(number) for number in range(3)]
+    _, put_between, _ = await put(server, days)
+    await put(server, [day(5)], OTHER_GRANT)
+    assert await look(server) == Lies(Thing.FIGURES, 3 * 240 + 4, 3)
+    await put(server, [replace(days[1], revision=1, series=(), held=put_between.held)])
+    assert await look(server) == Lies(Thing.FIGURES, 2 * 240 + 4, 2)
+    await erase(server)
+    assert await look(server) == Lies(Thing.FIGURES, 0, 0)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.way import Form, Kind, Way
 from sync import measures
-from sync.model import Parcel, Piece, Put, Series, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Series, Thing, Trouble, Why
 from sync.net import Net
 from sync.targets import influx, prometheus
 from tests.integration.databases import VictoriaServer
@@ -41,6 +41,13 @@ async def put(server: VictoriaServer, parcels: Sequence[Parcel], grant: str = GR
         target = prometheus.make(way(server), {"password": server.password}, House(grant), net)
         await target.open()
         return await target.put(parcels)
+
+
+async def look(server: VictoriaServer, grant: str = GRANT) -> Lies | None:
+    async with Net("127.0.0.1", at_home=True) as net:
+        target = prometheus.make(way(server), {"password": server.password}, House(grant), net)
+        await target.open()
+        return await target.look()
 
 
 async def erase(server: VictoriaServer) -> None:
@@ -224,3 +231,15 @@ async def test_by_line_protocol_it_is_refused_since_nothing_could_be_taken_back(
         with pytest.raises(Trouble, match="VictoriaMetrics is `prometheus`"):
             await influx.make(there, {"password": server.password}, House(), net).open()
     assert rows(server) == {}
+
+
+async def test_it_says_itself_what_lies_there_of_this_grant(server: VictoriaServer) -> None:
+    assert await look(server) == Lies(Thing.PERIODS, 0, 0)
+    days = [day(number) for number in range(3)]
+    _, put_between, _ = await put(server, days)
+    await put(server, [day(5)], OTHER_GRANT)
+    assert await look(server) == Lies(Thing.PERIODS, 3, 3)
+    await put(server, [replace(days[1], revision=1, series=(), held=put_between.held)])
+    assert await look(server) == Lies(Thing.PERIODS, 2, 2)
+    await erase(server)
+    assert await look(server) == Lies(Thing.PERIODS, 0, 0)

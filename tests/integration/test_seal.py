@@ -9,7 +9,7 @@ import pytest
 from gateway.backup import load_age
 from sync import seal
 from sync.model import Trouble, Why
-from tests.clouds import day
+from tests.parcels import day
 
 
 @pytest.fixture(autouse=True)

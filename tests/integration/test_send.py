@@ -1,74 +1,135 @@
-"""From "give" to "stop, and erase", through the pages of a gateway that runs, its own sync process, and a real WebDAV server."""
+"""From "give" to "stop, and erase" on a phone: a gateway that runs, its own sync process, a real WebDAV server, a real browser."""
 
 import json
 import re
-import time
-import urllib.parse
 import urllib.request
-from collections.abc import Callable
-from html import unescape
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.clouds import PASSWORD, USER, serving, valid
-from tests.e2e.conftest import started
+from sync.targets.webdav import login
+from tests.clouds import PASSWORD, USER, Server, serving, valid
+from tests.e2e.conftest import CHROMIUM, QUIET, Running, started
 
-SENT_S_MAX = 60.0
-BROWSER = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())  # a form is bound to its cookie
-
-
-def ask(url: str, fields: dict[str, str] | None = None) -> str:
-    data = None if fields is None else urllib.parse.urlencode(fields).encode()
-    with BROWSER.open(urllib.request.Request(url, data)) as answer:
-        text: str = answer.read().decode()
-        return text
+pytestmark = pytest.mark.timeout(240)
+SENT_MS_MAX = 90_000
+LOOK_MS = 500
 
 
-def hidden(page: str) -> dict[str, str]:
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
-    return {name: unescape(value) for name, value in found}
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving("rclone") as server:
+        yield server
 
 
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + SENT_S_MAX
-    while not true():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.2)
+@pytest.fixture
+def demo() -> Iterator[Running]:
+    with started("-m", "gateway", "demo", "--port", "0", lines=3) as running:
+        yield running
 
 
-@pytest.mark.timeout(180)
-def test_readings_are_given_sent_counted_and_erased_again() -> None:
-    with serving("rclone") as server, started("-m", "gateway", "demo", "--port", "0", lines=3) as demo:
-        assert "Nothing leaves your home." in ask(f"{demo.url}/data?lang=en")
-        form = ask(f"{demo.url}/data/send/webdav")
-        confirming = ask(
-            f"{demo.url}/data/give",
-            {
-                "token": hidden(form)["token"], "to": "webdav", "target": "Ma boîte", "operator": "moi",
-                "purpose": "garder", "point-maison": "on", "resolution": "30min", "delay": "0", "lasts": "31536000",
-                "past": "on", "address": server.url, "user": USER, "form": "files", "at-home": "on",
-            },
-        )  # fmt: skip
-        given = hidden(confirming)
-        ask(f"{demo.url}/data/given", {**given, "password": PASSWORD})
-        folder = server.files / f"releve-{given['id'][:8]}"
+@pytest.fixture
+def phone() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_context(locale="fr-FR", viewport={"width": 360, "height": 740}).new_page()
+        page.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
+        yield page
+        browser.close()
 
-        def there() -> int:
-            found = re.search(r"<dt>Lies there</dt><dd>([\d,]+)", ask(f"{demo.url}/data?lang=en"))
-            return int(found[1].replace(",", "")) if found else 0
 
-        until(lambda: "has taken all that was due" in ask(f"{demo.url}/data?lang=en"))
-        assert there() > 10_000
-        lying, sent = 0, there()
-        for path in valid(folder).values():
-            said = json.loads(path.read_bytes())
-            for one in said["series"]:
-                lying += sum(
-                    value is not None and at < said["to"] for at, value in zip(one["at"], one["value"], strict=True)
-                )
-        assert lying == sent
-        assert "figures" in ask(f"{demo.url}/data/ledger?lang=en")
-        ask(f"{demo.url}/data/withdraw", {"token": given["token"], "grant": given["id"], "what": "erase"})
-        until(lambda: not folder.exists())
-        until(lambda: "Nothing of yours that the box sent lies at" in ask(f"{demo.url}/data/ledger?lang=en"))
-        assert "Nothing leaves your home." in ask(f"{demo.url}/data?lang=en")
+def fits(page: Page) -> None:
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360, f"{page.url} is {width} wide on a screen of 360"
+
+
+def until_it_says(page: Page, url: str, said: str | re.Pattern[str]) -> None:
+    """Opened again and again, as its reader would, until it says that."""
+    for _ in range(SENT_MS_MAX // LOOK_MS):
+        page.goto(url)
+        fits(page)
+        if page.get_by_text(said).first.is_visible():
+            return
+        page.wait_for_timeout(LOOK_MS)
+    pytest.fail(f"{url} does not say {said!r}: {page.locator('main').inner_text()}")
+
+
+def lying(folder: Path) -> int:
+    """How many figures the valid files on the server's own disk hold, each once."""
+    parcels = [json.loads(path.read_bytes()) for path in valid(folder).values()]
+    return sum(
+        value is not None and at < said["to"]
+        for said in parcels
+        for one in said["series"]
+        for at, value in zip(one["at"], one["value"], strict=True)
+    )
+
+
+def by_its_owner(url: str) -> None:
+    """Deleted there, through the server."""
+    asked = urllib.request.Request(url, method="DELETE", headers=login(USER, PASSWORD))
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 204
+
+
+def test_readings_are_given_sent_counted_and_erased_again(demo: Running, server: Server, phone: Page) -> None:
+    phone.goto(f"{demo.url}/data")
+    expect(phone.get_by_text("Rien ne quitte la maison.")).to_be_visible()
+    phone.get_by_role("link", name="Envoyer à mon nuage").click()
+    fits(phone)
+    phone.get_by_role("link", name="Un dossier de fichiers (WebDAV)").click()
+    fits(phone)
+    phone.get_by_label("Son adresse").fill(server.url)
+    phone.get_by_label("C’est une machine chez moi").check()
+    phone.get_by_label("Le nom d’utilisateur là-bas").fill(USER)
+    phone.get_by_label("Comment c’est rangé là-bas").select_option("files")
+    phone.get_by_label("Comment vous l’appelez").fill("Mon grenier")
+    phone.get_by_label("Qui la gère").fill("moi")
+    phone.get_by_label("À quoi elle sert").fill("garder mes relevés")
+    phone.get_by_label("Maison").check()
+    phone.get_by_label("Aussi ce qui a été gardé avant").check()
+    phone.get_by_role("button", name="Relire avant de donner").click()
+    fits(phone)
+    sentence = f"Mon grenier ({server.url}, géré par : moi) reçoit Maison (énergie)"
+    expect(phone.get_by_text(sentence)).to_be_visible()
+    phone.get_by_label("Le mot de passe ou la clé là-bas").fill(PASSWORD)
+    phone.get_by_role("button", name="Oui, donner cet accès").click()
+    expect(phone.get_by_role("status")).to_contain_text("C’est donné")
+    expect(phone.get_by_text("Ce boîtier envoie des relevés à une machine chez vous")).to_be_visible()
+
+    until_it_says(phone, f"{demo.url}/data", "a pris tout ce qui lui revenait")
+    there = phone.locator("div:has(> dt:text-is('S’y trouve')) > dd").inner_text()
+    (folder,) = server.files.iterdir()
+    assert int("".join(re.findall(r"\d", there.partition("chiffres")[0]))) == lying(folder) > 10_000
+    phone.goto(f"{demo.url}/data/ledger")
+    fits(phone)
+    expect(phone.get_by_text(f"Vous avez donné un accès. {sentence}")).to_be_visible()
+    expect(
+        phone.get_by_text(re.compile(r"Mon grenier a reçu [\d\s]+chiffres\s*: Maison \(énergie\)")).first
+    ).to_be_visible()
+
+    files = len(valid(folder))
+    until_it_says(phone, f"{demo.url}/data", re.compile(rf"il a dit lui-même\s*: {files}\sfichiers"))
+    by_its_owner(f"{server.url}{folder.name}/" + "/".join(next(iter(valid(folder).values())).parts[-2:]))
+    phone.get_by_text("Mettre en pause, essayer, effacer").click()
+    fits(phone)
+    phone.get_by_role("button", name="Essayer maintenant").click()
+    until_it_says(phone, f"{demo.url}/data", re.compile(rf"moins de morceaux.*{files - 1}\ssur\s{files}"))
+    phone.get_by_role("button", name="Tout renvoyer").first.click()
+    expect(phone.get_by_role("status")).to_contain_text("renvoyé depuis le début")
+    until_it_says(phone, f"{demo.url}/data", re.compile(rf"il a dit lui-même\s*: {files}\sfichiers"))
+    assert lying(folder) > 10_000
+
+    phone.get_by_text("Mettre en pause, essayer, effacer").click()
+    phone.get_by_role("button", name="Arrêter, et effacer ce qui y a été envoyé").click()
+    expect(phone.get_by_role("status")).to_contain_text("en train d’y être effacé")
+    fits(phone)
+    until_it_says(phone, f"{demo.url}/data", "Rien ne quitte la maison.")
+    expect(phone.get_by_text(re.compile(r"Mon grenier\s*: retiré"))).to_be_visible()
+    assert list(server.files.iterdir()) == []
+    phone.goto(f"{demo.url}/data/ledger")
+    expect(phone.get_by_text("L’accès de Mon grenier a été retiré")).to_be_visible()
+    expect(phone.get_by_text(re.compile(r"chiffres ont été effacés chez Mon grenier")).first).to_be_visible()
+    expect(phone.get_by_text("Plus rien de ce que le boîtier a envoyé ne se trouve chez Mon grenier")).to_be_visible()

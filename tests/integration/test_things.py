@@ -14,8 +14,8 @@ from drivers.model import Address
 from gateway.store import Store
 from tests.authority import authority
 from tests.drivers.mqtt.say import binary, device, numeric
-from tests.integration.conftest import free_port
 from tests.integration.mosquitto import PASSWORD, USER, Broke, Mosquitto, password_file, running, until
+from tests.loopback import free_port
 
 METER = Address("wmbus", "12345678", "KAM", 0x1B, 0x16)
 # What each kind publishes: topic, payload, whether it is retained.

@@ -17,26 +17,12 @@ from urllib.parse import quote
 import pytest
 
 from sync.files import ONCE
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Thing, Trouble, Why
 from sync.net import Net
 from sync.targets import make
 from sync.targets.webdav import login
-from tests.clouds import (
-    FOLDER,
-    GRANT,
-    KINDS,
-    PASSWORD,
-    USER,
-    Owner,
-    Server,
-    day,
-    objects,
-    read,
-    serving,
-    valid,
-    way,
-    year,
-)
+from tests.clouds import FOLDER, KINDS, PASSWORD, USER, Owner, Server, objects, read, serving, valid, way
+from tests.parcels import GRANT, day, year
 
 SCRIPT = Path(__file__).parents[2] / "sync" / "folder" / "releve_csv.py"
 COMMAND_S_MAX = 120
@@ -67,6 +53,13 @@ async def put(server: Server, parcels: Sequence[Parcel], *sealed_for: str, passw
         target = make(there, {"password": password}, Owner(), net)
         await target.open()
         return await target.put(parcels)
+
+
+async def look(server: Server) -> Lies | None:
+    async with Net("127.0.0.1", at_home=True) as net:
+        target = make(way(server.url), {"password": PASSWORD}, Owner(), net)
+        await target.open()
+        return await target.look()
 
 
 async def erase(server: Server, parcels: Sequence[Parcel], puts: Sequence[Put]) -> None:
@@ -153,7 +146,7 @@ async def test_a_revision_takes_the_place_of_what_lay_there_and_an_empty_one_tak
     assert held(server) == [day(0), day(1, revision=1)]
     assert len(objects(server.files / FOLDER)) == 2
     assert again[0].held != first[1].held
-    nothing = Parcel("2026-01-01", day(0).start, day(0).end, "30min", 1, ())
+    nothing = Parcel("2025-01-01", day(0).start, day(0).end, "30min", 1, ())
     assert (await put(server, [nothing]))[0].held == ""
     assert held(server) == [day(1, revision=1)]
     assert len(objects(server.files / FOLDER)) == 1
@@ -194,7 +187,8 @@ PUTTING = """
 import asyncio, sys
 from sync.net import Net
 from sync.targets import make
-from tests.clouds import Owner, PASSWORD, day, way
+from tests.clouds import Owner, PASSWORD, way
+from tests.parcels import day
 
 async def main():
     async with Net("127.0.0.1", at_home=True) as net:
@@ -237,7 +231,7 @@ async def test_a_process_that_is_killed_anywhere_leaves_the_old_or_the_new_and_t
 async def test_erasing_leaves_nothing_of_ours_and_all_that_is_not(server: Server) -> None:
     parcels = [day(number) for number in range(28, 35)]
     puts = await put(server, parcels)
-    own = [f"{FOLDER}/2026-01/2026-01-29.json", f"{FOLDER}/2026-01/note 'a' 100%25.txt", "photo 100% d'été.jpg"]
+    own = [f"{FOLDER}/2025-01/2025-01-29.json", f"{FOLDER}/2025-01/note 'a' 100%25.txt", "photo 100% d'été.jpg"]
     for path in own:
         await by_its_owner(server, "PUT", path, b"mine")
     await erase(server, parcels, puts)
@@ -253,7 +247,7 @@ async def test_erasing_leaves_nothing_of_ours_and_all_that_is_not(server: Server
 
 async def test_what_a_killed_first_call_left_is_erased_too(server: Server) -> None:
     puts = await put(server, [day(0), day(40)])
-    await by_its_owner(server, "DELETE", f"{FOLDER}/2026-02/manifest.json")
+    await by_its_owner(server, "DELETE", f"{FOLDER}/2025-02/manifest.json")
     await erase(server, [day(0)], puts[:1])
     assert list(server.files.iterdir()) == []
 
@@ -271,5 +265,22 @@ async def test_a_folder_that_its_owner_removed_is_made_anew(server: Server) -> N
     await by_its_owner(server, "DELETE", FOLDER)
     await put(server, [day(1)])
     assert held(server) == [day(1)]
-    assert {path.name for path in (server.files / FOLDER).iterdir()} == {*ONCE, "2026-01"}
+    assert {path.name for path in (server.files / FOLDER).iterdir()} == {*ONCE, "2025-01"}
     assert GRANT.startswith(FOLDER.removeprefix("releve-"))
+
+
+async def test_it_says_itself_what_lies_there_and_a_file_that_somebody_deleted_is_missed_and_put_again(
+    server: Server,
+) -> None:
+    days = [day(number) for number in range(3)]
+    await put(server, days)
+    whole = await look(server)
+    sizes = sum(path.stat().st_size for path in valid(server.files / FOLDER).values())
+    assert whole == Lies(Thing.FILES, 3, 3, sizes)
+    gone = valid(server.files / FOLDER)["2025-01-02"]
+    await by_its_owner(server, "DELETE", f"{FOLDER}/2025-01/{gone.name}")
+    found = await look(server)
+    assert found is not None
+    assert found.periods == 2
+    await put(server, days)
+    assert await look(server) == whole

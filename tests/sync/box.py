@@ -12,7 +12,7 @@ from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
 from gateway.outbox import Outbox
 from gateway.way import Form, Kind, Way
-from sync.model import Parcel, Piece, Put, Trouble, Why
+from sync.model import Lies, Parcel, Piece, Put, Thing, Trouble, Why
 from tests.house import NOON, Clock, house
 
 DAY = 86_400
@@ -32,6 +32,7 @@ class Shelf:
         self.fails_after: int | None = None
         self.why = Why.UNREACHABLE
         self.opened = self.left = 0
+        self.counts, self.mute = True, False
 
     async def open(self) -> None:
         self.opened += 1
@@ -56,6 +57,11 @@ class Shelf:
                 self.parcels.pop(parcel.period, None)
                 done.append(Put("", 0, "cd" * 32, "204 No Content"))
         return done
+
+    async def look(self) -> Lies | None:
+        if self.mute:
+            raise Trouble(Why.BUSY, "the shelf is not counted now")
+        return Lies(Thing.DOCUMENTS, len(self.parcels), len(self.parcels)) if self.counts else None
 
     async def erase(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:

@@ -1,7 +1,8 @@
 """Who stands before the Cozy double: its owner, who says yes in a browser; and targets that lead there."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from gateway.way import Form, Kind, Way
-from sync.model import Parcel, Series
+from sync.model import Parcel, Series, Trouble, Why
 from sync.net import Net
 from sync.targets import make
 from sync.targets.cozy import Cozy as Target
@@ -78,9 +79,11 @@ class _Page(HTMLParser):
 
 
 @asynccontextmanager
-async def target(address: str, owner: Owner, form: Form, *sealed_for: str) -> AsyncIterator[Target]:
+async def target(
+    address: str, owner: Owner, form: Form, *sealed_for: str, adopt: bool = False
+) -> AsyncIterator[Target]:
     """A new one, as after each start of the process: it knows what the gateway kept, and nothing else."""
-    way = Way(Kind.COZY, address, "", form, sealed_for, at_home=True)
+    way = Way(Kind.COZY, address, "", form, sealed_for, at_home=True, adopt=adopt)
     way.check()
     async with Net("127.0.0.1", at_home=True) as net:
         made = make(way, owner.kept, owner, net)
@@ -89,6 +92,35 @@ async def target(address: str, owner: Owner, form: Form, *sealed_for: str) -> As
             yield made
         finally:
             await made.close()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done, and what is seen once it came to its end."""
+
+    do: Callable[[], Awaitable[object]]
+    seen: Callable[[], object]
+    wanted: object
+
+
+async def cut_everywhere(cozy: Cozy, *steps: Step) -> None:
+    """Round after round each step loses its line after one answer more, and is then done whole; until a round loses none."""
+    answers, ended = 0, False
+    while not ended:
+        ended = True
+        for step in steps:
+            cozy.answers_left = answers
+            try:
+                await step.do()
+            except Trouble as error:
+                assert error.why is Why.UNREACHABLE  # noqa: PT017 - the last round ends without one
+                ended = False
+            finally:
+                cozy.answers_left = None
+            await step.do()
+            assert step.seen() == step.wanted
+        answers += 1
+    assert answers > 20
 
 
 def midnight(year: int, month: int, day: int) -> int:

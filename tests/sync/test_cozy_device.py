@@ -1,7 +1,6 @@
 """The box as a device of a Cozy, against the double."""
 
 import logging
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,27 +9,12 @@ from gateway.way import Form
 from sync.cozy.device import Device, origin
 from sync.model import Trouble, Why
 from sync.net import Net
-from tests.cozy import CODE_S, PENDING_S, Cozy, running
+from tests.cozy import Cozy
+from tests.cozy_access import CODE_S, PENDING_S
 from tests.sync.owner import Owner, day, midnight, target
 
 ENERGY = ("maison:EAST:0", "electricity", "Wh")
 PARCEL = day(midnight(2026, 9, 3), lambda at: str(at // 60), ENERGY)
-
-
-@pytest.fixture
-def cozy() -> Cozy:
-    return Cozy()
-
-
-@pytest.fixture
-async def address(cozy: Cozy) -> AsyncIterator[str]:
-    async with running(cozy) as address:
-        yield address
-
-
-@pytest.fixture
-def owner(cozy: Cozy) -> Owner:
-    return Owner(cozy)
 
 
 async def put(address: str, owner: Owner) -> None:
@@ -124,7 +108,7 @@ async def test_who_was_never_let_in_leaves_too(cozy: Cozy, address: str, owner: 
 
 
 async def test_a_state_of_another_try_lets_nobody_in(cozy: Cozy, address: str, owner: Owner) -> None:
-    owner.change = lambda brought: {**brought, "state": "x" + brought["state"][1:]}
+    owner.change = lambda brought: {**brought, "state": "!" + brought["state"][1:]}  # no sign of any state
     trouble = await refused(address, owner)
     assert trouble.why is Why.WAITING
     assert not any(path.endswith("access_token") for _, path in cozy.asked)

@@ -1,18 +1,18 @@
 """Documents as Ecolyo reads them, against the double: what is known and no more, sums that fit, and no slot twice."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from gateway.way import Form
+from gateway.way import HELD_CHARACTERS_MAX, Form
 from sync.cozy import ecolyo
-from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Series, Trouble, Why
-from tests.cozy import Cozy, running
+from sync.model import Parcel, Piece, Put, Series, Trouble, Why
+from tests.cozy import Cozy
 from tests.cozy_documents import Json
-from tests.sync.owner import Owner, day, day_after, midnight, target
+from tests.sync.owner import Owner, Step, cut_everywhere, day, day_after, midnight, target
 
 ENERGY = ("maison:EAST:0", "electricity", "Wh")
 WATER = ("eau:volume:0", "water", "L")
@@ -37,22 +37,6 @@ def days(first: int, number: int, said: Callable[[int], str | None] = index, hel
         found.append(day(at, said, ENERGY, WATER, held=held))
         at = day_after(at)
     return found
-
-
-@pytest.fixture
-def cozy() -> Cozy:
-    return Cozy()
-
-
-@pytest.fixture
-async def address(cozy: Cozy) -> AsyncIterator[str]:
-    async with running(cozy) as address:
-        yield address
-
-
-@pytest.fixture
-def owner(cozy: Cozy) -> Owner:
-    return Owner(cozy)
 
 
 async def put(address: str, owner: Owner, parcels: Sequence[Parcel]) -> list[Put]:
@@ -423,35 +407,11 @@ async def test_wherever_the_line_is_cut_putting_and_erasing_end_alike(cozy: Cozy
     parcels = days(midnight(2026, 8, 31), 2)
     await put(address, owner, parcels)
     whole, nothing = everything(cozy), {doctype: dict[str, float]() for doctype in ALL}
-
-    async def cut_at(answers: int, what: Callable[[], Awaitable[object]]) -> bool:
-        """Whether it came to its end all the same."""
-        cozy.answers_left = answers
-        try:
-            await what()
-        except Trouble as error:
-            assert error.why is Why.UNREACHABLE  # noqa: PT017 - the last round ends without one
-            return False
-        finally:
-            cozy.answers_left = None
-        return True
-
-    async def again() -> None:
-        await put(address, owner, parcels)
-
-    async def away() -> None:
-        await erase(address, owner, pieces(parcels))
-
-    answers, ended = 0, False
-    while not ended:
-        ended = await cut_at(answers, away)
-        await away()
-        assert everything(cozy) == nothing
-        ended &= await cut_at(answers, again)
-        await again()
-        assert everything(cozy) == whole
-        answers += 1
-    assert answers > 20
+    await cut_everywhere(
+        cozy,
+        Step(lambda: erase(address, owner, pieces(parcels)), lambda: everything(cozy), nothing),
+        Step(lambda: put(address, owner, parcels), lambda: everything(cozy), whole),
+    )
 
 
 async def test_ten_minutes_make_the_same_half_hours(cozy: Cozy, address: str, owner: Owner) -> None:

@@ -2,17 +2,17 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from gateway.backup import load_age
-from gateway.way import Form
+from gateway.way import HELD_CHARACTERS_MAX, Form
 from sync.files import MANIFEST, ONCE, period_of, read_manifest
-from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Trouble, Why
-from tests.cozy import Cozy, running
-from tests.sync.owner import Owner, day, day_after, midnight, target
+from sync.model import Parcel, Piece, Put, Trouble, Why
+from tests.cozy import Cozy
+from tests.sync.owner import Owner, Step, cut_everywhere, day, day_after, midnight, target
 
 AGE = load_age()
 KEY = AGE.x25519.Identity.generate()
@@ -26,22 +26,6 @@ def days(number: int) -> list[Parcel]:
         found.append(day(at, lambda at: str(at // 60), ENERGY))
         at = day_after(at)
     return found
-
-
-@pytest.fixture
-def cozy() -> Cozy:
-    return Cozy()
-
-
-@pytest.fixture
-async def address(cozy: Cozy) -> AsyncIterator[str]:
-    async with running(cozy) as address:
-        yield address
-
-
-@pytest.fixture
-def owner(cozy: Cozy) -> Owner:
-    return Owner(cozy)
 
 
 async def put(address: str, owner: Owner, parcels: Sequence[Parcel]) -> list[Put]:
@@ -142,36 +126,12 @@ async def test_a_full_cozy_is_full_and_takes_the_rest_later(cozy: Cozy, address:
 
 async def test_wherever_the_line_is_cut_putting_and_erasing_end_alike(cozy: Cozy, address: str, owner: Owner) -> None:
     await put(address, owner, days(2))
-
-    async def cut_at(answers: int, what: Callable[[], Awaitable[object]]) -> bool:
-        """Whether it came to its end all the same."""
-        cozy.answers_left = answers
-        try:
-            await what()
-        except Trouble as error:
-            assert error.why is Why.UNREACHABLE  # noqa: PT017 - the last round ends without one
-            return False
-        finally:
-            cozy.answers_left = None
-        return True
-
-    async def again() -> None:
-        await put(address, owner, days(3))
-
-    async def away() -> None:
-        await erase(address, owner, days(3))
-
-    answers, ended = 0, False
-    while not ended:
-        ended = await cut_at(answers, again)
-        await again()
-        assert opened(cozy) == said(days(3))
-        ended &= await cut_at(answers, away)
-        await away()
-        assert cozy.files.files() == {}
-        answers += 1
-    assert answers > 20
-    await away()
+    await cut_everywhere(
+        cozy,
+        Step(lambda: put(address, owner, days(3)), lambda: opened(cozy), said(days(3))),
+        Step(lambda: erase(address, owner, days(3)), cozy.files.files, {}),
+    )
+    await erase(address, owner, days(3))
     assert not any(name.endswith(".age") for name in cozy.files.trashed())
 
 

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from gateway.way import Form
+from gateway.way import HELD_CHARACTERS_MAX, Form
 from sync.cozy import documents
-from sync.model import HELD_CHARACTERS_MAX, Parcel, Piece, Put, Trouble, Why
-from tests.cozy import Cozy, running
+from sync.model import Parcel, Piece, Put, Trouble, Why
+from tests.cozy import Cozy
 from tests.cozy_documents import Doctype, Json
 from tests.sync.owner import GRANT, Owner, day, day_after, midnight, target
 
@@ -29,22 +29,6 @@ def days(number: int) -> list[Parcel]:
         found.append(day(at, index, *SERIES))
         at = day_after(at)
     return found
-
-
-@pytest.fixture
-def cozy() -> Cozy:
-    return Cozy()
-
-
-@pytest.fixture
-async def address(cozy: Cozy) -> AsyncIterator[str]:
-    async with running(cozy) as address:
-        yield address
-
-
-@pytest.fixture
-def owner(cozy: Cozy) -> Owner:
-    return Owner(cozy)
 
 
 async def put(address: str, owner: Owner, parcels: Sequence[Parcel]) -> list[Put]:

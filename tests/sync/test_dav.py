@@ -15,7 +15,8 @@ from sync.model import Trouble, Why
 from sync.net import Net
 from sync.targets import make
 from sync.targets.webdav import login
-from tests.clouds import FOLDER, PASSWORD, USER, Owner, day, way
+from tests.clouds import FOLDER, PASSWORD, USER, Owner, way
+from tests.parcels import day
 
 Reply = Callable[[web.Request, bytes], web.StreamResponse]
 FORBIDDEN_HEADERS = ("If-Match", "If-None-Match", "If-Unmodified-Since", "If")
@@ -78,19 +79,19 @@ def multistatus(text: str) -> web.Response:
 )
 async def test_names_are_read_as_they_are_and_a_server_may_know_itself_by_another_path(own: str) -> None:
     base = own.rstrip("/")
-    names = {"a": "7", "100%25%20d'%C3%A9t%C3%A9": "8", "%22quoted%22 &amp; &lt;b&gt;": "9", "2026-01/": ""}
+    names = {"a": "7", "100%25%20d'%C3%A9t%C3%A9": "8", "%22quoted%22 &amp; &lt;b&gt;": "9", "2025-01/": ""}
     there = listing(*((f"{base}/{name}", size) for name, size in names.items()), own=own)
     async with dav(lambda request, body: there) as place:
         assert await place.look("") == {
             "a": Entry(7, 7),
             "100% d'été": Entry(8, 7),
             '"quoted" & <b>': Entry(9, 7),
-            "2026-01": Entry(None, 7, is_folder=True),
+            "2025-01": Entry(None, 7, is_folder=True),
         }
 
 
 async def test_a_name_with_a_slash_in_it_is_in_no_folder_of_ours() -> None:
-    there = listing((f"/dav/{FOLDER}/..%2F..%2Fetc", "3"), (f"/dav/{FOLDER}/2026-01/deep", "3"))
+    there = listing((f"/dav/{FOLDER}/..%2F..%2Fetc", "3"), (f"/dav/{FOLDER}/2025-01/deep", "3"))
     async with dav(lambda request, body: there) as place:
         found = await place.look("")
     assert found is not None
@@ -160,7 +161,7 @@ async def test_each_refusal_is_said_as_what_it_is(
     status: int, headers: dict[str, str], why: Why, wait_s: int | None
 ) -> None:
     async with dav(lambda request, body: web.Response(status=status, headers=headers, text="x")) as place:
-        for call in (place.write("2026-01/a", b"x"), place.check()):
+        for call in (place.write("2025-01/a", b"x"), place.check()):
             with pytest.raises(Trouble) as trouble:
                 await call
             assert (trouble.value.why, trouble.value.wait_s) == (why, wait_s)
@@ -232,7 +233,7 @@ async def test_a_server_that_moves_nothing_and_keeps_no_precondition_holds_the_f
         await target.put([day(0), day(1)])
         await target.put([day(1, revision=1)])
         assert not [path for path in server.files if path.endswith(".new")]
-        assert len([path for path in server.files if "/2026-01-0" in path]) == 2
+        assert len([path for path in server.files if "/2025-01-0" in path]) == 2
         assert day(1, revision=1).document() in server.files.values()
     for method, _, headers in there.asked:
         assert not set(headers) & set(FORBIDDEN_HEADERS), method

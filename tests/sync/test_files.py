@@ -12,7 +12,7 @@ from gateway.backup import load_age
 from sync import files
 from sync.files import MANIFEST, ONCE, Entry, Files, folder_of, manifest, period_of, read_manifest
 from sync.model import Parcel, Piece, Put, Trouble, Why
-from tests.clouds import day
+from tests.parcels import day
 
 AGE = load_age()
 IDENTITY = AGE.x25519.Identity.generate()
@@ -238,13 +238,13 @@ async def test_another_folders_manifest_is_not_taken_for_this_ones() -> None:
     disk = Disk()
     await Files(disk, ()).put(OLD)
     before = valid(disk)
-    disk._write(f"2026-01/{MANIFEST}", disk.there[f"2026-02/{MANIFEST}"])
+    disk._write(f"2025-01/{MANIFEST}", disk.there[f"2025-02/{MANIFEST}"])
     await Files(disk, ()).put([day(28)])
     assert valid(disk) == before | said([day(28)])
 
 
 def test_a_manifest_with_two_of_one_period_is_none() -> None:
-    entries = [{"name": f"2026-11-03.{each * 12}.json", "bytes": 1, "sha256": each * 64} for each in ("a", "b")]
+    entries = [{"name": f"2025-11-03.{each * 12}.json", "bytes": 1, "sha256": each * 64} for each in ("a", "b")]
     assert read_manifest(json.dumps({"releve": 1, "files": entries[:1]}).encode()) is not None
     assert read_manifest(json.dumps({"releve": 1, "files": entries}).encode()) is None
 
@@ -314,7 +314,7 @@ async def test_erasing_cut_anywhere_and_repeated_leaves_only_what_is_not_ours(ca
         for each, put in zip(OLD, await Files(disk, ()).put(OLD), strict=True)
     ]
     folder = folder_of(OLD[0].period)
-    foreign = {f"{folder}/notes.txt": b"mine", f"{folder}/2026-01-30.json": b"mine", "index.html": b"mine"}
+    foreign = {f"{folder}/notes.txt": b"mine", f"{folder}/2025-01-30.json": b"mine", "index.html": b"mine"}
     for path, content in foreign.items():
         disk._write(path, content)
     disk.left = calls
@@ -366,13 +366,13 @@ async def test_each_put_says_what_left() -> None:
     content = OLD[0].document()
     assert put == Put(put.held, len(content), hashlib.sha256(content).hexdigest(), "201 Created")
     assert disk.there[put.held] == content
-    assert put.held == f"2026-01/2026-01-30.{put.sha256[:12]}.json"
+    assert put.held == f"2025-01/2025-01-30.{put.sha256[:12]}.json"
     assert (nothing.held, nothing.bytes, nothing.sha256) == ("", 0, hashlib.sha256(b"").hexdigest())
 
 
 @pytest.mark.parametrize(
     ("period", "folder"),
-    [("2026", "2026"), ("2026-11", "2026"), ("2026-11-03", "2026-11"), ("2026-11-03T14", "2026-11-03")],
+    [("2025", "2025"), ("2025-11", "2025"), ("2025-11-03", "2025-11"), ("2025-11-03T14", "2025-11-03")],
 )
 def test_a_name_tells_only_the_period(period: str, folder: str) -> None:
     assert folder_of(period) == folder
@@ -382,14 +382,14 @@ def test_a_name_tells_only_the_period(period: str, folder: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "2026-11-03.json",
-        "2026-11-03.0123456789AB.json",
-        "2026-11-03.0123456789ab.json.age",
-        "2026-11-03.0123456789ab.json/..",
-        "x2026-11-03.0123456789ab.json",
-        "2026-11-03.0123456789ab.json\n",
+        "2025-11-03.json",
+        "2025-11-03.0123456789AB.json",
+        "2025-11-03.0123456789ab.json.age",
+        "2025-11-03.0123456789ab.json/..",
+        "x2025-11-03.0123456789ab.json",
+        "2025-11-03.0123456789ab.json\n",
         "manifest.json",
-        "../2026-11-03.0123456789ab.json",
+        "../2025-11-03.0123456789ab.json",
     ],
 )
 def test_a_name_of_somebody_else_is_not_taken_for_ours(name: str) -> None:
@@ -399,7 +399,7 @@ def test_a_name_of_somebody_else_is_not_taken_for_ours(name: str) -> None:
 
 
 def test_every_name_fits_the_seam() -> None:
-    from sync.model import HELD_CHARACTERS_MAX
+    from gateway.way import HELD_CHARACTERS_MAX
 
-    longest = f"2026-11-03/2026-11-03T14.{'0' * 12}{files.SEALED}"
+    longest = f"2025-11-03/2025-11-03T14.{'0' * 12}{files.SEALED}"
     assert len(longest) <= HELD_CHARACTERS_MAX

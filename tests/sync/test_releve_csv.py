@@ -15,7 +15,7 @@ import pytest
 
 from sync.files import File, folder_of, manifest
 from sync.model import Parcel, Series
-from tests.clouds import day
+from tests.parcels import day
 
 PATH = Path(__file__).parents[2] / "sync" / "folder" / "releve_csv.py"
 Run = Callable[..., tuple[int, list[dict[str, str]], str]]
@@ -88,20 +88,20 @@ def test_each_value_is_there_once_with_its_time_and_unit(folder: Path, run: Run)
     status, table, said = run(folder)
     assert (status, said) == (0, "484 values of 2 files\n")
     assert table[0] == {
-        "series": "eau:volume:0",
-        "at": "2026-01-31T00:00:00Z",
-        "value": days[0].series[2].value[0],
-        "unit": "L",
+        "series": "chaleur:energy:0",
+        "at": "2025-01-31T00:00:00Z",
+        "value": days[0].series[3].value[0],
+        "unit": "Wh",
         "until": "",
     }
     level = next(row for row in table if row["series"] == "maison:SINSTS:0")
-    assert (level["at"], level["until"]) == ("2026-01-31T00:00:00Z", "2026-01-31T00:30:00Z")
+    assert (level["at"], level["until"]) == ("2025-01-31T00:00:00Z", "2025-01-31T00:30:00Z")
     assert len({(row["series"], row["at"]) for row in table}) == len(table)
 
 
 def test_what_a_file_says_of_its_end_is_for_the_next_file_to_say(folder: Path, run: Run) -> None:
-    first = Parcel("2026-01-01T00", 0, 3600, "30min", 0, an_index(0, "1", None, "3"))
-    unknown = Parcel("2026-01-01T01", 3600, 7200, "30min", 0, an_index(3600, None, "4", "5"))
+    first = Parcel("2025-01-01T00", 0, 3600, "30min", 0, an_index(0, "1", None, "3"))
+    unknown = Parcel("2025-01-01T01", 3600, 7200, "30min", 0, an_index(3600, None, "4", "5"))
     lay(folder, [first, unknown])
     assert [row["value"] for row in run(folder)[1]] == ["1", "4", "5"]
     lay(folder, [replace(unknown, series=an_index(3600, "3.5", "4", "5")), first])
@@ -124,7 +124,7 @@ def test_a_file_that_is_not_what_its_manifest_says_is_left_out_and_said(
     harm(paths[1])
     status, table, said = run(folder)
     assert (status, len(table)) == (1, 244)
-    assert f"left out: 2026-02/{paths[1].name}: " in said
+    assert f"left out: 2025-02/{paths[1].name}: " in said
     assert why in said
 
 
@@ -133,7 +133,7 @@ def test_an_older_version_beside_the_valid_one_is_left_out_and_said(folder: Path
     lay(folder, [day(31, revision=1)])
     status, table, said = run(folder)
     assert (status, len(table)) == (1, 244)
-    assert f"2026-02/{old.name}: it is in no manifest" in said
+    assert f"2025-02/{old.name}: it is in no manifest" in said
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_older_version_beside_the_valid_one_is_left_out_and_said(folder: Path
 )
 def test_without_a_whole_manifest_nothing_is_guessed(folder: Path, run: Run, damage: bytes) -> None:
     lay(folder, [day(31)])
-    (folder / "2026-02" / "manifest.json").write_bytes(damage)
+    (folder / "2025-02" / "manifest.json").write_bytes(damage)
     status, table, said = run(folder)
     assert (status, table) == (1, [])
     assert "manifest" in said
@@ -152,10 +152,10 @@ def test_without_a_whole_manifest_nothing_is_guessed(folder: Path, run: Run, dam
     [
         (b"[]", "of another kind"),
         (b'{"releve": 2}', "of a later Releve"),
-        (b'{"releve": 1, "period": "2026-02-02"}', "of another day than its name says"),
-        (b'{"releve": 1, "period": "2026-02-01", "from": 0, "to": 1}', "not as a document of Releve"),
+        (b'{"releve": 1, "period": "2025-02-02"}', "of another day than its name says"),
+        (b'{"releve": 1, "period": "2025-02-01", "from": 0, "to": 1}', "not as a document of Releve"),
         (
-            b'{"releve": 1, "period": "2026-02-01", "from": 0, "to": 1, "series": [{"at": [0], "value": []}]}',
+            b'{"releve": 1, "period": "2025-02-01", "from": 0, "to": 1, "series": [{"at": [0], "value": []}]}',
             "not as many",
         ),
     ],

@@ -8,7 +8,7 @@ import pytest
 from gateway.backup import load_age
 from sync import seal
 from sync.model import Trouble, Why
-from tests.clouds import day, year
+from tests.parcels import day, year
 
 AGE = load_age()
 IDENTITY, OTHER = (AGE.x25519.Identity.generate() for _ in range(2))

@@ -73,7 +73,8 @@ async def test_a_meter_is_read_by_the_number_printed_on_it(wired: Home) -> None:
 
 
 async def test_a_search_shows_who_is_there_and_one_of_them_is_looked_at(wired: Home) -> None:
-    await send(wired, "/meters/bus/search", await wired.text(PAGE), port="bus")
+    _, page = await send(wired, "/meters/bus/search", await wired.text(PAGE), port="bus")
+    assert "Aucun compteur n’a encore répondu." in text(page)
     search = wired.house.searches.of("bus")
     assert search is not None
     async with asyncio.timeout(20):

@@ -16,6 +16,7 @@ PAGE = schema.PAGE_BYTES
 async def test_what_became_of_a_damaged_file_is_said_until_somebody_has_seen_it(tmp_path: Path) -> None:
     async with open_home(tmp_path) as home:
         assert "abîmé" not in await home.text("/box")
+        assert "Aucun compteur n’est encore le vôtre." in text(await home.text("/box"))
         heal.keep(home.house.catalog, heal.Healed(8_760, 3, "/var/lib/releve/series.db.damaged-1"), str(NOW - 3600))
         heal.keep(home.house.catalog, heal.Healed(0, None, "/var/lib/releve/series.db.damaged-2"), "boot/12.0")
         assert "Un fichier des relevés du boîtier était abîmé. Ce qu’il en est advenu" in text(await home.text("/"))

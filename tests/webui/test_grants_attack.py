@@ -56,7 +56,7 @@ async def test_a_card_that_refuses_does_not_keep_an_access_open(home: Home) -> N
     ledger = home.access.grants._ledger
     ledger._executor.submit(ledger._db.execute, "PRAGMA query_only = ON").result()
     text = read(await post(home, "/data/withdraw", {"grant": id_})).text
-    assert "Elle ne lit plus rien à partir de maintenant. Mais la carte refuse de le noter" in text
+    assert "Plus rien n’est donné. Mais la carte refuse de le noter" in text
     await ask(home, token, f"series={INDEX}", 401)
 
 

@@ -95,9 +95,11 @@ POST /data/connect/{grant} O
 POST /data/withdraw O
 POST /data/pause O
 POST /data/now O
+POST /data/again O
 POST /data/leave O
 GET /data/grant/{grant} O
 GET /data/grant/{grant}/receipt O
+GET /data/releve_csv.py O
 GET /data/export O
 POST /data/erase O
 GET /data/ledger O

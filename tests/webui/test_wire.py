@@ -131,7 +131,8 @@ async def test_a_search_shows_who_is_there_and_which_meter_it_may_be(wired: Home
     port = wired.house.running.port("bus")
     assert isinstance(port, ModbusPort)
     async with asyncio.timeout(60):
-        await send(wired, "/meters/wire/search", await wired.text(PAGE), port="bus")
+        _, page = await send(wired, "/meters/wire/search", await wired.text(PAGE), port="bus")
+        assert "Aucun compteur n’a encore répondu." in text(page)
         search = wired.house.searches.of("bus")
         assert search is not None
         while len(search.found) < 2:

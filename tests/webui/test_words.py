@@ -72,7 +72,7 @@ def test_one_and_many_follow_each_language() -> None:
         return words.say_n("One meter speaks.", "%(n)s meters speak.", n)
 
     assert [said(FRENCH, n) for n in (0, 1, 2)] == [
-        "Un compteur parle.",
+        "0\u00a0compteurs parlent.",  # no page says it: but none that ever does says that one speaks
         "Un compteur parle.",
         "2\u00a0compteurs parlent.",
     ]
@@ -81,6 +81,18 @@ def test_one_and_many_follow_each_language() -> None:
         "One meter speaks.",
         "2\u00a0meters speak.",
     ]
+
+
+@pytest.mark.parametrize("words", [FRENCH, ENGLISH])
+def test_of_none_no_sentence_says_one(words: Words) -> None:
+    counted = [message.id for message in messages.extracted() if isinstance(message.id, tuple)]
+    assert len(counted) > 40
+    for one, many in counted:
+        places = set(re.findall(r"%\((\w+)\)s", one + many)) - {"n"}
+        values = dict.fromkeys(places, "x")
+        none, single = words.say_n(one, many, 0, **values), words.say_n(one, many, 1, **values)
+        assert "0" in none, (one, none)
+        assert none != single
 
 
 def test_numbers_and_times_are_each_language_s_own() -> None:
