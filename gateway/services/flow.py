@@ -1,21 +1,33 @@
 """Water that runs without a pause, found in the index of one meter alone.
 
 Between two uses nothing runs in a home for minutes, and at night for hours. A leak has no such pause. For each flow in
-FLOWS the watch knows since when no window was calmer; the larger the flow, the sooner that is odd.
+FLOWS the watch knows since when no window was calmer. That is odd once it lasts longer than LIMIT_H, and longer than this
+home is used to at this hour: a garden is watered for an hour each evening, and a burst runs on.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from math import gcd
 
-FLOWS = (2, 5, 10, 25, 50, 100, 250, 500, 1000)  # litres an hour
-# A window is calm where less than this part of the flow ran in it.
-CALM = 0.6
-WINDOW_S_MIN = 600
+DAY_S = 86_400
+# Litres an hour, and how many hours without a pause are odd in a home whose habits are not known: docs/leaks.md.
+LIMIT_H = {2: 36.0, 5: 30.0, 10: 24.0, 25: 12.0, 50: 8.0, 100: 5.0, 250: 0.8, 500: 0.64, 1000: 0.64}
+# Whatever it is used to, so many are odd.
+MOST_H = {2: 96.0, 5: 48.0, 10: 36.0, 25: 30.0, 50: 24.0, 100: 12.0, 250: 8.0, 500: 8.0, 1000: 8.0}
+# A window is calm where less than this part of the flow ran in it: a meter counts too little of what hardly flows.
+CALM, CALM_BURST = 0.4, 0.6
+BURST_L_PER_H = 100
+WINDOW_S_MIN = 570
 # A meter that counts too coarsely for a flow would need a longer window: that flow is not watched.
-WINDOW_S_MAX = 12 * 3600
+WINDOW_S_MAX = 2 * 3600
 # Of what happened between two readings further apart only the sum is known.
 GAP_S = 2 * 3600
-KEPT_S = 2 * 86_400
+KEPT_S = 2 * DAY_S
+# A habit is what ended by itself in the last so many days, begun within so many hours of this time of day.
+HABIT_S = 60 * DAY_S
+HABIT_AROUND_S = 3 * 3600
+HABIT_FACTOR = 2.0
+HABITS_MAX = 500
 
 
 @dataclass(slots=True)
@@ -26,7 +38,25 @@ class Run:
     window_s: int = WINDOW_S_MIN
     since: int = 0
     heard_s: int = 0
+    odd: bool = False
     first: int = 0  # the reading with which the window begins that the last one ends
+    habits: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=HABITS_MAX))  # since, end, heard_s
+
+    @property
+    def calm_l_per_h(self) -> float:
+        return self.flow * (CALM_BURST if self.flow >= BURST_L_PER_H else CALM)
+
+    @property
+    def watched(self) -> bool:
+        return self.window_s <= WINDOW_S_MAX
+
+    def limit_s(self, interval_s: int) -> float:
+        """How long is odd for a run that began when this one did."""
+        while self.habits and self.habits[0][1] < self.since - HABIT_S:
+            self.habits.popleft()
+        usual_s = max((heard_s for since, _, heard_s in self.habits if _near(since, self.since)), default=0)
+        limit_s = LIMIT_H[self.flow] * (3600 + interval_s / 2)
+        return max(limit_s, min(HABIT_FACTOR * usual_s, 3600 * MOST_H[self.flow]))
 
 
 class Flow:
@@ -38,7 +68,7 @@ class Flow:
         self.at: list[int] = []
         self.steps: list[int] = []
         self.quantum = 0  # steps: all that was ever counted is a multiple of it
-        self.runs = [Run(flow) for flow in FLOWS]
+        self.runs = [Run(flow) for flow in LIMIT_H]
 
     def hear(self, at: int, steps: int) -> None:
         """A reading later than the ones before; `steps` goes on over an exchange of the meter."""
@@ -54,15 +84,20 @@ class Flow:
         if more > 0 and (quantum := gcd(self.quantum, more)) != self.quantum:
             self._count_in(quantum)
         for run in self.runs:
-            self._look(run, gone_s)
+            if run.watched:
+                self._look(run, gone_s)
         if self.at[0] < at - 2 * KEPT_S:
             self._forget(at - KEPT_S)
+
+    def odd(self) -> list[Run]:
+        """The runs that are odd now."""
+        return [run for run in self.runs if run.odd]
 
     def _count_in(self, quantum: int) -> None:
         self.quantum = quantum
         for run in self.runs:
-            enough_s = int(quantum * self.step_l * 3600 / ((1 - CALM) * run.flow))
-            run.window_s = max(WINDOW_S_MIN - 30, enough_s)
+            enough_s = int(quantum * self.step_l * 3600 / (run.flow - run.calm_l_per_h))
+            run.window_s = max(WINDOW_S_MIN, enough_s)
 
     def _look(self, run: Run, gone_s: int) -> None:
         at, steps = self.at, self.steps
@@ -71,14 +106,22 @@ class Flow:
             first += 1
         run.first = first
         window_s = at[last] - at[first]
-        if window_s >= run.window_s and (steps[last] - steps[first]) * self.step_l * 3600 < CALM * run.flow * window_s:
-            run.since, run.heard_s = at[last], 0
+        if window_s >= run.window_s and (steps[last] - steps[first]) * self.step_l * 3600 < run.calm_l_per_h * window_s:
+            if run.heard_s >= 900 * LIMIT_H[run.flow]:
+                run.habits.append((run.since, at[last], run.heard_s))
+            run.since, run.heard_s, run.odd = at[last], 0, False
         elif gone_s <= GAP_S:
             run.heard_s += gone_s
+            run.odd = run.odd or (run.heard_s > 2 * gone_s - 60 and run.heard_s >= run.limit_s(gone_s))
 
     def _forget(self, before: int) -> None:
         count = next(number for number, at in enumerate(self.at) if at >= before)
-        count = min(count, *(run.first for run in self.runs))
+        count = min([count, *(run.first for run in self.runs if run.watched)])
         del self.at[:count], self.steps[:count]
         for run in self.runs:
-            run.first -= count
+            run.first = max(0, run.first - count)
+
+
+def _near(one: int, other: int) -> bool:
+    apart_s = (one - other) % DAY_S
+    return min(apart_s, DAY_S - apart_s) <= HABIT_AROUND_S
