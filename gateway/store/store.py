@@ -21,7 +21,7 @@ from gateway.model import EARLIEST, Point, SeriesKey
 from gateway.store import queries, schema
 from gateway.store.card import Card, blocks
 from gateway.store.check import Findings, check
-from gateway.store.memory import EXPONENT_MAX, Memory, Series
+from gateway.store.memory import EXPONENT_MAX, Memory, Series, SeriesRow
 from gateway.store.model import (
     Columns,
     Consumption,
@@ -76,6 +76,9 @@ class Store:
         # Told of series and a span before and after a person takes their points in it away, so that what was sent elsewhere may follow:
         # before, as a kill may come in between; after, as what was read in between is out of date.
         self.on_removal: Callable[[Collection[SeriesKey], int, int], None] = lambda keys, start, end: None
+        # Told of series, and from when on they say something else than before (UTC seconds): points that came late, or in files, or are
+        # counted on otherwise. In any thread.
+        self.on_change: Callable[[Collection[SeriesKey], int], None] = lambda keys, start: None
         self._saved_to = 0
         self._fold_day = ""
         for series in self._card.series():
@@ -138,7 +141,11 @@ class Store:
             if taken and not self._tail.append(touched, taken):
                 counts.tail_unwritten += len(taken)
                 self._tail_trouble = "tail: no room; a crash of the program would lose what came since the last commit"
-            return counts.duplicates - duplicates
+            changed, self._memory.changed = self._memory.changed, {}
+            known = counts.duplicates - duplicates
+        for key, start in changed.items():
+            self.on_change((key,), start)
+        return known
 
     def latest(self, key: SeriesKey) -> Point | None:
         """The newest point of a series, as the meter said it."""
@@ -167,6 +174,23 @@ class Store:
     def oldest_unsaved(self) -> int | None:
         """When the oldest point that is not on the card was added; None when all are."""
         return self._memory.oldest
+
+    def unsaved(self, key: SeriesKey) -> tuple[int, int] | None:
+        """When the oldest point is that a power cut would take of this series, and the one before it (0: not known); UTC seconds."""
+        with self._lock:
+            series = self._memory.series.get(key)
+            return None if series is None else self._memory.unsaved.get(series.id)
+
+    @property
+    def lost_log(self) -> bool:
+        """Whether a start could not read all that came in the last days."""
+        return self._card.lost_log
+
+    def is_damaged(self, key: SeriesKey, start: int, end: int) -> bool:
+        """Whether a day of this series that touches a span was found damaged when it was read: what it held is not known."""
+        with self._lock:
+            series = self._memory.series.get(key)
+        return series is not None and self._card.is_damaged(series.id, start, end)
 
     @property
     def trouble(self) -> str | None:
@@ -284,7 +308,9 @@ class Store:
 
         The point stored at `at` itself, if any, is the new meter's.
         """
-        return self._call(self._swap, key, at, old_final, new_start, exponent)
+        swap = self._call(self._swap, key, at, old_final, new_start, exponent)
+        self.on_change((key,), at)
+        return swap
 
     def undo(self, event: int) -> bool:
         """Take a swap back, by a later event; False if there is none that stands."""
@@ -437,6 +463,14 @@ class Store:
         # What is there already must be where it is looked for.
         if not (self._fold(self._card.folded_to) if series.id in self._memory.late else self._commit()):
             raise StoreError(self._trouble)
+        try:
+            same, other = self._put_in(series, row, at_array, value_array)
+        finally:  # what came in before the card refused, too
+            self.on_change((key,), at_array[0])
+        return Imported(len(at_array) - same - other, twice + same, other)
+
+    def _put_in(self, series: Series, row: SeriesRow, at_array: array[int], value_array: array[int]) -> tuple[int, int]:
+        """Points in order; how many were there the same, and how many otherwise."""
         same = other = 0
         recent = bisect_left(at_array, self._card.folded_to)
         for start, end in blocks(at_array[:recent]):
@@ -455,7 +489,7 @@ class Store:
             same, other = same + counts[0], other + counts[1]
         if not self._commit():
             raise StoreError(self._trouble)
-        return Imported(len(at_array) - same - other, twice + same, other)
+        return same, other
 
     def _absent(self, key: SeriesKey, ats: Sequence[int]) -> list[int]:
         series = self._recent(key)[0]
@@ -530,6 +564,7 @@ class Store:
         for series in list(self._memory.series.values()):
             if series.id == number:
                 self._set_swaps(series)
+                self.on_change((series.key,), 0)
         return number is not None
 
     def _set_swaps(self, series: Series) -> None:
