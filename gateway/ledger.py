@@ -425,10 +425,16 @@ class Ledger:
         """On the card when it returns; LedgerError where it refuses."""
         self.ask(lambda db: db.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (grant, address)))
 
-    def forget_pages(self, but: Iterable[str]) -> None:
-        """Of no other grants than these is anything kept."""
-        asked = "DELETE FROM page WHERE grant_id NOT IN (SELECT value FROM json_each(?))"
-        self.ask(lambda db: db.execute(asked, (json.dumps(list(but)),)))
+    def forget_others(self, but: Iterable[str]) -> None:
+        """Of no other grants than these is anything kept but the entries; waits for the card."""
+        names = json.dumps(list(but))
+        others = "grant_id NOT IN (SELECT value FROM json_each(?))"
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(f"DELETE FROM parcel WHERE {others}", (names,))  # noqa: S608 - our own words
+            db.execute(f"DELETE FROM page WHERE {others}", (names,))  # noqa: S608 - our own words
+
+        self.ask(work)
 
     def take_away(self, keys: Iterable[SeriesKey], start: int, end: int) -> None:
         """What lies at targets of these series and this span (UTC seconds) may from now on hold less than it does.
@@ -442,6 +448,14 @@ class Ledger:
         """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
         asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 NOT IN (?2, ?3) AND sha256 NOT LIKE ?1 || '%'"
         self.ask(lambda db: db.execute(asked, (LOST, TAKEN, FOLLOWING)))
+
+    async def sound(self, grant: str, periods: Iterable[str]) -> None:
+        """Of these nothing was lost: what lies at the target is what the card has."""
+        asked = (
+            "UPDATE parcel SET sha256 = substr(sha256, ?) WHERE grant_id = ? AND period = ? AND sha256 LIKE ? || '%'"
+        )
+        rows = [(len(LOST) + 1, grant, period, LOST) for period in periods]
+        await self.change(lambda db: db.executemany(asked, rows))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""

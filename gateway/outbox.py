@@ -6,6 +6,7 @@ kill, a clock that was set, a late reading, a correction), and sending it again 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import threading
@@ -23,7 +24,7 @@ from gateway.grants import Grant, Grants, Held, Resolution, Total
 from gateway.keys import KeysError
 from gateway.ledger import Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
-from gateway.parcels import LIVE, Made, Period, is_live, periods
+from gateway.parcels import LIVE, SOUND, Made, Period, is_live, periods
 from gateway.store import StoreError
 from gateway.walk import FAR, HOUR_S, OPEN_S, STEP_S, Walk, pieces
 from gateway.window import Window
@@ -114,7 +115,7 @@ class Outbox:
         try:
             ids = [held.grant.id for held in self.sent()]
             secrets.forget_secrets(ids)
-            ledger_.forget_pages(ids)
+            ledger_.forget_others(ids)
         except (KeysError, LedgerError, OSError) as error:
             log.warning("what opened targets of accesses that ended is not forgotten yet: %s", error)
 
@@ -368,10 +369,9 @@ class Outbox:
         """As `look`, now and then, and the walks go on; until cancelled."""
         while True:
             began = time.monotonic()
-            await self._go_on()
+            walking = await self._go_on()
             await self.look()
             # Half of the time is the house's: who looks at a curve meanwhile must not wait for each piece.
-            walking = any(live.walk.is_under_way and not live.due for live in self._live.values())
             await asyncio.sleep(max(WALK_PAUSE_S, time.monotonic() - began) if walking else LOOK_S)
 
     async def look(self, *, stopping: bool = False) -> None:
@@ -432,11 +432,15 @@ class Outbox:
         there = await self._ledger.parcels(grant.id, piece[0].name, piece[-1].name)
         walk.open_from = end - OPEN_S[grant.resolution]
         made: list[Made] = []
+        sound: list[str] = []
         values, reach = 0, begin
         for period in piece:
             one = await parcels.make(
                 self._house, self._ledger, grant, period, there.get(period.name), now, walk.open_from
             )
+            if one == SOUND:
+                sound.append(period.name)
+                one = None
             if one is not None:
                 unsaved = self._house.unsaved_from(keys)  # now: what came while it was made is in it
                 if unsaved is not None and unsaved <= min(period.end, end):
@@ -448,6 +452,8 @@ class Outbox:
             reach = period.end
             if len(made) >= parcels_max or values >= BATCH_VALUES_MAX:
                 break
+        if sound:
+            await self._ledger.sound(grant.id, sound)
         walk.reach = reach
         if not made and reach >= end:
             walk.settle()
@@ -462,9 +468,10 @@ class Outbox:
             return []
         there = live.lying or (await self._ledger.parcels(grant.id, LIVE, LIVE)).get(LIVE)
         made = await parcels.make(self._house, self._ledger, grant, self._last(grant, end), there, now, FAR)
-        if made is None:
-            live.walk.settle()
-        return [] if made is None else [made]
+        if isinstance(made, Made):
+            return [made]
+        live.walk.settle()
+        return []
 
     def _last(self, grant: Grant, end: int) -> Period:
         """Where the last figure is looked for: all that was ever sent live is one row, of one name."""
@@ -489,14 +496,16 @@ class Outbox:
                 if one.key in changed:
                     live.walk.changed(changed[one.key])
 
-    async def _go_on(self) -> None:
-        """A piece of each walk that is under way, and has found nothing yet."""
-        for id_, live in tuple(self._live.items()):
-            if live.walk.is_under_way and not live.due:
-                try:
-                    await self._make(id_, parcels_max=1)
-                except (LedgerError, StoreError, OSError) as error:
-                    log.warning("what is due is not known yet: %s", error)
+    async def _go_on(self) -> bool:
+        """A piece of each walk that is under way, and has found nothing yet; whether there was one."""
+        went = False
+        for held in self.sent():
+            live = self._live.get(held.grant.id)
+            if live is not None and live.walk.is_under_way and not live.due and self._grants.is_in_force(held):
+                with contextlib.suppress(LedgerError, StoreError, OSError):  # said where the sync process asks
+                    await self._make(held.grant.id, parcels_max=1)
+                    went = True
+        return went
 
     # -- live values ----------------------------------------------------------------------------------------------------
     def _sum(self, id_: str) -> list[tuple[str, dict[str, object]]]:

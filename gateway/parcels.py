@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind
@@ -83,6 +83,10 @@ class Made:
         return self.period.end + (LIVE_LATER_S if self.period.name == LIVE else 0)
 
 
+Sound = Literal["sound"]
+SOUND: Sound = "sound"
+
+
 class House(Protocol):
     """What is needed of a house."""
 
@@ -97,23 +101,22 @@ class House(Protocol):
 
 async def make(
     house: House, book: ledger.Ledger, grant: Grant, period: Period, there: Parcel | None, now: int, open_from: int
-) -> Made | None:
+) -> Made | Sound | None:
     """What is granted of a period by now, if it differs from what lies there; live, the last figure of each series.
 
-    What ends after `open_from` may still grow.
+    What ends after `open_from` may still grow. SOUND: the card lost something, and nothing of this period.
     """
     taken = there is not None and there.sha256 in (ledger.TAKEN, ledger.FOLLOWING)
     lost = there is not None and there.sha256.startswith(ledger.LOST)
-    # What the card lost is no reason to lose it at the target, too: what lies there is better than what is here.
-    harmed, before = there is not None and not taken and (lost or house.store_damaged), ""
-    if harmed and not (before := await book.kept(grant.id, period.name)):
-        return None
     series = [await _say(house, grant, one, period, now) for one in grant.series]
+    if lost and there is not None and _hash(series) == there.sha256.removeprefix(ledger.LOST):
+        return SOUND
+    # What the card lost is no reason to lose it at the target, too: what lies there is better than what is here.
     keys = [one.key for one in grant.series]
-    if not harmed and not taken and house.is_damaged(keys, period.start, period.end):  # found out just now
-        harmed, before = True, await book.kept(grant.id, period.name)
-    if harmed:
-        both = _together(json.loads(before), series) if before else None
+    harmed = lost or (there is not None and house.store_damaged) or house.is_damaged(keys, period.start, period.end)
+    if harmed and not taken:
+        kept = await book.kept(grant.id, period.name)
+        both = _together(json.loads(kept), series) if kept else None
         if both is None:
             return None
         series = both
@@ -123,7 +126,7 @@ async def make(
         for one in series
         for at, value in zip(one["at"], one["value"], strict=True)
     )
-    sha256 = hashlib.sha256(json.dumps(series, sort_keys=True).encode()).hexdigest()
+    sha256 = _hash(series)
     if there is not None and sha256 == there.sha256.removeprefix(ledger.LOST):
         return None
     if points == 0 and (there is None or (live and not taken)):  # live, a meter that is silent says nothing new
@@ -132,6 +135,10 @@ async def make(
     kept = json.dumps(series) if grows and points else ""
     kept = kept if len(kept) <= KEPT_CHARACTERS_MAX else ""
     return Made(period, sha256, points, there, series if points else [], grant.resolution, kept)
+
+
+def _hash(series: list[Said]) -> str:
+    return hashlib.sha256(json.dumps(series, sort_keys=True).encode()).hexdigest()
 
 
 async def _say(house: House, grant: Grant, one: GrantedSeries, period: Period, now: int) -> Said:
@@ -149,17 +156,19 @@ async def _say(house: House, grant: Grant, one: GrantedSeries, period: Period, n
 def _together(before: Sequence[Said], now: Sequence[Said]) -> list[Said] | None:
     """What lies there and what is known now, of a period of which the card lost something; what lies there stands.
 
-    None where an index would run back: the two do not count alike, and one of them would be false.
+    None where an index says something else than it did, or would run back: the two do not count alike, and one would be false.
     """
     there = {one["series"]: one for one in before}
     found = []
     for one in now:
         cells = dict(_cells(one))
-        cells.update((at, value) for at, value in _cells(there.get(one["series"], one)) if value is not None)
-        rows = sorted(cells.items())
+        lies = {at: value for at, value in _cells(there.get(one["series"], one)) if value is not None}
+        last = max(lies, default=None)
+        alike = last is None or cells.get(last) in (None, lies[last])
+        rows = sorted({**cells, **lies}.items())
         values = [value for _, value in rows]
         known = [Decimal(value) for value in values if value is not None]
-        if one["kind"] == Kind.INDEX and any(low > high for low, high in pairwise(known)):
+        if one["kind"] == Kind.INDEX and (not alike or any(low > high for low, high in pairwise(known))):
             return None
         until = {"until": [until for (_, until), _ in rows]} if "until" in one else {}
         found.append({**one, "at": [at for (at, _), _ in rows], **until, "value": values})

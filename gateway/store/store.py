@@ -16,9 +16,9 @@ from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Quantity
-from gateway import database
 from gateway.model import EARLIEST, Point, SeriesKey
 from gateway.store import queries, schema
+from gateway.store.bulk import checked, copy
 from gateway.store.card import Card, blocks
 from gateway.store.check import Findings, check
 from gateway.store.memory import EXPONENT_MAX, Memory, Series, SeriesRow
@@ -34,7 +34,7 @@ from gateway.store.model import (
     Swap,
 )
 from gateway.store.queries import GAP_S, Around, Recent
-from gateway.store.rollup import DAY_S, in_order, parts
+from gateway.store.rollup import DAY_S, parts
 from gateway.store.tail import Tail, read
 from gateway.store.worker import StoppingError, Worker
 
@@ -43,8 +43,6 @@ MEMORY_S = 48 * 3600
 # A point may be so far ahead of the clock; more is a meter's clock or ours that is wrong.
 AHEAD_S = DAY_S
 FOREVER = 1 << 62
-# What is copied between two looks at who waits: 1 or 2 MB, a tenth of a second on a slow card.
-BACKUP_PAGES = 500
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -438,17 +436,10 @@ class Store:
         values: Sequence[int],
         ahead: bool,
     ) -> Imported:
-        if quantity.kind not in (Kind.INDEX, Kind.LEVEL) or len(ats) != len(values):
-            raise StoreError(f"{key}: {len(ats)} times and {len(values)} numbers of {quantity.name} are no series")
-        if not ats:
+        brought = checked(key, quantity, ats, values, FOREVER if ahead else self._now() + AHEAD_S)
+        if brought is None:
             return Imported(0, 0)
-        try:
-            at_array, value_array, twice = in_order(ats, values)
-        except (OverflowError, TypeError) as error:
-            raise StoreError(f"{key}: whole numbers of at most 64 bits are kept: {error}") from None
-        for at in (at_array[0], at_array[-1]):
-            if not EARLIEST <= at <= (FOREVER if ahead else self._now() + AHEAD_S):
-                raise StoreError(f"{key}: times from 2000 until tomorrow are kept, not {at} (UTC seconds)")
+        at_array, value_array, twice = brought
         with self._lock:
             series = self._memory.define(key, quantity, exponent, main)
             if series is None:
@@ -573,10 +564,6 @@ class Store:
             series.swaps = swaps
 
     def _backup(self, path: Path, progress: Callable[[float], None]) -> None:
-        def step(_: int, remaining: int, total: int) -> None:
-            progress(1 - remaining / max(total, 1))
-            self._worker.between()
-
         if self.damaged:  # it could not be restored, and would in time take the place of one that can
             raise StoreError(
                 f"{self._path.name}: damaged, so no copy is made; the next start takes out what can be read"
@@ -584,7 +571,7 @@ class Store:
         if not self._commit():
             raise StoreError(self._trouble)
         try:
-            database.copy(self._card.db, path, pages=BACKUP_PAGES, step=step)
+            copy(self._card.db, path, progress, self._worker.between)
         except StoppingError:
             raise StoreError(f"{self._path.name}: the gateway ends, and the copy is not whole") from None
 

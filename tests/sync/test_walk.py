@@ -14,6 +14,7 @@ from gateway import heal
 from gateway.grants import Resolution, Wish
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
+from gateway.outbox import LOOK_S
 from gateway.store import schema
 from gateway.walk import READS_MAX
 from gateway.way import Form, Kind, Way
@@ -83,6 +84,27 @@ async def test_a_walk_that_found_nothing_yet_goes_on_by_itself(home: Box, monkey
     home.clock.at += 4000
     home.save()
     assert await home.outbox.due(grant.id)
+
+
+async def test_a_grant_that_is_paused_while_it_is_walked_costs_nothing(
+    home: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, NOON - 3 * READS_MAX * DAY, NOON)
+    grant = await home.give()
+    await home.send(grant)
+    home.restart()
+    assert not await home.outbox.due(grant.id)
+    await home.grants.pause(grant.id, BY, paused=True)
+    waits: list[float] = []
+
+    async def sleep(pause_s: float) -> None:
+        waits.append(pause_s)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await home.outbox.run()
+    assert waits == [LOOK_S]
 
 
 async def test_a_grant_whose_past_is_being_compared_keeps_no_other_waiting(
@@ -290,19 +312,44 @@ async def test_what_was_handed_out_and_may_have_arrived_is_not_lost_by_the_card_
     assert before.items() < home.shelf.values(INDEX).items()
 
 
-async def test_an_index_that_is_counted_otherwise_since_the_loss_is_not_mixed_with_what_lies_there(home: Box) -> None:
+@pytest.mark.parametrize("forward", [True, False])
+async def test_an_index_that_is_counted_otherwise_since_the_loss_is_not_mixed_with_what_lies_there(
+    home: Box, *, forward: bool
+) -> None:
     put(home, NOON - 10 * DAY, NOON)
-    swap = home.home.store.swap(INDEX.key, NOON - 9 * DAY, 90_000_000, 0, 0)
+    swap = None if forward else home.home.store.swap(INDEX.key, NOON - 9 * DAY, 90_000_000, 0, 0)
     home.save()
     grant = await home.give(Resolution.DAY)
     await home.send(grant)
     lying = dict(home.shelf.parcels)
-    home.home.store.undo(swap.id)  # as where the events cannot be read
+    if swap is None:
+        home.home.store.swap(INDEX.key, NOON - 9 * DAY, 90_000_000, 0, 0)
+    else:
+        home.home.store.undo(swap.id)  # as where the events cannot be read
     await lose(home, NOON - 5 * DAY, NOON - 2 * DAY)
     home.clock.at += DAY
     home.say(NOON, home.clock.at + 1)
     await home.send(grant)
     assert home.shelf.parcels == lying
+
+
+async def test_of_a_day_of_which_the_card_lost_nothing_what_comes_later_is_sent(home: Box) -> None:
+    home.say(NOON - 40 * DAY, NOON - 30 * DAY)
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    before = home.shelf.values(INDEX)
+    await lose(home, NOON - 10 * DAY, NOON - 5 * DAY)
+    await home.send(grant)
+    put(home, NOON - 30 * DAY, NOON - 20 * DAY)
+    await home.send(grant)
+    there = home.shelf.values(INDEX)
+    # Of the two days at its ends the one or other half was there.
+    assert (await home.expected(INDEX, NOON - 29 * DAY, NOON - 21 * DAY)).items() <= there.items()
+    assert before.items() <= there.items()
+    home.restart()
+    await home.send(grant)
+    assert home.shelf.values(INDEX) == there
 
 
 async def test_a_day_that_the_card_cannot_give_back_is_not_taken_away_there(home: Box) -> None:
