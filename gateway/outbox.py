@@ -37,6 +37,8 @@ BATCH_PARCELS_MAX = 100
 # A live target is asked so often.
 LIVE_S = 10
 PIECES_MAX = 500
+# Accesses that are about to be given; those that were not in the end go with the next start.
+PAGES_MAX = 200
 LOOK_S = 5.0
 WALK_PAUSE_S = 0.2
 BROUGHT_S = 25.0
@@ -300,7 +302,7 @@ class Outbox:
         Of a grant that is about to be given `page` is kept, too. KeysError where it cannot be sealed or is too much, OSError
         and LedgerError where the card refuses: then what opened it before still does.
         """
-        if self.page and self._grants.get(id_) is None:
+        if self.page and self._grants.get(id_) is None and len(self._pages) < PAGES_MAX:
             self._ledger.set_page(id_, self.page)
             self._pages[id_] = self.page
         self._secrets.set_secrets(id_, secrets)
@@ -412,7 +414,7 @@ class Outbox:
                 live.sent_to = max(live.sent_to or 0, reached)
             if made or not live.answers:
                 live.well_at = None
-            elif not live.walk.is_under_way:
+            elif live.walk.settled_at == live.walk.now:
                 live.well_at = self._house.now()
             return made
 
@@ -430,7 +432,8 @@ class Outbox:
         begin = max(start, min(walk.start, end - 1))
         piece = list(islice(periods(grant.resolution, zone, begin, end), pieces(grant)))
         there = await self._ledger.parcels(grant.id, piece[0].name, piece[-1].name)
-        walk.open_from = end - OPEN_S[grant.resolution]
+        if not walk.is_under_way:  # what was open when the look began is looked at again, however long it takes
+            walk.open_from = end - OPEN_S[grant.resolution]
         made: list[Made] = []
         sound: list[str] = []
         values, reach = 0, begin

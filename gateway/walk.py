@@ -35,7 +35,7 @@ class Walk:
     told: int = FAR  # readings from then on were put in, or taken away
     settled_at: int | None = None  # nothing was due at this time
     reach: int | None = None  # all before it was compared, or is in the last batch
-    open_from: int = FAR  # at that time: what ends later may still grow
+    open_from: int = FAR  # what ends later may still have grown after this look began
 
     @property
     def is_under_way(self) -> bool:

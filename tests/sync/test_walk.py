@@ -1,8 +1,11 @@
 """How what is due is found: a piece at a time, nothing that a power cut would take, and nothing less because of the card."""
 
 import asyncio
+import contextlib
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import heal
+from gateway import app, heal
 from gateway.grants import Resolution, Wish
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
-from gateway.outbox import LOOK_S
+from gateway.outbox import LOOK_S, PAGES_MAX
 from gateway.store import schema
 from gateway.walk import READS_MAX
 from gateway.way import Form, Kind, Way
@@ -204,6 +207,24 @@ async def test_what_changes_while_it_is_being_compared_is_not_passed_over(
     await home.send(grant)
     await home.send(grant)
     assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 30 * DAY, NOON)
+
+
+async def test_a_look_that_is_held_up_for_hours_passes_nothing_over(home: Box) -> None:
+    home.say(NOON - DAY, NOON + 601, step_s=60)
+    home.clock.at += 601
+    home.save()
+    grant = await home.give(Resolution.RAW)
+    found = await home.outbox.batch(grant.id)
+    assert found is not None
+    parcels = [Parcel.read(one) for one in found[1]]
+    await home.acknowledge(grant, found[0], parcels, await home.shelf.put(parcels))
+    home.clock.at += 5 * 3600  # and nobody asks
+    home.say(NOON + 660, home.clock.at + 1, step_s=60)
+    assert await home.send(grant)  # what is left of that look
+    assert await home.send(grant)  # and the next one
+    points = await home.home.raw(INDEX.key, NOON - DAY, home.clock.at // 600 * 600)
+    assert points is not None
+    assert list(home.shelf.values(INDEX)) == points.at.tolist()
 
 
 async def test_parts_without_readings_are_not_said_to_be_missing(home: Box) -> None:
@@ -459,6 +480,26 @@ async def test_a_kill_between_the_loss_and_its_mark_takes_nothing_away_at_the_ta
         assert figures.items() <= home.shelf.values(INDEX).items()
 
 
+async def test_a_start_that_cannot_read_all_of_the_last_days_takes_nothing_away_at_the_target(tmp_path: Path) -> None:
+    with box(tmp_path) as home:
+        home.say(NOON - 10 * DAY, NOON + 1)
+        grant = await home.give()
+        await home.send(grant)
+        shelf = home.shelf
+        config = replace(home.home.config, secret=tmp_path / "elsewhere" / "box-secret")
+    figures = shelf.values(INDEX)
+    with contextlib.closing(sqlite3.connect(tmp_path / "series.db")) as db, db:
+        assert db.execute("UPDATE log SET b = zeroblob(40)").rowcount
+    with app.backups_stopped(config):
+        pass
+    with box(tmp_path) as home:
+        home.shelf = shelf
+        home.clock.at += DAY
+        home.say(NOON + DAY // 2, home.clock.at + 1)
+        await home.send(grant)
+        assert figures.items() < home.shelf.values(INDEX).items()
+
+
 # -- live -------------------------------------------------------------------------------------------------------------
 def said(parcels: list[Parcel], puts: Any) -> list[Mapping[str, Any]]:
     return [
@@ -490,12 +531,15 @@ async def test_a_live_figure_that_is_erased_while_it_is_acknowledged_goes_at_the
 
 async def test_who_asks_for_grants_that_are_none_fills_no_memory(home: Box) -> None:
     grant = await home.give()
-    for number in range(100):
+    for number in range(PAGES_MAX + 10):
         home.outbox.bring(f"{number:016x}", {"code": "x"})
         home.outbox.tell(f"{number:016x}", "odd", "", None)
         assert not await home.outbox.due(f"{number:016x}")
+        home.outbox.page = "http://releve.local/data/connect"
+        home.outbox.keep(f"{number:016x}", {})
     home.outbox.well(grant.id)
     assert len(home.outbox._live) == 1
+    assert len(home.ledger.pages()) <= PAGES_MAX
     await home.grants.withdraw(grant.id, BY)
     await home.outbox.left(grant.id)
     home.outbox.well(grant.id)
