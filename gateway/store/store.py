@@ -74,8 +74,8 @@ class Store:
         # Told of series and a span before and after a person takes their points in it away, so that what was sent elsewhere may follow:
         # before, as a kill may come in between; after, as what was read in between is out of date.
         self.on_removal: Callable[[Collection[SeriesKey], int, int], None] = lambda keys, start, end: None
-        # Told of series, and from when on they say something else than before (UTC seconds): points that came late, or in files, or are
-        # counted on otherwise. In any thread.
+        # Told of series, and from when on they say something else than before (UTC seconds): points came late, or in files, went, or
+        # are counted on otherwise. In any thread.
         self.on_change: Callable[[Collection[SeriesKey], int], None] = lambda keys, start: None
         self._saved_to = 0
         self._fold_day = ""
@@ -142,7 +142,7 @@ class Store:
             changed, self._memory.changed = self._memory.changed, {}
             known = counts.duplicates - duplicates
         for key, start in changed.items():
-            self.on_change((key,), start)
+            self._worker.submit(self._tell_change, key, start)
         return known
 
     def latest(self, key: SeriesKey) -> Point | None:
@@ -426,6 +426,15 @@ class Store:
             self._memory.folded(self._card.folded_to)
         return True
 
+    def _tell_change(self, key: SeriesKey, at: int) -> None:
+        """From the point before on: what an index is between two points, both say."""
+        series, recent = self._recent(key)
+        if series is not None and series.quantity.kind is Kind.INDEX:
+            with contextlib.suppress(sqlite3.Error):
+                (side,) = queries.around(self._card, series, recent, [at - 1])
+                at = at if side.before is None else side.before[0]
+        self.on_change((key,), at)
+
     def _bulk(
         self,
         key: SeriesKey,
@@ -457,7 +466,7 @@ class Store:
         try:
             same, other = self._put_in(series, row, at_array, value_array)
         finally:  # what came in before the card refused, too
-            self.on_change((key,), at_array[0])
+            self._tell_change(key, at_array[0])
         return Imported(len(at_array) - same - other, twice + same, other)
 
     def _put_in(self, series: Series, row: SeriesRow, at_array: array[int], value_array: array[int]) -> tuple[int, int]:
@@ -504,6 +513,7 @@ class Store:
             factor = 10 ** (exponent - series.exponent)
             self._memory.take_out(series, {at: value * factor for at, value in zip(ats, values, strict=True)})
             self._card.see_ends(series)
+        self._tell_change(key, min(ats))
 
     def _erase(self, keys: Sequence[SeriesKey], start: int, end: int) -> int:
         found = [series for key in keys if (series := self._recent(key)[0]) is not None]
@@ -515,6 +525,9 @@ class Store:
             for series in found:
                 self._memory.erase(series, start, end)
                 self._card.see_ends(series)
+        for series in found:
+            self._tell_change(series.key, start)
+        with self._lock:
             # Those, too, that an erasing which a kill cut short left without points.
             mute = [series for series in self._memory.series.values() if series.last_at is None]
         empty = [series for series in mute if not self._card.holds(series.id)]

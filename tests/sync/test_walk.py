@@ -28,7 +28,7 @@ from tests.sync.box import BY, DAY, INDEX, POWER, Box, box
 LIVE = Way(Kind.MQTT, "mqtt://192.0.2.5", "", Form.LIVE, at_home=True)
 COZY = Way(Kind.COZY, "https://ada.mycozy.cloud", "", Form.DOCUMENTS)
 WISH = Wish("Mon Cozy", "moi", "garder mes relevés", (INDEX,), Resolution.DAY, 0, 30 * DAY, True, COZY)
-STEP_S = {Resolution.MONTH: 30 * DAY, Resolution.DAY: DAY, Resolution.HALF_HOUR: 1800}
+STEP_S = {Resolution.MONTH: 30 * DAY, Resolution.DAY: DAY, Resolution.HALF_HOUR: 1800, Resolution.TEN_MINUTES: 600}
 
 
 @pytest.fixture
@@ -207,6 +207,45 @@ async def test_what_changes_while_it_is_being_compared_is_not_passed_over(
     await home.send(grant)
     await home.send(grant)
     assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 30 * DAY, NOON)
+
+
+@pytest.mark.timeout(120)
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["say", "file", "pass", "send", "erase"]), st.integers(0, 700), st.integers(1, 60)),
+        max_size=10,
+    ),
+    resolution=st.sampled_from([Resolution.TEN_MINUTES, Resolution.HALF_HOUR]),
+)
+async def test_what_is_told_suffices_for_the_target_to_hold_in_the_end_what_the_house_says(
+    steps: list[tuple[str, int, int]], resolution: Resolution
+) -> None:
+    """Without a restart, the daily walk or a person who asks; what is told is not all of the past."""
+    with tempfile.TemporaryDirectory() as folder, box(Path(folder)) as home:
+        put(home, NOON - 30 * DAY, NOON - 25 * DAY)
+        grant = await home.give(resolution, lasts_s=300 * DAY)
+        await home.send(grant)
+        for what, hour, more in steps:
+            start = NOON - 30 * DAY + hour * 3600
+            end = min(start + more * 3600, home.clock.at)
+            match what:
+                case "say":
+                    home.say(start, end)
+                case "file":
+                    put(home, start, max(end, start + 1800))
+                case "pass":
+                    home.clock.at += more * 1800
+                case "send":
+                    await home.send(grant)
+                case _:
+                    await home.home.store.run(home.home.store.erase, (INDEX.key,), start, end + 1)
+        for _ in range(2):
+            home.clock.at += 600
+            await home.send(grant)
+        since, now = home.home.first_at([INDEX.key]), home.clock.at // 600 * 600
+        expected = {} if since is None else await home.expected(INDEX, since, now + 1, STEP_S[resolution])
+        assert home.shelf.values(INDEX) == expected
 
 
 async def test_a_look_that_is_held_up_for_hours_passes_nothing_over(home: Box) -> None:
@@ -435,9 +474,9 @@ async def test_whatever_the_card_loses_no_figure_goes_at_the_target_and_new_ones
             await home.send(grant)
             there = home.shelf.values(INDEX)
             assert before.items() <= there.items()
-            step_s = {Resolution.TEN_MINUTES: 600, Resolution.HALF_HOUR: 1800}.get(resolution)
-            if step_s is not None:
-                assert (await home.expected(INDEX, began, home.clock.at - 600, step_s)).items() <= there.items()
+            if resolution in (Resolution.TEN_MINUTES, Resolution.HALF_HOUR):
+                new = await home.expected(INDEX, began, home.clock.at - 600, STEP_S[resolution])
+                assert new.items() <= there.items()
 
 
 async def test_what_a_person_erases_is_kept_in_no_copy_of_what_was_sent(home: Box) -> None:
