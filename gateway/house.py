@@ -502,7 +502,11 @@ class House:
             self.collect.readable.add(address)
 
     async def _settle(self) -> bool:
-        return await self._turns.count_on() and await self.store.run(self.store.commit)
+        return await self._turns.count_on() and await self.commit()
+
+    async def commit(self) -> bool:
+        """Bring the points that wait to the card now; False where it refuses."""
+        return await self.store.run(self.store.commit)
 
     async def count_on(self) -> None:
         """Tell the card of indexes that began anew; called now and then."""

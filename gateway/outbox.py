@@ -26,7 +26,7 @@ from gateway.ledger import Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
 from gateway.parcels import LIVE, SOUND, Made, Period, is_live, periods
 from gateway.store import StoreError
-from gateway.walk import FAR, HOUR_S, OPEN_S, STEP_S, Walk, pieces
+from gateway.walk import FAR, HELD_S, HOUR_S, OPEN_S, STEP_S, Walk, pieces
 from gateway.window import Window
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class House(parcels.House, Protocol):
     def dating(self) -> bool: ...
     @property
     def saved_to(self) -> int: ...
+    async def commit(self) -> bool: ...
     def now(self) -> int: ...
     def first_at(self, keys: Collection[SeriesKey]) -> int | None: ...
     def unsaved_from(self, keys: Collection[SeriesKey]) -> int | None: ...
@@ -446,7 +447,7 @@ class Outbox:
                 one = None
             if one is not None:
                 unsaved = self._house.unsaved_from(keys)  # now: what came while it was made is in it
-                if unsaved is not None and unsaved <= min(period.end, end):
+                if unsaved is not None and unsaved <= min(period.end, end) and not await self._is_brought(walk):
                     break
                 made.append(one)
                 values += one.points
@@ -461,6 +462,16 @@ class Outbox:
         if not made and reach >= end:
             walk.settle()
         return made
+
+    async def _is_brought(self, walk: Walk) -> bool:
+        """Whether what waits for the card was brought there: not at once, for the next minute does it, but a meter whose clock is slow is always late."""
+        now = time.monotonic()
+        if walk.held_at is None:
+            walk.held_at = now
+        if now - walk.held_at < HELD_S or not await self._house.commit():
+            return False
+        walk.held_at = None
+        return True
 
     async def _last_figure(self, grant: Grant, live: Live) -> list[Made]:
         now = self._house.now() // LIVE_S * LIVE_S

@@ -21,6 +21,8 @@ OPEN_S = {
 READS_MAX = 500
 # Of a level each day of the period is read.
 READS = {Resolution.DAY: 31, Resolution.MONTH: 366}
+# What waits for the card is brought there once a parcel was held up by it for so long.
+HELD_S = 600.0
 FAR = 1 << 62
 
 
@@ -34,6 +36,7 @@ class Walk:
     now: int = 0  # the time that the look under way began with
     told: int = FAR  # readings from then on were put in, or taken away
     settled_at: int | None = None  # nothing was due at this time
+    held_at: float | None = None  # on the monotonic clock: when a parcel was first held up by what is not on the card
     reach: int | None = None  # all before it was compared, or is in the last batch
     open_from: int = FAR  # what ends later may still have grown after this look began
 
@@ -66,7 +69,7 @@ class Walk:
 
     def settle(self) -> None:
         """All was compared, and nothing is due."""
-        self.at, self.settled_at = None, self.now
+        self.at, self.held_at, self.settled_at = None, None, self.now
 
 
 def pieces(grant: Grant) -> int:

@@ -297,6 +297,25 @@ async def test_a_late_reading_leaves_only_once_it_is_on_the_card(home: Box) -> N
     assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 3 * DAY, home.clock.at)
 
 
+async def test_a_meter_whose_clock_is_slow_and_always_late_holds_nothing_up_for_ever(
+    home: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.say(NOON - 3 * DAY, NOON - DAY)
+    grant = await home.give()
+    await home.send(grant)
+    home.clock.at += 700
+    home.save()
+    home.saves = False
+    home.say(NOON - DAY, NOON - DAY // 2)
+    while (found := await home.outbox.batch(grant.id)) is not None:
+        parcels = [Parcel.read(one) for one in found[1]]
+        await home.acknowledge(grant, found[0], parcels, await home.shelf.put(parcels))
+    assert max(home.shelf.values(INDEX)) < NOON - DAY + 3 * 3600
+    monkeypatch.setattr("gateway.outbox.HELD_S", 0.0)
+    assert await home.outbox.batch(grant.id) is not None
+    assert home.home.store.unsaved(INDEX.key) is None  # on the card first
+
+
 async def test_a_reading_that_ends_a_gap_vouches_for_it_only_once_it_is_on_the_card(home: Box) -> None:
     """An index that says the same after a silence says that nothing was taken in it: known by the second reading alone."""
     home.say(NOON - 3 * DAY, NOON - DAY)
