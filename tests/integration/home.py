@@ -63,6 +63,11 @@ class Host:
         lines = [f"nameserver {server}\n" for server in servers] + ["options timeout:1 attempts:1\n"]
         (self._etc / "resolv.conf").write_text("".join(lines))
 
+    def processes(self) -> int:
+        """How many run there."""
+        listed = subprocess.run(("ip", "netns", "pids", self.name), capture_output=True, text=True, check=True)
+        return len(listed.stdout.split())
+
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """What this thread opens meanwhile, sockets above all, is in this namespace, and stays there."""
