@@ -108,7 +108,8 @@ def _open(
         house = House(config, catalog, store, aside, holders, clock=clock)
         for each in healed:  # only now is it known whether the clock is right
             heal.keep(catalog, each, clock.stamp(clock.now()))
-        if healed:
+        heal.tell(config.data / "series.db", ledger.lost)
+        if store.lost_log:
             ledger.lost()
         backups = Backups(config, store, holders, ledger, aside, clock.now)
         opened.callback(backups.stop)
@@ -265,7 +266,7 @@ async def _serve(
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     outbox = access.outbox
-    house.store.on_removal = outbox.take_away
+    house.store.on_removal, house.store.on_change = outbox.take_away, outbox.changed
     app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
     runtime = config.runtime
     async with (

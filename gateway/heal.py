@@ -1,14 +1,16 @@
 """A damaged `series.db` at a start: set aside, what can be read taken out, and said until its owner has seen it."""
 
+import contextlib
 import dataclasses
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.catalog import Catalog
+from gateway.files import flush_names
 from gateway.store import DamagedStoreError, InUseError, Store, StoreError, UnreadableError, begin_anew, salvage, schema
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,8 @@ def opened(open_: Callable[[], Store], path: Path, now: Callable[[], int]) -> tu
     except DamagedStoreError as error:
         log.warning("%s", error)
     try:
-        healed = _take_out(path, now())
+        with _to_be_told(path):
+            healed = _take_out(path, now())
     except InUseError:
         raise
     except (OSError, sqlite3.Error, StoreError) as error:
@@ -53,6 +56,31 @@ def opened(open_: Callable[[], Store], path: Path, now: Callable[[], int]) -> tu
         except DamagedStoreError:
             raise StoreError(f"{path.name}: damaged, and what can be read of it cannot be taken out: {why}") from None
     return open_(), healed
+
+
+def tell(path: Path, lost: Callable[[], None]) -> None:
+    """`lost` hears of readings that were lost with a damaged file, at this start or one that a kill ended; again, where that refuses."""
+    if _untold(path).exists():
+        lost()
+        _untold(path).unlink()
+
+
+@contextlib.contextmanager
+def _to_be_told(path: Path) -> Iterator[None]:
+    """First: whoever was sent what is lost must not lose it, too, though a kill comes before they are told."""
+    untold, before, file = _untold(path), _untold(path).exists(), path.stat().st_ino
+    untold.touch(0o600)
+    flush_names(path.parent)
+    try:
+        yield
+    except BaseException:
+        if not before and path.exists() and path.stat().st_ino == file:  # nothing was taken out
+            untold.unlink()
+        raise
+
+
+def _untold(path: Path) -> Path:
+    return path.with_name(f"{path.name}.untold")
 
 
 def keep(catalog: Catalog, healed: Healed, at: str) -> None:

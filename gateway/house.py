@@ -294,6 +294,19 @@ class House:
         """When the first of these series begins, UTC seconds; None where none is kept."""
         return min((info.first_at for info in self.store.series() if info.key in keys), default=None)
 
+    def unsaved_from(self, keys: Collection[SeriesKey]) -> int | None:
+        """From when on (UTC seconds) what these series say rests on points that a power cut would take; None where nothing does."""
+        found = []
+        for key in keys:
+            if (unsaved := self.store.unsaved(key)) is not None:
+                at, before = unsaved  # across a gap both say whether anything is known in it
+                found.append(at if at - before <= self.gap_s(key.point) else before + 1)
+        return min(found, default=None)
+
+    def is_damaged(self, keys: Collection[SeriesKey], start: int, end: int) -> bool:
+        """Whether something of these series between two times (UTC seconds) was found damaged on the card."""
+        return any(self.store.is_damaged(key, start, end) for key in keys)
+
     # -- how much -----------------------------------------------------------------------------------------------------
     async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """What was taken between each two bounds (UTC seconds), in the point's unit; None where it is not known."""
@@ -489,7 +502,11 @@ class House:
             self.collect.readable.add(address)
 
     async def _settle(self) -> bool:
-        return await self._turns.count_on() and await self.store.run(self.store.commit)
+        return await self._turns.count_on() and await self.commit()
+
+    async def commit(self) -> bool:
+        """Bring the points that wait to the card now; False where it refuses."""
+        return await self.store.run(self.store.commit)
 
     async def count_on(self) -> None:
         """Tell the card of indexes that began anew; called now and then."""

@@ -74,6 +74,13 @@ CREATE TABLE handover (
     one INTEGER PRIMARY KEY CHECK (one = 1), since INTEGER NOT NULL, hash TEXT, until INTEGER, taken_at INTEGER
 ) STRICT;
 """,
+    # What was sent of periods that may still grow; what may differ from what lies there; and where browsers come back to.
+    """
+ALTER TABLE parcel ADD COLUMN kept TEXT NOT NULL DEFAULT '';
+CREATE INDEX parcel_open ON parcel (grant_id, start) WHERE sha256 IN ('taken', 'taken, underway', 'underway');
+CREATE INDEX parcel_kept ON parcel (grant_id, stop) WHERE kept <> '';
+CREATE TABLE page (grant_id TEXT PRIMARY KEY, address TEXT NOT NULL) STRICT, WITHOUT ROWID;
+""",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 # What was read of a grant, and what was sent under it; all other kinds change what stands.
@@ -87,25 +94,35 @@ ANEW = "anew"
 UNDERWAY, TAKEN, LOST = "underway", "taken", "lost "
 # Taken, and handed out since: until it is acknowledged it is both.
 FOLLOWING = "taken, underway"
+# What was sent of a period is kept until so long after it has ended.
+KEPT_S = 7 * 86_400
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
 _PARCEL = "SELECT period, start, stop, sha256, points, revision, held FROM parcel"
 _SESSIONS = """SELECT session.id, opened_at, seen_at, address, agent, account, role, until
 FROM session JOIN account ON account.id = session.account"""
 
 _PUT = f"""
-INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     start = excluded.start, stop = excluded.stop, points = excluded.points, revision = excluded.revision,
     held = excluded.held, sha256 = CASE
         WHEN excluded.sha256 = '{UNDERWAY}' AND sha256 IN ('{TAKEN}', '{FOLLOWING}') THEN '{FOLLOWING}'
         WHEN sha256 = '{TAKEN}' THEN '{TAKEN}'
-        ELSE excluded.sha256 END
+        WHEN sha256 LIKE '{LOST}%' THEN '{LOST}' || excluded.sha256
+        ELSE excluded.sha256 END,
+    kept = CASE
+        WHEN sha256 = '{TAKEN}' OR excluded.sha256 = '{UNDERWAY}' AND sha256 = '{FOLLOWING}' THEN ''
+        ELSE excluded.kept END
 """  # noqa: S608 - our own words
 _TAKE_AWAY = f"""
-UPDATE parcel SET sha256 = ? WHERE stop > ? AND start < ? AND grant_id IN (
+UPDATE parcel SET sha256 = ?, kept = '' WHERE stop > ? AND start < ? AND grant_id IN (
     SELECT json_extract(body, '$.grant') FROM entry, json_each(body, '$.series') AS one
     WHERE kind NOT IN {_MOVED} AND kind = 'given'
     AND json_extract(one.value, '$.series') IN (SELECT value FROM json_each(?)))
 """  # noqa: S608 - our own words
+_OPEN_FROM = f"""
+SELECT min(start) FROM parcel WHERE grant_id = ? AND sha256 IN ('{TAKEN}', '{FOLLOWING}', '{UNDERWAY}')
+"""  # noqa: S608 - our own words
+_FORGET_KEPT = "UPDATE parcel SET kept = '' WHERE grant_id = ? AND kept <> ''"
 
 T = TypeVar("T")
 
@@ -133,6 +150,7 @@ class Parcel:
 
     Instead of that, `UNDERWAY`: another was handed out since, and may have arrived; `TAKEN`: a person took readings away
     since, and `FOLLOWING`, both. Behind `LOST`: the card lost readings since. `held` is the target's own word for it, empty before the first acknowledgement.
+    `kept` is what it says, in JSON, of a period that may still grow; it is empty in what is read, but by `Ledger.kept`.
     """
 
     period: str
@@ -142,6 +160,7 @@ class Parcel:
     points: int
     revision: int
     held: str
+    kept: str = ""
 
 
 class LedgerError(Exception):
@@ -189,6 +208,7 @@ class Ledger:
                         add_entry(copied, now, RESTORED, {})
                 copied.execute("DELETE FROM session")
                 copied.execute("DELETE FROM parcel")
+                copied.execute("DELETE FROM page")
                 copied.execute("DELETE FROM account WHERE role <> ?", (Role.OCCUPANT,))
                 copied.execute("UPDATE handover SET hash = NULL")
                 copied.execute("VACUUM")
@@ -327,10 +347,53 @@ class Ledger:
         return self.ask(work)
 
     # -- what lies at targets -----------------------------------------------------------------------------------------
-    async def parcels(self, grant: str) -> dict[str, Parcel]:
-        """What lies at the target of a grant, by period, in order."""
-        asked = f"{_PARCEL} WHERE grant_id = ? ORDER BY start, period"
-        return await self._run(lambda db: {row[0]: Parcel(*row) for row in db.execute(asked, (grant,))})
+    async def parcels(self, grant: str, first: str, last: str) -> dict[str, Parcel]:
+        """What lies at the target of a grant of the periods from `first` to `last`, by their names, in order."""
+        asked = f"{_PARCEL} WHERE grant_id = ? AND period BETWEEN ? AND ? ORDER BY period"
+        return await self._run(lambda db: {row[0]: Parcel(*row) for row in db.execute(asked, (grant, first, last))})
+
+    async def taken(self, grant: str) -> int:
+        """Of how many periods the target said that it took something."""
+        asked = "SELECT count(*) FROM parcel WHERE grant_id = ? AND held <> '' AND points > 0"
+        return await self._run(lambda db: int(db.execute(asked, (grant,)).fetchone()[0]))
+
+    async def named(self, grant: str, periods: Iterable[str]) -> list[Parcel]:
+        """What lies there of these periods."""
+        asked = f"{_PARCEL} WHERE grant_id = ? AND period IN (SELECT value FROM json_each(?)) ORDER BY period"  # noqa: S608 - our own words
+        names = json.dumps(list(periods))
+        return await self._run(lambda db: [Parcel(*row) for row in db.execute(asked, (grant, names))])
+
+    async def pieces(self, grant: str, count: int) -> list[Parcel]:
+        """What lies there of the first `count` periods."""
+        asked = f"{_PARCEL} WHERE grant_id = ? ORDER BY period LIMIT ?"
+        return await self._run(lambda db: [Parcel(*row) for row in db.execute(asked, (grant, count))])
+
+    async def lying(self, grant: str) -> tuple[int, int]:
+        """How many figures of how many periods lie there."""
+        asked = "SELECT coalesce(sum(points), 0), count(*) FROM parcel WHERE grant_id = ?"
+        return await self._run(lambda db: tuple(db.execute(asked, (grant,)).fetchone()))
+
+    async def open_from(self, grant: str) -> int | None:
+        """When the first period begins (UTC seconds) of which nobody knows whether what lies there is what it should be."""
+        return await self._run(lambda db: db.execute(_OPEN_FROM, (grant,)).fetchone()[0])
+
+    async def kept(self, grant: str, period: str) -> str:
+        """What was sent of a period, in JSON; empty where that is kept no longer."""
+        asked = "SELECT kept FROM parcel WHERE grant_id = ? AND period = ?"
+        return await self._run(lambda db: (db.execute(asked, (grant, period)).fetchone() or ("",))[0])
+
+    async def forget_kept(self, grant: str) -> None:
+        """Of no period is kept what was sent of it."""
+        await self._run(lambda db: db.execute(_FORGET_KEPT, (grant,)))
+
+    async def forget(self, grant: str) -> None:
+        """What lies there is no longer ours to know, nor where its owner's browser came back to."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM parcel WHERE grant_id = ?", (grant,))
+            db.execute("DELETE FROM page WHERE grant_id = ?", (grant,))
+
+        await self.change(work)
 
     async def put(
         self,
@@ -349,13 +412,34 @@ class Ledger:
             with _transaction(db):
                 for one in parcels:
                     row = (grant, one.period, one.start, one.stop, one.sha256, one.points, one.revision, one.held)
-                    db.execute(_PUT, row)
+                    db.execute(_PUT, (*row, one.kept))
                 for period in gone:
                     db.execute("DELETE FROM parcel WHERE grant_id = ? AND period = ?", (grant, period))
+                db.execute(f"{_FORGET_KEPT} AND stop < ? AND sha256 NOT LIKE '{LOST}%'", (grant, now - KEPT_S))
                 for kind, body in notes:
                     add_entry(db, now, kind, body)
 
         await self._run(work)
+
+    # Where a browser comes back to.
+    def pages(self) -> dict[str, str]:
+        """The address that a grant's target sends its owner's browser back to, by grant; waits for the card."""
+        return self.ask(lambda db: dict(db.execute("SELECT grant_id, address FROM page").fetchall()))
+
+    def set_page(self, grant: str, address: str) -> None:
+        """On the card when it returns; LedgerError where it refuses."""
+        self.ask(lambda db: db.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (grant, address)))
+
+    def forget_others(self, but: Iterable[str]) -> None:
+        """Of no other grants than these is anything kept but the entries; waits for the card."""
+        names = json.dumps(list(but))
+        others = "grant_id NOT IN (SELECT value FROM json_each(?))"
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(f"DELETE FROM parcel WHERE {others}", (names,))  # noqa: S608 - our own words
+            db.execute(f"DELETE FROM page WHERE {others}", (names,))  # noqa: S608 - our own words
+
+        self.ask(work)
 
     def take_away(self, keys: Iterable[SeriesKey], start: int, end: int) -> None:
         """What lies at targets of these series and this span (UTC seconds) may from now on hold less than it does.
@@ -365,7 +449,7 @@ class Ledger:
         named = json.dumps([str(key) for key in keys])
         self.ask(lambda db: db.execute(_TAKE_AWAY, (TAKEN, start, end, named)))
 
-    async def forget(self, grant: str) -> None:
+    async def doubt(self, grant: str) -> None:
         """Nobody knows any longer what lies at the target of a grant, so that all of it is due; but for what the card lost since.
 
         On the card when it returns.
@@ -378,6 +462,14 @@ class Ledger:
         """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
         asked = "UPDATE parcel SET sha256 = ?1 || sha256 WHERE sha256 NOT IN (?2, ?3) AND sha256 NOT LIKE ?1 || '%'"
         self.ask(lambda db: db.execute(asked, (LOST, TAKEN, FOLLOWING)))
+
+    async def sound(self, grant: str, periods: Iterable[str]) -> None:
+        """Of these nothing was lost: what lies at the target is what the card has."""
+        asked = (
+            "UPDATE parcel SET sha256 = substr(sha256, ?) WHERE grant_id = ? AND period = ? AND sha256 LIKE ? || '%'"
+        )
+        rows = [(len(LOST) + 1, grant, period, LOST) for period in periods]
+        await self.change(lambda db: db.executemany(asked, rows))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""
@@ -442,6 +534,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = DELETE")
         # EXTRA: with FULL a power cut soon after may bring the journal back, and take back what it had confirmed.
         db.execute("PRAGMA synchronous = EXTRA")
+        # What a person erases is not in the file any longer.
+        db.execute("PRAGMA secure_delete = ON")
         for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
             db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
         db.execute("SELECT * FROM account").fetchall()  # where it is damaged, that is found out here

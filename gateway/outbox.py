@@ -1,4 +1,4 @@
-"""What is to be sent under grants: parcels whose content differs from what lies at the target, and what became of them.
+"""What is to be sent under grants, and what became of it: parcels that differ from what was acknowledged.
 
 A parcel is all that is granted of one period. What lies at a target is a row a period in the ledger's file, with the
 hash of the parcel that was acknowledged: so what is due is what differs, whatever happened in between (an outage, a
@@ -6,64 +6,44 @@ kill, a clock that was set, a late reading, a correction), and sending it again 
 """
 
 import asyncio
+import contextlib
 import hashlib
-import json
 import logging
+import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
+from itertools import islice
 from secrets import randbelow
 from typing import Any, Protocol
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from gateway import granted, ledger
+from gateway import granted, ledger, parcels
 from gateway.chain import canonical
 from gateway.grants import Grant, Grants, Held, Resolution, Total
 from gateway.keys import KeysError
 from gateway.ledger import Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
-from gateway.store import Points
-from gateway.way import Form
+from gateway.parcels import LIVE, SOUND, Made, Period, is_live, periods
+from gateway.store import StoreError
+from gateway.walk import FAR, HELD_S, HOUR_S, OPEN_S, STEP_S, Walk, pieces
+from gateway.window import Window
 
 log = logging.getLogger(__name__)
 
 # A batch is at most so much: as JSON about 1 MB, and a day of half-hours of 35 series is more than 1,600 values.
 BATCH_VALUES_MAX = 20_000
 BATCH_PARCELS_MAX = 100
-# What is new is looked for so often; for a live target, sooner.
-STEP_S = 600
+# A live target is asked so often.
 LIVE_S = 10
-HOUR_S = 3600
-# All of the past is compared once a day; else only what ended not longer ago: late telegrams, held back ones.
-WALK_S = 86_400.0
-OPEN_S = {
-    Resolution.RAW: 2 * HOUR_S,
-    Resolution.TEN_MINUTES: 3 * 86_400,
-    Resolution.HALF_HOUR: 3 * 86_400,
-    Resolution.DAY: 3 * 86_400,
-    Resolution.MONTH: 3 * 86_400,
-}
-# Live values are summed in one entry for so long: an entry each ten seconds would wear the card.
-LIVE_WINDOW_S = 540
-# The one period of all that is sent live.
-LIVE = "live"
 PIECES_MAX = 500
 # A target that is opened is asked so often what lies there.
 LOOK_AT_TARGET_S = 86_400.0
-LOOK_S = 30.0
+# Accesses that are about to be given; those that were not in the end go with the next start.
+PAGES_MAX = 200
+LOOK_S = 5.0
+WALK_PAUSE_S = 0.2
 BROUGHT_S = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A span with a name (UTC seconds, start <= t < end)."""
-
-    name: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,66 +88,30 @@ class Live:
     link: str | None = None
     brought: asyncio.Future[dict[str, str]] | None = None
     poke: int = 0  # raised by a person who says: now
-    walked_at: float | None = None  # on the monotonic clock: when all of the past was compared
-    walk_from: int = 0  # nothing before it is due, as far as is known
-    settled_at: int | None = None  # nothing was due at this time, cut to the step
+    walk: Walk = field(default_factory=Walk)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    due: int = 0  # how many parcels the last look found
+    missing: int = 0  # of how many of them nothing lies there
+    there: int = 0  # of how many periods something did, when it was last counted
+    sent_to: int | None = None  # all that is granted of before lies there, as far as is known (UTC seconds)
     batch: int = 0
-    handed: dict[str, "Made"] = field(default_factory=dict)
-    window: "Window | None" = None
+    handed: dict[str, Made] = field(default_factory=dict)
+    removals: int = 0  # how often a person had taken readings away when it was handed out
+    window: Window | None = None
     lying: Parcel | None = None  # of a live target, what lies there: each figure on the card would wear it
 
 
-@dataclass(slots=True)
-class Window:
-    """Live values that were sent since `since`, to be summed in one entry."""
-
-    since: int
-    start: int
-    end: int = 0
-    batches: int = 0
-    points: int = 0
-    bytes: int = 0
-    hash: Any = field(default_factory=hashlib.sha256)
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A parcel as it was handed out."""
-
-    period: Period
-    sha256: str
-    points: int
-    there: Parcel | None
-    body: dict[str, object]
-
-    @property
-    def revision(self) -> int:
-        return 1 if self.there is None else self.there.revision + 1
-
-    @property
-    def underway(self) -> Parcel:
-        """As it stands until it is acknowledged: nobody knows whether it arrived."""
-        revision, held, points = (self.there.revision, self.there.held, self.there.points) if self.there else (0, "", 0)
-        most = max(points, self.points)
-        return Parcel(self.period.name, self.period.start, self.period.end, ledger.UNDERWAY, most, revision, held)
-
-
-class House(Protocol):
+class House(parcels.House, Protocol):
     """What is needed of a house."""
 
     @property
-    def zone(self) -> ZoneInfo: ...
-    @property
     def dating(self) -> bool: ...
     @property
-    def store_damaged(self) -> bool: ...
-    @property
     def saved_to(self) -> int: ...
+    async def commit(self) -> bool: ...
     def now(self) -> int: ...
-    async def indexes(self, series: SeriesKey, bounds: Sequence[int]) -> list[Any]: ...
-    async def raw(self, series: SeriesKey, start: int, end: int) -> Points | None: ...
     def first_at(self, keys: Collection[SeriesKey]) -> int | None: ...
+    def unsaved_from(self, keys: Collection[SeriesKey]) -> int | None: ...
 
 
 class Secrets(Protocol):
@@ -187,14 +131,19 @@ class Outbox:
         self._house = house
         self._secrets = secrets
         self._live: dict[str, Live] = {}
-        self._walking = asyncio.Lock()
         self._removals = 0
+        self._changed: dict[SeriesKey, int] = {}  # from when on, since the walks were told
+        self._telling = threading.Lock()  # held for that alone: it is told in the store's thread, too
         # Where a target sends its owner's browser back to: as the last who gave an access reached this box.
         self.page = ""
+        # And as who gave this access did: a Cozy knows one address, which is never another one.
+        self._pages = ledger_.pages()
         # After a restore nothing stands, and what opened the targets came back with the keys.
         try:
-            secrets.forget_secrets([held.grant.id for held in self.sent()])
-        except (KeysError, OSError) as error:
+            ids = [held.grant.id for held in self.sent()]
+            secrets.forget_secrets(ids)
+            ledger_.forget_others(ids)
+        except (KeysError, LedgerError, OSError) as error:
             log.warning("what opened targets of accesses that ended is not forgotten yet: %s", error)
 
     # -- for who works --------------------------------------------------------------------------------------------------
@@ -227,6 +176,7 @@ class Outbox:
                     "do": do,
                     "way": grant.way.body(),
                     "secrets": secrets,
+                    "page": self._pages.get(grant.id, self.page),
                     # A job that changes is begun again at once: another password, a person who says "now".
                     "stamp": hashlib.sha256(canonical([do, live.poke]).encode()).hexdigest()[:16],
                 }
@@ -234,10 +184,17 @@ class Outbox:
         return found
 
     def live(self, grant: str) -> Live:
+        """What is known of the target of a grant; of one that is none, or has been left, nothing is kept."""
+        held = self._grants.get(grant)
+        if held is None or held.grant.way is None or held.left:
+            return Live()
         return self._live.setdefault(grant, Live())
 
     async def due(self, id_: str) -> bool:
-        """Whether a batch would hold anything, or a person wants to know what lies there."""
+        """Whether a batch would hold anything, as far as is known, or a person wants to know what lies there.
+
+        While the walk is under way it may be true later.
+        """
         made = await self._make(id_, parcels_max=1)
         return bool(made) or self.live(id_).looks
 
@@ -264,18 +221,22 @@ class Outbox:
             "points": sum(one.points for one in made),
             "sha256": hashlib.sha256("".join(one.sha256 for one in made).encode()).hexdigest(),
         }
-        opens = live.window is None or _is_over(live.window, now)
+        opens = live.window is None or live.window.is_over(now)
         if opens:
             notes = [*self._sum(id_), (ledger.SENDING, body)]
             await self._ledger.put(now, id_, [one.underway for one in made], *notes)
             self._close(id_)
+            live.missing = 0  # counted by the ledger from now on
         # Taken back, or read before a person took readings away, while the card wrote.
         held = self._grants.get(id_)
-        if held is None or not self._grants.is_in_force(held) or removals != self._removals:
+        if removals != self._removals:
+            await self._ledger.forget_kept(id_)  # the figures themselves may be in it
             return None
-        if opens and _is_live(held.grant):
+        if held is None or not self._grants.is_in_force(held):
+            return None
+        if opens and is_live(held.grant):
             live.window = Window(now, made[0].period.start)
-        live.batch = number
+        live.batch, live.removals = number, removals
         live.handed = {one.period.name: one for one in made}
         return live.batch, [one.body for one in made]
 
@@ -285,26 +246,17 @@ class Outbox:
         if batch != live.batch or held is None or not puts:
             return False
         made = [live.handed[str(put["period"])] for put in puts]
-        rows, gone = [], []
-        for one, put in zip(made, puts, strict=True):
-            if one.points:
-                span = one.period.start, one.period.end
-                rows.append(Parcel(one.period.name, *span, one.sha256, one.points, one.revision, str(put["held"])))
-            else:
-                gone.append(one.period.name)
-        now, sizes = self._house.now(), sum(int(put["bytes"]) for put in puts)
-        points = sum(one.points for one in made)
+        rows = [one.lying(str(put["held"])) for one, put in zip(made, puts, strict=True) if one.points]
+        gone = [one.period.name for one in made if not one.points]
+        now, points = self._house.now(), sum(one.points for one in made)
         if (window := live.window) is not None:
             if not window.batches or gone or any(row.held != (live.lying and live.lying.held) for row in rows):
                 await self._ledger.put(now, id_, rows, gone=gone)
-            live.lying = rows[-1] if rows else None
-            window.end, window.answer = made[-1].period.end, str(puts[-1]["answer"])
-            window.batches += 1
-            window.points += points
-            window.bytes += sizes
-            for put in puts:
-                window.hash.update(str(put["sha256"]).encode())
+            # What a person took away since it was handed out is to be looked up in the ledger.
+            live.lying = rows[-1] if rows and live.removals == self._removals else None
+            window.add(made[-1].period.end, points, puts)
         else:
+            sizes = sum(int(put["bytes"]) for put in puts)
             was = held.total
             total = Total(was.reads + 1, was.points + points, was.bytes + sizes, now)
             body = {
@@ -323,6 +275,9 @@ class Outbox:
             self._grants.moved(id_, total)
         for one in made:
             live.handed.pop(one.period.name, None)
+        if not live.handed and live.walk.reach is not None:
+            live.walk.passed(live.walk.reach)
+        live.due = max(0, live.due - len(made))
         live.trouble, live.answers = None, True
         return True
 
@@ -342,7 +297,7 @@ class Outbox:
         """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once."""
         live, held = self.live(id_), self._grants.get(id_)
         due = live.looks or live.looked_at is None or time.monotonic() - live.looked_at > LOOK_AT_TARGET_S
-        if held is None or _is_live(held.grant) or not (due and await self._taken(id_)):
+        if held is None or is_live(held.grant) or not (due and await self._ledger.taken(id_)):
             live.looks = False
             return False
         live.looks, live.looked_at = False, time.monotonic()
@@ -350,7 +305,7 @@ class Outbox:
 
     async def lies(self, id_: str, said: Mapping[str, Any] | None) -> None:
         """What the target says lies there, in the words of sync.model.Lies; None: it cannot say."""
-        now, of = self._house.now(), await self._taken(id_)
+        now, of = self._house.now(), await self._ledger.taken(id_)
         if said is None:
             self.live(id_).lies = Lies(now, of)
             return
@@ -359,13 +314,9 @@ class Outbox:
         )
         self.live(id_).lies = Lies(now, of, str(said["thing"]), count or 0, periods, size)
 
-    async def _taken(self, id_: str) -> int:
-        """Of how many periods the target said that it took something."""
-        return sum(bool(one.held) and one.points > 0 for one in (await self._ledger.parcels(id_)).values())
-
     async def again(self, id_: str) -> None:
         """A person says: all of it once more. What was acknowledged is forgotten, and so due."""
-        await self._ledger.forget(id_)
+        await self._ledger.doubt(id_)
         self.live(id_).lies = None
         self.poke(id_)
 
@@ -385,17 +336,31 @@ class Outbox:
         live = self.live(id_)
         live.poke += 1
         live.looks = True
-        live.settled_at = live.walked_at = None
+        live.walk = Walk()
+
+    def changed(self, keys: Collection[SeriesKey], start: int) -> None:
+        """Readings of these series from a time on (UTC seconds) were put in late, or are counted otherwise: in any thread."""
+        with self._telling:
+            for key in keys:
+                self._changed[key] = min(start, self._changed.get(key, start))
 
     def take_away(self, keys: Collection[SeriesKey], start: int, end: int) -> None:
         """A person is about to take readings away (UTC seconds), or has: what was sent of them may follow. Waits for the card."""
         self._removals += 1
         self._ledger.take_away(keys, start, end)
+        self.changed(keys, start)
         for live in tuple(self._live.values()):
-            live.settled_at = live.walked_at = live.lying = None
+            live.lying = live.walk.settled_at = None
 
     def keep(self, id_: str, secrets: Mapping[str, str]) -> None:
-        """What opens the target from now on, sealed on the card when it returns; KeysError and OSError."""
+        """What opens the target from now on, sealed on the card when it returns.
+
+        Of a grant that is about to be given `page` is kept, too. KeysError where it cannot be sealed or is too much, OSError
+        and LedgerError where the card refuses: then what opened it before still does.
+        """
+        if self.page and self._grants.get(id_) is None and len(self._pages) < PAGES_MAX:
+            self._ledger.set_page(id_, self.page)
+            self._pages[id_] = self.page
         self._secrets.set_secrets(id_, secrets)
 
     async def brought(self, id_: str) -> dict[str, str] | None:
@@ -423,12 +388,11 @@ class Outbox:
 
     async def pieces(self, id_: str) -> list[Parcel]:
         """What still lies at the target, some of it: to be erased."""
-        return list((await self._ledger.parcels(id_)).values())[:PIECES_MAX]
+        return await self._ledger.pieces(id_, PIECES_MAX)
 
     async def erased(self, id_: str, periods: Sequence[str]) -> None:
         """These were taken away at the target."""
-        there = await self._ledger.parcels(id_)
-        gone = [there[name] for name in periods if name in there]
+        gone = await self._ledger.named(id_, periods)
         if gone:
             body = {
                 "grant": id_,
@@ -441,40 +405,38 @@ class Outbox:
             await self._ledger.put(self._house.now(), id_, (), (ledger.ERASED, body), gone=names)
 
     async def left(self, id_: str) -> None:
-        """Nothing more is to be done at the target: what opened it is forgotten."""
-        there = await self._ledger.parcels(id_)
-        await self._grants.left(id_, {"points": sum(one.points for one in there.values())})
-        await self._ledger.put(self._house.now(), id_, (), gone=list(there))
+        """Nothing more is to be done at the target: what opened it is forgotten. As `keep`, where that is refused."""
+        await self._grants.left(id_, {"points": (await self.there(id_))[0]})
+        await self._ledger.forget(id_)
         self._secrets.set_secrets(id_, None)
+        self._live.pop(id_, None)
+        self._pages.pop(id_, None)
 
     async def there(self, id_: str) -> tuple[int, int]:
         """How many figures of how many periods lie at the target."""
-        found = await self._ledger.parcels(id_)
-        return sum(one.points for one in found.values()), len(found)
-
-    async def run(self) -> None:
-        """As `look`, now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            await self.look()
+        figures, count = await self._ledger.lying(id_)
+        self.live(id_).there = count
+        return figures, count
 
     def periods(self, grant: Grant) -> int:
-        """How many periods the readings of a grant fill by now."""
-        first = self._house.first_at([one.key for one in grant.series])
-        start, end = granted.span(grant, self._house.now(), first or 0, 1 << 62)
-        if first is None or start >= end:
-            return 0
-        if _is_live(grant):
-            return 1
-        if grant.resolution is Resolution.RAW:  # ten years have 87,600 hours: counted, not gone through
-            return len(range(start // HOUR_S, -(-end // HOUR_S)))
-        return sum(1 for _ in periods(grant.resolution, self._house.zone, start, end))
+        """How many periods the readings of a grant fill, as far as is known: as `there` last counted, and those found due since."""
+        live = self.live(grant.id)
+        return live.there + live.missing
+
+    async def run(self) -> None:
+        """As `look`, now and then, and the walks go on; until cancelled."""
+        while True:
+            began = time.monotonic()
+            walking = await self._go_on()
+            await self.look()
+            # Half of the time is the house's: who looks at a curve meanwhile must not wait for each piece.
+            await asyncio.sleep(max(WALK_PAUSE_S, time.monotonic() - began) if walking else LOOK_S)
 
     async def look(self, *, stopping: bool = False) -> None:
         """Write down the sums of live values that are due, or all. What the card refuses is tried again."""
         now = self._house.now()
         for id_, live in tuple(self._live.items()):
-            if live.window is None or not (stopping or _is_over(live.window, now)):
+            if live.window is None or not (stopping or live.window.is_over(now)):
                 continue
             try:
                 if notes := self._sum(id_):
@@ -486,48 +448,99 @@ class Outbox:
 
     # -- what is due ----------------------------------------------------------------------------------------------------
     async def _make(self, id_: str, parcels_max: int) -> list[Made]:
-        """The next parcels that differ from what lies at the target, oldest first."""
+        """The next parcels that differ from what lies at the target, oldest first, of a piece of the walk.
+
+        None may be found though some are due: then the walk is under way, and goes on at the next ask, or by itself.
+        """
         held = self._grants.get(id_)
         if held is None or held.grant.way is None or not self._house.dating or not self._grants.is_in_force(held):
             return []
-        async with self._walking:
-            grant, live = held.grant, self.live(id_)
-            if _is_live(grant):
-                now = self._house.now() // LIVE_S * LIVE_S
-            else:  # what a power cut would take from the card stays here: it would be lost at the target, too
-                step_s = HOUR_S if grant.resolution in (Resolution.DAY, Resolution.MONTH) else STEP_S
-                now = min(self._house.now(), self._house.saved_to) // step_s * step_s
-            if live.settled_at == now:
-                return []
-            there = await self._ledger.parcels(id_)
-            if live.lying is not None:
-                there = {live.lying.period: live.lying}
-            first = self._first(grant, there)
-            start, end = granted.span(grant, now, first or 0, 1 << 62)
-            if first is None or start >= end:
-                return []
-            if live.walked_at is None or time.monotonic() - live.walked_at > WALK_S:
-                live.walked_at, live.walk_from = time.monotonic(), 0
-            made: list[Made] = []
-            values, going = 0, True
-            if _is_live(grant):
-                spans = iter([self._last(grant, end)])
-            else:
-                spans = periods(grant.resolution, self._house.zone, max(start, min(live.walk_from, end - 1)), end)
-            for period in spans:
-                one = await self._parcel(grant, period, there.get(period.name), now)
-                if one is not None:
-                    made.append(one)
-                    values += one.points
-                    going = len(made) < parcels_max and values < BATCH_VALUES_MAX
-                if not going:
-                    break
-                if period.end <= end - OPEN_S[grant.resolution] and not made:
-                    live.walk_from = period.end
-            if not made:
-                live.settled_at = now
-            live.well_at = self._house.now() if live.answers and not made else None
+        live = self.live(id_)
+        async with live.looking:
+            self._tell_walks()
+            made = await (
+                self._last_figure(held.grant, live)
+                if is_live(held.grant)
+                else self._look(held.grant, live, parcels_max)
+            )
+            live.due, live.missing = len(made), sum(one.there is None for one in made)
+            if made:
+                live.sent_to = made[0].period.start
+            elif (reached := live.walk.at or live.walk.settled_at) is not None:
+                live.sent_to = max(live.sent_to or 0, reached)
+            if made or not live.answers:
+                live.well_at = None
+            elif live.walk.settled_at == live.walk.now:
+                live.well_at = self._house.now()
             return made
+
+    async def _look(self, grant: Grant, live: Live, parcels_max: int) -> list[Made]:
+        walk, zone = live.walk, self._house.zone
+        # What a power cut would take from the card stays here: it would be lost at the target, too.
+        step_s = HOUR_S if grant.resolution in (Resolution.DAY, Resolution.MONTH) else STEP_S
+        now = min(self._house.now(), self._house.saved_to) // step_s * step_s
+        if not walk.begin(now, time.monotonic()):
+            return []
+        keys = [one.key for one in grant.series]
+        start, end = await self._span(grant, now)
+        if start >= end:
+            return []
+        begin = max(start, min(walk.start, end - 1))
+        piece = list(islice(periods(grant.resolution, zone, begin, end), pieces(grant)))
+        there = await self._ledger.parcels(grant.id, piece[0].name, piece[-1].name)
+        if not walk.is_under_way:  # what was open when the look began is looked at again, however long it takes
+            walk.open_from = end - OPEN_S[grant.resolution]
+        made: list[Made] = []
+        sound: list[str] = []
+        values, reach = 0, begin
+        for period in piece:
+            one = await parcels.make(
+                self._house, self._ledger, grant, period, there.get(period.name), now, walk.open_from
+            )
+            if one == SOUND:
+                sound.append(period.name)
+                one = None
+            if one is not None:
+                unsaved = self._house.unsaved_from(keys)  # now: what came while it was made is in it
+                if unsaved is not None and unsaved <= min(period.end, end) and not await self._is_brought(walk):
+                    break
+                made.append(one)
+                values += one.points
+            elif not made:
+                walk.passed(period.end)
+            reach = period.end
+            if len(made) >= parcels_max or values >= BATCH_VALUES_MAX:
+                break
+        if sound:
+            await self._ledger.sound(grant.id, sound)
+        walk.reach = reach
+        if not made and reach >= end:
+            walk.settle()
+        return made
+
+    async def _is_brought(self, walk: Walk) -> bool:
+        """Whether what waits for the card was brought there: not at once, for the next minute does it, but a meter whose clock is slow is always late."""
+        now = time.monotonic()
+        if walk.held_at is None:
+            walk.held_at = now
+        if now - walk.held_at < HELD_S or not await self._house.commit():
+            return False
+        walk.held_at = None
+        return True
+
+    async def _last_figure(self, grant: Grant, live: Live) -> list[Made]:
+        now = self._house.now() // LIVE_S * LIVE_S
+        if not live.walk.begin(now, time.monotonic()):
+            return []
+        start, end = await self._span(grant, now)
+        if start >= end:
+            return []
+        there = live.lying or (await self._ledger.parcels(grant.id, LIVE, LIVE)).get(LIVE)
+        made = await parcels.make(self._house, self._ledger, grant, self._last(grant, end), there, now, FAR)
+        if isinstance(made, Made):
+            return [made]
+        live.walk.settle()
+        return []
 
     def _last(self, grant: Grant, end: int) -> Period:
         """Where the last figure is looked for: all that was ever sent live is one row, of one name."""
@@ -536,128 +549,42 @@ class Outbox:
         (last,) = periods(grant.resolution, self._house.zone, end - 1, end)
         return replace(last, name=LIVE)
 
-    def _first(self, grant: Grant, there: Mapping[str, Parcel]) -> int | None:
-        """When what is to be compared begins: with the first reading, or one that may have been sent and was taken away."""
-        kept = self._house.first_at([one.key for one in grant.series])
-        open_ = (ledger.TAKEN, ledger.FOLLOWING, ledger.UNDERWAY)
-        taken = [one.start for one in there.values() if one.sha256 in open_]
-        return min(taken if kept is None else [kept, *taken], default=None)
+    async def _span(self, grant: Grant, now: int) -> tuple[int, int]:
+        """What is to be compared: from the first reading, or one that may have been sent and was taken away; empty where the two are equal."""
+        firsts = self._house.first_at([one.key for one in grant.series]), await self._ledger.open_from(grant.id)
+        first = min((at for at in firsts if at is not None), default=FAR)
+        return granted.span(grant, now, first, FAR)
 
-    async def _parcel(self, grant: Grant, period: Period, there: Parcel | None, now: int) -> Made | None:
-        """What is granted of a period by now, if it differs from what lies there; live, the last figure of each series."""
-        taken = there is not None and there.sha256 in (ledger.TAKEN, ledger.FOLLOWING)
-        # What the card lost is no reason to lose it at the target, too: what lies there is better than what is here.
-        if there is not None and not taken and (there.sha256.startswith(ledger.LOST) or self._house.store_damaged):
-            return None
-        series: list[dict[str, object]] = []
-        points = 0
-        live = _is_live(grant)
-        asked = (period.start, period.end)
-        for one in grant.series:
-            columns = (
-                await granted.give(grant, one, self._house.zone, asked, now, self._house.indexes, self._house.raw)
-            ).columns
-            name = next(name for name in columns if name not in ("at", "until"))
-            if live:
-                last = next((i for i in reversed(range(len(columns[name]))) if columns[name][i] is not None), -1)
-                columns = {name: cells[last:][:1] if last >= 0 else [] for name, cells in columns.items()}
-            values = [None if value is None else format(value, "f") for value in columns[name]]
-            until = {"until": columns["until"]} if "until" in columns else {}
-            series.append({**one.body(), "at": columns["at"], **until, "value": values})
-            ends = len(values) if live else sum(at < period.end for at in _times(columns))
-            points += sum(value is not None for value in values[:ends])
-        sha256 = hashlib.sha256(json.dumps(series, sort_keys=True).encode()).hexdigest()
-        if there is not None and sha256 == there.sha256:
-            return None
-        if points == 0 and (there is None or (live and not taken)):  # live, a meter that is silent says nothing new
-            return None
-        made = Made(period, sha256, points, there, {})
-        body = {
-            "period": period.name,
-            "from": period.start,
-            "to": period.end,
-            "resolution": grant.resolution,
-            "revision": made.revision,
-            "series": series if points else [],
-            "held": (there.held or None) if there is not None else None,
-        }
-        return replace(made, body=body)
+    def _tell_walks(self) -> None:
+        """What changed since the last time, each walk that it concerns."""
+        with self._telling:
+            changed, self._changed = self._changed, {}
+        for id_, live in self._live.items() if changed else ():
+            held = self._grants.get(id_)
+            for one in held.grant.series if held is not None else ():
+                if one.key in changed:
+                    live.walk.changed(changed[one.key])
+
+    async def _go_on(self) -> bool:
+        """A piece of each walk that is under way, and has found nothing yet; whether there was one."""
+        went = False
+        for held in self.sent():
+            live = self._live.get(held.grant.id)
+            if live is not None and live.walk.is_under_way and not live.due and self._grants.is_in_force(held):
+                with contextlib.suppress(LedgerError, StoreError, OSError):  # said where the sync process asks
+                    await self._make(held.grant.id, parcels_max=1)
+                    went = True
+        return went
 
     # -- live values ----------------------------------------------------------------------------------------------------
     def _sum(self, id_: str) -> list[tuple[str, dict[str, object]]]:
         window, held = self.live(id_).window, self._grants.get(id_)
         if window is None or not window.batches or held is None:
             return []
-        return [
-            (
-                ledger.SENT,
-                {
-                    "grant": id_,
-                    "since": window.since,
-                    "batches": window.batches,
-                    "from": window.start,
-                    "to": window.end,
-                    "points": window.points,
-                    "bytes": window.bytes,
-                    "sha256": window.hash.hexdigest(),
-                    "answer": window.answer,
-                    "in_all": self._total(held, window).body(),
-                },
-            )
-        ]
-
-    def _total(self, held: Held, window: Window) -> Total:
-        was = held.total
-        return Total(was.reads + window.batches, was.points + window.points, was.bytes + window.bytes, window.since)
+        return [(ledger.SENT, window.body(id_, held.total))]
 
     def _close(self, id_: str) -> None:
         live, held = self.live(id_), self._grants.get(id_)
         if live.window is not None and held is not None:
-            self._grants.moved(id_, self._total(held, live.window))
+            self._grants.moved(id_, live.window.total(held.total))
         live.window = None
-
-
-def periods(resolution: Resolution, zone: ZoneInfo, start: int, end: int) -> Iterator[Period]:
-    """The periods that touch a span, in order: hours of raw figures, days of what is finer than days, months, years."""
-    if resolution is Resolution.RAW:
-        for at in range(start // HOUR_S * HOUR_S, end, HOUR_S):
-            yield Period(datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H"), at, at + HOUR_S)
-        return
-    day = datetime.fromtimestamp(start, UTC).astimezone(zone).date()
-    match resolution:
-        case Resolution.DAY:
-            day, pattern = day.replace(day=1), "%Y-%m"
-        case Resolution.MONTH:
-            day, pattern = date(day.year, 1, 1), "%Y"
-        case _:
-            pattern = "%Y-%m-%d"
-    while (at := _midnight(day, zone)) < end:
-        after = _following(day, resolution)
-        yield Period(day.strftime(pattern), at, _midnight(after, zone))
-        day = after
-
-
-def _following(day: date, resolution: Resolution) -> date:
-    match resolution:
-        case Resolution.DAY:
-            return (day + timedelta(days=31)).replace(day=1)
-        case Resolution.MONTH:
-            return date(day.year + 1, 1, 1)
-        case _:
-            return day + timedelta(days=1)
-
-
-def _times(columns: granted.Columns) -> list[int]:
-    return [at for at in columns["at"] if isinstance(at, int)]
-
-
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return int(datetime.combine(day, time_of_day(), zone).timestamp())
-
-
-def _is_over(window: Window, now: int) -> bool:
-    return not window.since <= now < window.since + LIVE_WINDOW_S
-
-
-def _is_live(grant: Grant) -> bool:
-    return grant.way is not None and grant.way.form is Form.LIVE

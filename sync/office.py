@@ -33,7 +33,9 @@ class Job:
 
     @classmethod
     def read(cls, said: Mapping[str, Any], page: str) -> "Job":
-        return cls(said["grant"], said["do"], Way.read(said["way"]), said["secrets"], said["stamp"], page)
+        return cls(
+            said["grant"], said["do"], Way.read(said["way"]), said["secrets"], said["stamp"], said.get("page") or page
+        )
 
     def __repr__(self) -> str:
         return f"Job({self.grant}, {self.do})"

@@ -47,14 +47,14 @@ class Shelly:
         self._nonces: set[str] = set()
 
     @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncIterator[int]:
-        """Answer on loopback; the port that it got."""
+    async def serving(self, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[int]:
+        """Answer there; the port that it got."""
         app = web.Application()
         app.router.add_get("/shelly", self._about)
         app.router.add_get("/rpc/Shelly.GetStatus", self._say)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         try:
             yield runner.addresses[0][1]

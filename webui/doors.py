@@ -39,7 +39,10 @@ async def opened(app: web.Application, host: str, port: int, shutdown_s_max: flo
     try:
         assert runner.server is not None
         doors = Doors(runner.server)
-        server = await asyncio.get_running_loop().create_server(doors, host, port, backlog=BACKLOG)
+        # asyncio takes "::" for IPv6 alone, and nothing for IPv4 as well.
+        server = await asyncio.get_running_loop().create_server(
+            doors, None if host == "::" else host, port, backlog=BACKLOG
+        )
         for listening in server.sockets:  # each connection takes it over
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES_MAX)
         try:

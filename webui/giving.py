@@ -221,7 +221,7 @@ async def give(request: web.Request) -> web.Response:
         outbox.page = f"{address}/data/connect"
         try:  # before it is given: a grant whose target cannot be opened would only fail
             outbox.keep(id_, targets.secrets(wish.way, password))
-        except (KeysError, OSError) as error:
+        except (KeysError, LedgerError, OSError) as error:
             log.warning("an access is not given, as its password cannot be kept: %s", error)
             return _confirm(request, typed, wish, KEYS_REFUSE if isinstance(error, KeysError) else CARD_REFUSES, 507)
     try:
@@ -229,7 +229,7 @@ async def give(request: web.Request) -> web.Response:
             grant, token = await grants.give(id_, wish, by_of(request))
         except Exception:
             if wish.way is not None and grants.get(id_) is None:
-                with suppress(KeysError, OSError):  # of what was never given nothing is kept over the next start
+                with suppress(KeysError, LedgerError, OSError):  # of what was never given nothing is kept over the next start
                     outbox.keep(id_, {})
             raise
     except LedgerError as error:

@@ -202,7 +202,7 @@ async def now(request: web.Request) -> web.Response:
     if password and held.grant.way.kind in targets.PASSWORD:
         try:
             outbox.keep(held.grant.id, targets.secrets(held.grant.way, password))
-        except (KeysError, OSError) as error:
+        except (KeysError, LedgerError, OSError) as error:
             log.warning("the password of a target is not kept: %s", error)
             raise see(f"/data?done={'unsealed' if isinstance(error, KeysError) else 'unkept'}") from None
     outbox.poke(held.grant.id)

@@ -118,7 +118,7 @@ def parse(text: str, where: str) -> Config:
 
 
 def extend(config: Config, document: Mapping[str, object]) -> Config:
-    """`config` with more ports, which are to be at home, and meters, in the words of the file.
+    """`config` with more ports and meters, in the words of the file.
 
     ConfigError where they do not go together.
     """
@@ -128,8 +128,6 @@ def extend(config: Config, document: Mapping[str, object]) -> Config:
     root.end()
     if faults:
         raise ConfigError(faults)
-    known = len(config.ports)
-    ports = ports[:known] + tuple(replace(port, at_home=True) for port in ports[known:])
     return replace(config, ports=ports, meters=meters)
 
 

@@ -72,8 +72,8 @@ class Port:
     `baud` None is the receiver's own rate; on a TIC or P1 line it is found by listening, as is a TIC's mode. TIC over tcp with
     parity E: the far end reads 7E1 and has checked it; with parity N it reads 8N1, and the parity bit is still in the
     bytes; None: the bytes tell. `framing` is that of Modbus over tcp: Modbus TCP, or RTU as on the serial line behind it.
-    An M-Bus port that is to `listen` asks nobody: somebody else is the master. One that a page added is `at_home`: its
-    name may come to lie elsewhere, and is then not asked.
+    An M-Bus port that is to `listen` asks nobody: somebody else is the master. All are `at_home`: a name may come to lie
+    elsewhere, or a resolver say so, and is then not asked.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Port:
     password: str | None = field(default=None, repr=False)  # one that a page took
     framing: Framing | None = None
     listen: bool = False
-    at_home: bool = False
+    at_home: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,16 @@ class Card:
         """How many days of series, and rows of the log, failed their checksum."""
         return len(self._damaged)
 
+    @property
+    def lost_log(self) -> bool:
+        """Whether a row of the log did: points of the last days, and nobody knows of which series."""
+        return any(kind == "log" for kind, _, _ in self._damaged)
+
+    def is_damaged(self, series: int, start: int, end: int) -> bool:
+        """Whether a day of a series did that touches this span."""
+        days = range(start // DAY_S, end // DAY_S + 1) if self._damaged else ()
+        return any(("chunk", series, day) in self._damaged for day in days)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         exponents, kinds = dict(self.exponents), dict(self.kinds)

@@ -91,6 +91,10 @@ class Memory:
         self.dirty: set[SeriesKey] = set()
         self.late: set[int] = set()
         self.oldest: int | None = None
+        # Of each series of which something waits for the card: when its oldest point is, and the one before it; 0: nobody looked.
+        self.unsaved: dict[int, tuple[int, int]] = {}
+        # Of each series that was given points out of their order since somebody asked: from when on.
+        self.changed: dict[SeriesKey, int] = {}
         self._next_id = 1
         self._columns = (array("q"), array("q"), array("q"), array("q"))
 
@@ -130,12 +134,17 @@ class Memory:
                 continue
             ats = series.ats
             if ats and at > ats[-1]:  # in its order, as nearly all come
+                if series.id not in self.unsaved:
+                    self.unsaved[series.id] = at, ats[-1]
                 ats.append(at)
                 series.values.append(value)
                 series.seen(at, at, value)
             elif not self._place(series, at, value):
                 self.counts.duplicates += 1
                 continue
+            else:
+                self._waits(series, at)
+                self.changed[series.key] = min(at, self.changed.get(series.key, at))
             touched[series.id] = series
             taken.append((series.id, at, value, exponent))
         if taken and self.oldest is None:
@@ -154,6 +163,7 @@ class Memory:
             return same, other
         ats, values = (array("q", column) for column in zip(*new, strict=True))
         series.seen(ats[0], ats[-1], values[-1])
+        self._waits(series, ats[0])
         if self.oldest is None:
             self.oldest = now
         for column, numbers in zip(
@@ -188,6 +198,7 @@ class Memory:
         for number, at, value, exponent in waiting:
             if number == series.id:  # a late one is nowhere else yet
                 series.seen(at, at, value * 10 ** (exponent - series.exponent))
+        self._still_waits()
 
     def forget(self, key: SeriesKey) -> None:
         """The series is no longer there."""
@@ -237,9 +248,24 @@ class Memory:
         for column in self._columns:
             del column[: batch.n]
         self.oldest = batch.saved_to if self._columns[0] else None
+        self._still_waits()
         for row in batch.series:
             if self.row(self.series[row.key]) == row:
                 self.dirty.discard(row.key)
+
+    def _still_waits(self) -> None:
+        self.unsaved = {}
+        by_id = {series.id: series for series in self.series.values()} if self._columns[0] else {}
+        for number, at in zip(*self._columns[:2], strict=True):
+            if number in by_id:
+                self._waits(by_id[number], at)
+
+    def _waits(self, series: Series, at: int) -> None:
+        """A point of this series, which is placed, is not on the card."""
+        i = 0 if at < self.window else bisect_left(series.ats, at)
+        before = series.ats[i - 1] if i else 0
+        oldest = self.unsaved.get(series.id, (at, before))
+        self.unsaved[series.id] = min(at, oldest[0]), min(before, oldest[1])
 
     def waiting(self) -> tuple[list[Series], list[tuple[int, int, int, int]]]:
         """What is not on the card, as `add` returned it."""

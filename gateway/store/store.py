@@ -16,12 +16,12 @@ from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from drivers.model import Kind, Quantity
-from gateway import database
 from gateway.model import EARLIEST, Point, SeriesKey
 from gateway.store import queries, schema
+from gateway.store.bulk import checked, copy
 from gateway.store.card import Card, blocks
 from gateway.store.check import Findings, check
-from gateway.store.memory import EXPONENT_MAX, Memory, Series
+from gateway.store.memory import EXPONENT_MAX, Memory, Series, SeriesRow
 from gateway.store.model import (
     Columns,
     Consumption,
@@ -34,7 +34,7 @@ from gateway.store.model import (
     Swap,
 )
 from gateway.store.queries import GAP_S, Around, Recent
-from gateway.store.rollup import DAY_S, in_order, parts
+from gateway.store.rollup import DAY_S, parts
 from gateway.store.tail import Tail, read
 from gateway.store.worker import StoppingError, Worker
 
@@ -43,8 +43,6 @@ MEMORY_S = 48 * 3600
 # A point may be so far ahead of the clock; more is a meter's clock or ours that is wrong.
 AHEAD_S = DAY_S
 FOREVER = 1 << 62
-# What is copied between two looks at who waits: 1 or 2 MB, a tenth of a second on a slow card.
-BACKUP_PAGES = 500
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,6 +74,9 @@ class Store:
         # Told of series and a span before and after a person takes their points in it away, so that what was sent elsewhere may follow:
         # before, as a kill may come in between; after, as what was read in between is out of date.
         self.on_removal: Callable[[Collection[SeriesKey], int, int], None] = lambda keys, start, end: None
+        # Told of series, and from when on they say something else than before (UTC seconds): points came late, or in files, went, or
+        # are counted on otherwise. In any thread.
+        self.on_change: Callable[[Collection[SeriesKey], int], None] = lambda keys, start: None
         self._saved_to = 0
         self._fold_day = ""
         for series in self._card.series():
@@ -138,7 +139,11 @@ class Store:
             if taken and not self._tail.append(touched, taken):
                 counts.tail_unwritten += len(taken)
                 self._tail_trouble = "tail: no room; a crash of the program would lose what came since the last commit"
-            return counts.duplicates - duplicates
+            changed, self._memory.changed = self._memory.changed, {}
+            known = counts.duplicates - duplicates
+        for key, start in changed.items():
+            self._worker.submit(self._tell_change, key, start)
+        return known
 
     def latest(self, key: SeriesKey) -> Point | None:
         """The newest point of a series, as the meter said it."""
@@ -167,6 +172,23 @@ class Store:
     def oldest_unsaved(self) -> int | None:
         """When the oldest point that is not on the card was added; None when all are."""
         return self._memory.oldest
+
+    def unsaved(self, key: SeriesKey) -> tuple[int, int] | None:
+        """When the oldest point is that a power cut would take of this series, and the one before it (0: not known); UTC seconds."""
+        with self._lock:
+            series = self._memory.series.get(key)
+            return None if series is None else self._memory.unsaved.get(series.id)
+
+    @property
+    def lost_log(self) -> bool:
+        """Whether a start could not read all that came in the last days."""
+        return self._card.lost_log
+
+    def is_damaged(self, key: SeriesKey, start: int, end: int) -> bool:
+        """Whether a day of this series that touches a span was found damaged when it was read: what it held is not known."""
+        with self._lock:
+            series = self._memory.series.get(key)
+        return series is not None and self._card.is_damaged(series.id, start, end)
 
     @property
     def trouble(self) -> str | None:
@@ -284,7 +306,9 @@ class Store:
 
         The point stored at `at` itself, if any, is the new meter's.
         """
-        return self._call(self._swap, key, at, old_final, new_start, exponent)
+        swap = self._call(self._swap, key, at, old_final, new_start, exponent)
+        self.on_change((key,), at)
+        return swap
 
     def undo(self, event: int) -> bool:
         """Take a swap back, by a later event; False if there is none that stands."""
@@ -402,6 +426,15 @@ class Store:
             self._memory.folded(self._card.folded_to)
         return True
 
+    def _tell_change(self, key: SeriesKey, at: int) -> None:
+        """From the point before on: what an index is between two points, both say."""
+        series, recent = self._recent(key)
+        if series is not None and series.quantity.kind is Kind.INDEX:
+            with contextlib.suppress(sqlite3.Error):
+                (side,) = queries.around(self._card, series, recent, [at - 1])
+                at = at if side.before is None else side.before[0]
+        self.on_change((key,), at)
+
     def _bulk(
         self,
         key: SeriesKey,
@@ -412,17 +445,10 @@ class Store:
         values: Sequence[int],
         ahead: bool,
     ) -> Imported:
-        if quantity.kind not in (Kind.INDEX, Kind.LEVEL) or len(ats) != len(values):
-            raise StoreError(f"{key}: {len(ats)} times and {len(values)} numbers of {quantity.name} are no series")
-        if not ats:
+        brought = checked(key, quantity, ats, values, FOREVER if ahead else self._now() + AHEAD_S)
+        if brought is None:
             return Imported(0, 0)
-        try:
-            at_array, value_array, twice = in_order(ats, values)
-        except (OverflowError, TypeError) as error:
-            raise StoreError(f"{key}: whole numbers of at most 64 bits are kept: {error}") from None
-        for at in (at_array[0], at_array[-1]):
-            if not EARLIEST <= at <= (FOREVER if ahead else self._now() + AHEAD_S):
-                raise StoreError(f"{key}: times from 2000 until tomorrow are kept, not {at} (UTC seconds)")
+        at_array, value_array, twice = brought
         with self._lock:
             series = self._memory.define(key, quantity, exponent, main)
             if series is None:
@@ -437,6 +463,14 @@ class Store:
         # What is there already must be where it is looked for.
         if not (self._fold(self._card.folded_to) if series.id in self._memory.late else self._commit()):
             raise StoreError(self._trouble)
+        try:
+            same, other = self._put_in(series, row, at_array, value_array)
+        finally:  # what came in before the card refused, too
+            self._tell_change(key, at_array[0])
+        return Imported(len(at_array) - same - other, twice + same, other)
+
+    def _put_in(self, series: Series, row: SeriesRow, at_array: array[int], value_array: array[int]) -> tuple[int, int]:
+        """Points in order; how many were there the same, and how many otherwise."""
         same = other = 0
         recent = bisect_left(at_array, self._card.folded_to)
         for start, end in blocks(at_array[:recent]):
@@ -455,7 +489,7 @@ class Store:
             same, other = same + counts[0], other + counts[1]
         if not self._commit():
             raise StoreError(self._trouble)
-        return Imported(len(at_array) - same - other, twice + same, other)
+        return same, other
 
     def _absent(self, key: SeriesKey, ats: Sequence[int]) -> list[int]:
         series = self._recent(key)[0]
@@ -479,6 +513,7 @@ class Store:
             factor = 10 ** (exponent - series.exponent)
             self._memory.take_out(series, {at: value * factor for at, value in zip(ats, values, strict=True)})
             self._card.see_ends(series)
+        self._tell_change(key, min(ats))
 
     def _erase(self, keys: Sequence[SeriesKey], start: int, end: int) -> int:
         found = [series for key in keys if (series := self._recent(key)[0]) is not None]
@@ -490,6 +525,9 @@ class Store:
             for series in found:
                 self._memory.erase(series, start, end)
                 self._card.see_ends(series)
+        for series in found:
+            self._tell_change(series.key, start)
+        with self._lock:
             # Those, too, that an erasing which a kill cut short left without points.
             mute = [series for series in self._memory.series.values() if series.last_at is None]
         empty = [series for series in mute if not self._card.holds(series.id)]
@@ -530,6 +568,7 @@ class Store:
         for series in list(self._memory.series.values()):
             if series.id == number:
                 self._set_swaps(series)
+                self.on_change((series.key,), 0)
         return number is not None
 
     def _set_swaps(self, series: Series) -> None:
@@ -538,10 +577,6 @@ class Store:
             series.swaps = swaps
 
     def _backup(self, path: Path, progress: Callable[[float], None]) -> None:
-        def step(_: int, remaining: int, total: int) -> None:
-            progress(1 - remaining / max(total, 1))
-            self._worker.between()
-
         if self.damaged:  # it could not be restored, and would in time take the place of one that can
             raise StoreError(
                 f"{self._path.name}: damaged, so no copy is made; the next start takes out what can be read"
@@ -549,7 +584,7 @@ class Store:
         if not self._commit():
             raise StoreError(self._trouble)
         try:
-            database.copy(self._card.db, path, pages=BACKUP_PAGES, step=step)
+            copy(self._card.db, path, progress, self._worker.between)
         except StoppingError:
             raise StoreError(f"{self._path.name}: the gateway ends, and the copy is not whole") from None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -259,8 +260,9 @@ async def test_two_changes_at_once_run_a_port_once(tmp_path: Path) -> None:
         {"protocol": "shelly", "tcp": "box.example:80"},
     ],
 )
-async def test_a_line_of_a_page_whose_name_moves_away_from_home_is_asked_no_longer(
-    words: dict[str, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("where", ["page", "file"])
+async def test_a_line_whose_name_moves_away_from_home_is_asked_no_longer(
+    where: str, words: dict[str, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[str] = []
 
@@ -268,7 +270,12 @@ async def test_a_line_of_a_page_whose_name_moves_away_from_home_is_asked_no_long
         asked.append(host)
         return [(0, 0, 0, "", ("203.0.113.7", port))]  # RFC 5737
 
-    config = extend(parse("", "test.toml"), {"port": [{"name": "far", **words}]})
+    table = {"name": "far", **words}
+    if where == "page":
+        config = extend(parse("", "test.toml"), {"port": [table]})
+    else:
+        lines_of_file = (f"{word} = {json.dumps(value)}\n" for word, value in table.items())
+        config = parse("[[port]]\n" + "".join(lines_of_file), "test.toml")
     with house(tmp_path) as home:
         port = lines.open_port(config.ports[0], (), home.collect)
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", somewhere)

@@ -102,7 +102,7 @@ class Box:
         self.ledger = Ledger.open(self.path)
         self.grants = Grants(self.ledger, self.home.now, lambda: self.home.dating)
         self.outbox = Outbox(self.grants, self.ledger, self.home, self.home.catalog)
-        self.home.store.on_removal = self.outbox.take_away
+        self.home.store.on_removal, self.home.store.on_change = self.outbox.take_away, self.outbox.changed
 
     def say(self, start: int, end: int, step_s: int = 1800, series: GrantedSeries = INDEX, per_s: int = 0) -> None:
         """The meter says its index each `step_s`: what it counted since noon, a Wh each ten seconds."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from drivers.model import Medium, Quantity, Reading, State, Telegram
 from gateway.ledger import Ledger
@@ -53,6 +54,16 @@ async def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
                 yield taken
         finally:
             ledger.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_box_that_listens_to_ipv6_as_well_is_found_by_both(host: str) -> None:
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::", 0))
+        port: int = free.getsockname()[1]
+    async with doors.opened(web.Application(), "::", port, 1.0):
+        _, writer = await asyncio.open_connection(host, port)
+        writer.close()
 
 
 class Street:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers.model import Quantity
-from gateway.store import Store, StoreError
-from gateway.store import store as store_module
+from gateway.store import Store, StoreError, bulk
 
 from .conftest import INDEX, NOW, PARIS, House, everything, index
 
@@ -24,7 +23,7 @@ def large(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """A store of many steps."""
     ats = array("q", range(NOW - DAYS * 86_400, NOW - 5 * 86_400, 600))
     house.store.bulk(INDEX, Quantity.ENERGY, 0, True, ats, array("q", range(len(ats))))
-    monkeypatch.setattr(store_module, "BACKUP_PAGES", 4)
+    monkeypatch.setattr(bulk, "BACKUP_PAGES", 4)
     return house
 
 
