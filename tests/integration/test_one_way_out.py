@@ -235,4 +235,5 @@ def test_one_consent_lets_packets_out_to_its_one_host_and_to_no_other(tmp_path: 
         visitor.ask("/data/leave", fields)
         until(alone, "what sends has ended")
         assert away(none) == Counter()
+        until(lambda: len(system.ended) == system.started, "how it ended is known")
         assert system.ended == ([0, 0] if sync == "service" else [])
