@@ -5,13 +5,15 @@ FLOWS the watch knows since when no window was calmer. That is odd once it lasts
 home is used to at this hour: a garden is watered for an hour each evening, and a burst runs on.
 """
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import gcd
 
 DAY_S = 86_400
 # Litres an hour, and how many hours without a pause are odd in a home whose habits are not known: docs/leaks.md.
-LIMIT_H = {2: 36.0, 5: 30.0, 10: 24.0, 25: 12.0, 50: 8.0, 100: 5.0, 250: 0.8, 500: 0.64, 1000: 0.64}
+LIMIT_H = {2: 36.0, 5: 30.0, 10: 24.0, 25: 16.0, 50: 10.0, 100: 6.0, 250: 0.8, 500: 0.64, 1000: 0.64}
 # Whatever it is used to, so many are odd.
 MOST_H = {2: 96.0, 5: 48.0, 10: 36.0, 25: 30.0, 50: 24.0, 100: 12.0, 250: 8.0, 500: 8.0, 1000: 8.0}
 # A window is calm where less than this part of the flow ran in it: a meter counts too little of what hardly flows.
@@ -28,6 +30,9 @@ HABIT_S = 60 * DAY_S
 HABIT_AROUND_S = 3 * 3600
 HABIT_FACTOR = 2.0
 HABITS_MAX = 500
+# A leak's size is the least that ran in half an hour, or in as long as ten steps take at 10 L/h.
+LEAST_WINDOW_S = 1800
+LEAST_STEPS = 360 * 4
 
 
 @dataclass(slots=True)
@@ -50,13 +55,16 @@ class Run:
     def watched(self) -> bool:
         return self.window_s <= WINDOW_S_MAX
 
-    def limit_s(self, interval_s: int) -> float:
-        """How long is odd for a run that began when this one did."""
+    def usual_s(self) -> int:
+        """The longest that this home is used to at the hour at which this run began."""
         while self.habits and self.habits[0][1] < self.since - HABIT_S:
             self.habits.popleft()
-        usual_s = max((heard_s for since, _, heard_s in self.habits if _near(since, self.since)), default=0)
+        return max((heard_s for since, _, heard_s in self.habits if _near(since, self.since)), default=0)
+
+    def limit_s(self, interval_s: int) -> float:
+        """How long is odd for this run, of a meter that is heard each `interval_s`."""
         limit_s = LIMIT_H[self.flow] * (3600 + interval_s / 2)
-        return max(limit_s, min(HABIT_FACTOR * usual_s, 3600 * MOST_H[self.flow]))
+        return max(limit_s, min(HABIT_FACTOR * self.usual_s(), 3600 * MOST_H[self.flow]))
 
 
 class Flow:
@@ -92,6 +100,28 @@ class Flow:
     def odd(self) -> list[Run]:
         """The runs that are odd now."""
         return [run for run in self.runs if run.odd]
+
+    @property
+    def interval_s(self) -> int:
+        """How far the last readings are apart, usually; 0 before the second."""
+        last = self.at[-25:]
+        return sorted(b - a for a, b in pairwise(last))[(len(last) - 1) // 2] if len(last) > 1 else 0
+
+    def least(self, since: int) -> float:
+        """Litres an hour that ran at least in any while since then: what a leak gives when nobody takes water."""
+        while_s = max(LEAST_WINDOW_S, int(LEAST_STEPS * self.quantum * self.step_l))
+        first = begin = min(bisect_left(self.at, since), max(0, len(self.at) - 2))
+        found = []
+        for last in range(begin + 1, len(self.at)):
+            while first + 1 < last and self.at[last] - self.at[first + 1] >= while_s:
+                first += 1
+            if self.at[last] - self.at[first] >= while_s:
+                found.append(self._mean(first, last))
+        return min(found, default=self._mean(begin, len(self.at) - 1))
+
+    def _mean(self, first: int, last: int) -> float:
+        gone_s = self.at[last] - self.at[first]
+        return (self.steps[last] - self.steps[first]) * self.step_l * 3600 / gone_s if gone_s else 0.0
 
     def _count_in(self, quantum: int) -> None:
         self.quantum = quantum

@@ -15,6 +15,7 @@ from gateway.store.model import (
     Swap,
     UnreadableError,
 )
+from gateway.store.queries import offsets
 from gateway.store.salvage import Salvaged, begin_anew, salvage
 from gateway.store.store import Store
 
@@ -35,5 +36,6 @@ __all__ = [
     "Swap",
     "UnreadableError",
     "begin_anew",
+    "offsets",
     "salvage",
 ]

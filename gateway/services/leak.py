@@ -1,0 +1,98 @@
+"""A leak at one water meter: what runs without a pause, or, of a meter heard once a day, days that took more than usual."""
+
+from collections import deque
+from statistics import median
+
+from gateway.services.flow import DAY_S, Flow, Run
+from gateway.services.model import Finding, Service
+
+# Litres an hour from which it is called so. CIEau: a dripping tap up to 4, a toilet that runs up to 25 and more.
+KINDS = ((250, "burst"), (60, "pipe"), (5, "toilet"), (0, "drip"))
+# A meter that is heard seldom: between two readings so far apart there is no looking for pauses.
+APART_S = 12 * 3600
+USUAL_DAYS = 28
+USUAL_DAYS_MIN = 10
+MORE_DAYS = 3
+# More than usual: by three times what days differ by, a quarter, and 60 litres.
+MORE_SPREAD, MORE_SHARE, MORE_L = 3.0, 0.25, 60.0
+MAD_TO_SIGMA = 1.4826
+
+
+class Leak:
+    """The watch over the water meter of one metering point; fed with all its readings in order."""
+
+    def __init__(self, point: str, step_l: float) -> None:
+        """`step_l`: litres of one step of the index."""
+        self.point = point
+        self._flow = Flow(step_l)
+        self._days = _Days(step_l)
+
+    def hear(self, at: int, steps: int) -> None:
+        """A reading (UTC seconds); `steps` goes on over an exchange of the meter. One that is not later is passed over."""
+        self._flow.hear(at, steps)
+        self._days.hear(at, steps)
+
+    def find(self) -> Finding | None:
+        """What is wrong by the last reading."""
+        odd = self._flow.odd()
+        return self._running(odd[-1]) if odd else self._days.find(self.point)
+
+    def _running(self, run: Run) -> Finding:
+        flow = self._flow
+        at, interval_s = flow.at[-1], flow.interval_s
+        l_per_h = max(flow.least(run.since), run.calm_l_per_h)
+        return Finding(
+            Service.LEAK,
+            self.point,
+            next(kind for least, kind in KINDS if l_per_h >= least),
+            run.since,
+            {
+                "l_per_h": l_per_h,
+                "lost_l": l_per_h * (at - run.since) / 3600,
+                "hours": run.heard_s / 3600,
+                "limit_h": run.limit_s(interval_s) / 3600,
+                "usual_h": run.usual_s() / 3600,
+                "interval_s": interval_s,
+            },
+        )
+
+
+class _Days:
+    """Of a meter that is heard about once a day: whether it took more than usual for days."""
+
+    def __init__(self, step_l: float) -> None:
+        self._step_l = step_l
+        self._last: tuple[int, int] | None = None
+        self._usual: deque[float] = deque(maxlen=USUAL_DAYS)
+        self._more: list[tuple[int, float]] = []  # when it began, and litres a day
+
+    def hear(self, at: int, steps: int) -> None:
+        if self._last is None or at <= self._last[0]:
+            self._last = self._last or (at, steps)
+            return
+        since, before = self._last
+        self._last = at, steps
+        if at - since < APART_S:
+            return
+        l_per_day = (steps - before) * self._step_l * DAY_S / (at - since)
+        if len(self._usual) < USUAL_DAYS_MIN:
+            self._usual.append(l_per_day)
+        elif l_per_day > self._limit():
+            self._more += [(since, l_per_day)] * max(1, round((at - since) / DAY_S))
+        else:
+            self._usual.extend(each for _, each in self._more[:MORE_DAYS])  # it was a habit of days, and ended
+            self._more.clear()
+            self._usual.append(l_per_day)
+
+    def find(self, point: str) -> Finding | None:
+        if len(self._more) < MORE_DAYS:
+            return None
+        usual = median(self._usual)
+        more = median(each for _, each in self._more)
+        grounds = {"l_per_day": more, "usual_l_per_day": usual, "days": float(len(self._more))}
+        return Finding(Service.LEAK, point, "days", self._more[0][0], grounds)
+
+    def _limit(self) -> float:
+        usual = median(self._usual)
+        spread = MAD_TO_SIGMA * median(abs(each - usual) for each in self._usual)
+        return usual + max(MORE_SPREAD * spread, MORE_SHARE * usual, MORE_L)

@@ -1,0 +1,112 @@
+"""Has the services look at what the house reads; what they find is told as stories (gateway/alerts.py)."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from drivers.model import Medium
+from gateway.ledger import LedgerError
+from gateway.model import SeriesKey
+from gateway.services.leak import Leak
+from gateway.services.model import Finding, Service, Story
+from gateway.store import Store, StoreError, offsets
+from gateway.views import PointView
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 60.0
+# A home's habits are of so long: what is read again at a start.
+PAST_S = 62 * 86_400
+# The store answers nobody else while it reads so much.
+PIECE_S = 7 * 86_400
+WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
+
+
+class House(Protocol):
+    """What is needed of a house."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def dating(self) -> bool: ...
+    def now(self) -> int: ...
+    def points(self) -> tuple[PointView, ...]: ...
+    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
+
+
+class Alerts(Protocol):
+    """Where findings become stories."""
+
+    async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]: ...
+
+
+class Watch:
+    """All services of one house. Methods are called in the event loop, but for `changed`."""
+
+    def __init__(self, house: House, alerts: Alerts) -> None:
+        self._house = house
+        self._alerts = alerts
+        self._leaks: dict[SeriesKey, _Watched] = {}
+        self._changed: set[SeriesKey] = set()
+
+    async def run(self) -> None:
+        """Look now and then, until cancelled. What the card refuses is tried again."""
+        while True:
+            try:
+                await self.look()
+            except (LedgerError, StoreError) as error:
+                log.warning("the services cannot look now: %s", error)
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Hear what was read since, and tell what is found."""
+        if not self._house.dating:
+            return
+        now = self._house.now()
+        keys = {
+            key: view.point.id
+            for view in self._house.points()
+            if view.point.medium in WATER
+            for key in self._house.index_series(view.point.id)[-1:]
+        }
+        for key in (*self._leaks.keys() - keys.keys(), *self._changed):
+            self._leaks.pop(key, None)
+        self._changed.clear()
+        for key, point in keys.items():
+            await self._hear(key, point, now)
+        found = [watched.leak.find() for watched in self._leaks.values()]
+        await self._alerts.tell(now, Service.LEAK, [each for each in found if each is not None])
+
+    def changed(self, keys: Collection[SeriesKey]) -> None:
+        """Of these series the past is another one than it was: it is looked at anew. In any thread."""
+        self._changed.update(keys)
+
+    async def _hear(self, key: SeriesKey, point: str, now: int) -> None:
+        store = self._house.store
+        watched = self._leaks.get(key)
+        start = now - PAST_S if watched is None else watched.heard_to + 1
+        while start <= now:
+            end = min(start + PIECE_S, now + 1)
+            points = await store.run(store.points, key, start, end)
+            start = end
+            if points is None:
+                return None
+            fine, offset = offsets(store.events(key), points.exponent)
+            if watched is None or watched.exponent != fine:
+                if watched is not None:  # it counts finer from now on
+                    self._leaks.pop(key)
+                    return await self._hear(key, point, now)
+                watched = self._leaks[key] = _Watched(Leak(point, 10.0**fine), fine, start)
+            factor = 10 ** (points.exponent - fine)
+            for at, value in zip(points.at, points.value, strict=True):
+                watched.leak.hear(at, value * factor + (offset(at) if offset is not None else 0))
+            watched.heard_to = max([watched.heard_to, *points.at[-1:]])
+        return None
+
+
+class _Watched:
+    def __init__(self, leak: Leak, exponent: int, heard_to: int) -> None:
+        self.leak = leak
+        self.exponent = exponent
+        self.heard_to = heard_to
