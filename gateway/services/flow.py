@@ -28,7 +28,7 @@ KEPT_S = 2 * DAY_S
 # A habit is what ended by itself in the last so many days, begun within so many hours of this time of day.
 HABIT_S = 60 * DAY_S
 HABIT_AROUND_S = 3 * 3600
-HABIT_FACTOR = 2.0
+HABIT_FACTOR = 1.6
 HABITS_MAX = 500
 # A leak's size is the least that ran in half an hour, or in as long as ten steps take at 10 L/h.
 LEAST_WINDOW_S = 1800

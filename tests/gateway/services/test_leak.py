@@ -101,7 +101,7 @@ def test_a_garden_that_is_watered_each_evening_is_said_once_at_most() -> None:
         return house(at) + (120 if 19 * HOUR <= at % DAY < 20.5 * HOUR else 0)
 
     assert len(raised(readings(60, garden))) <= 1
-    ((at, _),) = [one for one in raised(readings(61, with_leak(garden, 700, START + 60 * DAY + 2 * HOUR)))[-1:]]
+    at, _ = raised(readings(61, with_leak(garden, 700, START + 60 * DAY + 2 * HOUR)))[-1]
     assert at - (START + 60 * DAY + 2 * HOUR) <= HOUR, "at another hour it is not what this home is used to"
 
 
