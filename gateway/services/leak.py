@@ -6,8 +6,8 @@ from statistics import median
 from gateway.services.flow import DAY_S, Flow, Run
 from gateway.services.model import Finding, Service
 
-# Litres an hour from which it is called so. CIEau: a dripping tap up to 4, a toilet that runs up to 25 and more.
-KINDS = ((250, "burst"), (60, "pipe"), (5, "toilet"), (0, "drip"))
+# Litres an hour from which it is called so, and its rank. CIEau: a dripping tap up to 4, a toilet that runs 25 and more.
+KINDS = ((250, "burst", 3), (60, "pipe", 2), (5, "toilet", 1), (0, "drip", 0))
 # A meter that is heard seldom: between two readings so far apart there is no looking for pauses.
 APART_S = 12 * 3600
 USUAL_DAYS = 28
@@ -41,10 +41,11 @@ class Leak:
         flow = self._flow
         at, interval_s = flow.at[-1], flow.interval_s
         l_per_h = max(flow.least(run.since), run.calm_l_per_h)
+        kind, rank = next((kind, rank) for least, kind, rank in KINDS if l_per_h >= least)
         return Finding(
             Service.LEAK,
             self.point,
-            next(kind for least, kind in KINDS if l_per_h >= least),
+            kind,
             run.since,
             {
                 "l_per_h": l_per_h,
@@ -54,6 +55,7 @@ class Leak:
                 "usual_h": run.usual_s() / 3600,
                 "interval_s": interval_s,
             },
+            rank,
         )
 
 
