@@ -37,6 +37,8 @@ def when(words: Words, at: int, now: int) -> Markup:
 
 # Water that runs without a pause. By the word of its kind: what it often is, and what to do.
 DRIP, TOILET, PIPE, BURST = "drip", "toilet", "pipe", "burst"
+# Of a meter that is heard about once a day: days that took more than usual.
+DAYS = "days"
 OFTEN = {
     DRIP: mark("Most often it is a tap that drips, or a worn seal."),
     TOILET: mark("Most often it is a toilet that leaks."),
@@ -64,6 +66,8 @@ WHAT_TO_DO = {
 def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
     """`l_per_h` and `lost_l` are needed; of the other grounds those that are known."""
     finding = story.finding
+    if finding.kind == DAYS:
+        return _days_that_took_more(words, story, name, now)
     often = words.say(OFTEN[finding.kind]) if finding.kind in OFTEN else Markup("")
     if not story.is_open:
         sentence, often = _leak_was(words, story), Markup("")
@@ -81,6 +85,33 @@ def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
         words.say(to_do) if to_do else Markup(""),
         _leak_grounds(words, story, name, now),
     )
+
+
+def _days_that_took_more(words: Words, story: Story, name: str, now: int) -> Told:
+    """`days`, `l_per_day` and `usual_l_per_day` are needed."""
+    grounds = story.finding.grounds
+    more, usual = _litres(words, grounds["l_per_day"]), _litres(words, grounds["usual_l_per_day"])
+    days = words.number(round(grounds["days"]))  # three at least
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Since"), str(when(words, story.finding.since, now))),
+        (words.say("These days"), str(words.say("about %(amount)s a day", amount=more))),
+        (words.say("Usually, in the four weeks before"), str(words.say("about %(amount)s a day", amount=usual))),
+    ]
+    if not story.is_open:
+        sentence = words.say(
+            "For %(days)s days the home took about %(more)s a day, instead of about %(usual)s.",
+            days=days, more=more, usual=usual,
+        )  # fmt: skip
+        return Told(sentence, Markup(""), rows)
+    sentence = words.say(
+        "For %(days)s days the home has taken about %(more)s of water a day, instead of about %(usual)s. It may be a leak, or more people than usual: the meter is heard about once a day, so the box cannot tell.",
+        days=days, more=_bold(more), usual=usual,
+    )  # fmt: skip
+    to_do = words.say(
+        "Write down what the meter shows when nobody takes water, and look again an hour later: if it has moved, water is leaking."
+    )
+    return Told(sentence, to_do, rows)
 
 
 def _leak_runs(words: Words, story: Story, now: int) -> Markup:
