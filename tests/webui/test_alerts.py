@@ -107,11 +107,11 @@ def test_days_that_took_more_are_said_without_a_flow_that_nobody_knows() -> None
     grounds = {"l_per_day": 604.0, "usual_l_per_day": 322.0, "days": 3.0}
     finding = Finding(Service.LEAK, "eau", "days", TUESDAY, grounds)
     assert said(FR, finding) == (
-        "Depuis 3 jours, la maison prend environ 600 litres d’eau par jour, au lieu d’environ 320 litres. C’est peut-être une fuite, ou plus de monde "
+        "Depuis 3 jours, la maison prend environ 600 litres d’eau par jour, au lieu d’environ 300 litres. C’est peut-être une fuite, ou plus de monde "
         "que d’habitude : le compteur n’est entendu qu’une fois par jour à peu près, le boîtier ne peut donc pas en dire plus."
     )
     assert said(FR, finding, TUESDAY + 9 * 86_400) == (
-        "Pendant 3 jours, la maison a pris environ 600 litres par jour, au lieu d’environ 320 litres."
+        "Pendant 3 jours, la maison a pris environ 600 litres par jour, au lieu d’environ 300 litres."
     )
 
 
