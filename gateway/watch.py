@@ -5,9 +5,10 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from drivers.model import Medium
+from drivers.model import Medium, Quantity
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
+from gateway.services import frost
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store, StoreError, offsets
@@ -20,6 +21,8 @@ LOOK_S = 60.0
 PAST_S = 62 * 86_400
 # The store answers nobody else while it reads so much.
 PIECE_S = 7 * 86_400
+DAY_S = 86_400
+COLD_S = 2 * DAY_S
 WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
 
 
@@ -33,6 +36,7 @@ class House(Protocol):
     def now(self) -> int: ...
     def points(self) -> tuple[PointView, ...]: ...
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
+    def series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
 
 
 class Alerts(Protocol):
@@ -64,19 +68,36 @@ class Watch:
         if not self._house.dating:
             return
         now = self._house.now()
-        keys = {
-            key: view.point.id
-            for view in self._house.points()
-            if view.point.medium in WATER
-            for key in self._house.index_series(view.point.id)[-1:]
-        }
+        points = [view.point.id for view in self._house.points() if view.point.medium in WATER]
+        await self._alerts.tell(now, Service.LEAK, await self._leaking(points, now))
+        await self._alerts.tell(now, Service.FROST, await self._freezing(points, now))
+
+    async def _leaking(self, points: Sequence[str], now: int) -> list[Finding]:
+        keys = {key: point for point in points for key in self._house.index_series(point)[-1:]}
         for key in (*self._leaks.keys() - keys.keys(), *self._changed):
             self._leaks.pop(key, None)
         self._changed.clear()
         for key, point in keys.items():
             await self._hear(key, point, now)
         found = [watched.leak.find() for watched in self._leaks.values()]
-        await self._alerts.tell(now, Service.LEAK, [each for each in found if each is not None])
+        return [each for each in found if each is not None]
+
+    async def _freezing(self, points: Sequence[str], now: int) -> list[Finding]:
+        """Of each meter the coldest of its temperatures: of the water in it, of what is around it."""
+        store, found = self._house.store, []
+        cold = {
+            info.key for info in store.series() if info.quantity is Quantity.TEMPERATURE and info.last_at > now - DAY_S
+        }
+        for point in points:
+            some = []
+            for key in cold.intersection(self._house.series(point)):
+                said = await store.run(store.points, key, now - COLD_S, now + 1)
+                if said is not None:
+                    degrees = [(at, value * 10.0**said.exponent) for at, value in zip(said.at, said.value, strict=True)]
+                    some.append(frost.find(point, degrees, now))
+            worst = max((each for each in some if each is not None), key=lambda one: one.rank, default=None)
+            found += [worst] if worst is not None else []
+        return found
 
     def changed(self, keys: Collection[SeriesKey]) -> None:
         """Of these series the past is another one than it was: it is looked at anew. In any thread."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from gateway.services.model import Service, Story
-from webui.words import THIN, Words, mark
+from webui.words import NO_BREAK, THIN, Words, mark
 
 # A weekday alone names a day of the last six.
 WEEK_DAYS = 6
@@ -171,7 +171,53 @@ def _leak_grounds(words: Words, story: Story, name: str, now: int) -> list[tuple
     return rows
 
 
-SAY: Mapping[Service, Say] = {Service.LEAK: say_leak}
+# Frost at a water meter.
+FREEZING, NEAR, COMING = "freezing", "near", "coming"
+# Longer ahead nobody knows.
+HOURS_TO_0_MAX = 24
+
+
+def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
+    """`degrees_c` and `lowest_c` are needed; of the other grounds those that are known."""
+    finding = story.finding
+    grounds = finding.grounds
+    degrees = _bold(_degrees(words, grounds["degrees_c"]))
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Its temperature"), _degrees(words, grounds["degrees_c"])),
+        (words.say("The lowest of the last twelve hours"), _degrees(words, grounds["lowest_c"])),
+    ]
+    if "c_per_h" in grounds:
+        rows.append((words.say("In an hour"), _degrees(words, grounds["c_per_h"], signed=True)))
+    rows.append((words.say("Measured"), str(when(words, story.found_at, now))))
+    if not story.is_open:
+        return Told(
+            words.say(
+                "The meter was in danger of freezing: %(degrees)s at the lowest.",
+                degrees=_degrees(words, grounds["lowest_c"]),
+            ),
+            Markup(""),
+            rows,
+        )
+    hours = grounds.get("hours_to_0", HOURS_TO_0_MAX)
+    if finding.kind == FREEZING:
+        sentence = words.say(
+            "The meter “%(name)s” is at %(degrees)s: the water in it may be freezing.", name=name, degrees=degrees
+        )
+    elif hours < HOURS_TO_0_MAX:
+        sentence = words.say(
+            "The meter “%(name)s” is at %(degrees)s and grows colder: it may freeze in about %(time)s.",
+            name=name, degrees=degrees, time=_hours(words, max(1, hours)),
+        )  # fmt: skip
+    else:
+        sentence = words.say("The meter “%(name)s” is at %(degrees)s: it may freeze.", name=name, degrees=degrees)
+    to_do = words.say(
+        "Cover the meter and its pipes with something dry (polystyrene, bubble wrap; no straw or rag that gets wet), and close the door of its place. If nobody is at home for days, close the stopcock, and open the taps so that the pipes run empty."
+    )
+    return Told(sentence, to_do, rows)
+
+
+SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost}
 
 
 # Figures, rounded to what they are worth
@@ -206,6 +252,11 @@ def _hours(words: Words, hours: float) -> str:
     if hours < 48:
         return str(words.say_n("%(n)s hour", "%(n)s hours", round(hours)))
     return str(words.say_n("%(n)s day", "%(n)s days", round(hours / 24)))
+
+
+def _degrees(words: Words, degrees: float, *, signed: bool = False) -> str:
+    number = words.number(Decimal(repr(round(degrees, 1))), 1)
+    return f"{'+' if signed and degrees > 0 else ''}{number}{NO_BREAK}°C"
 
 
 def _interval(words: Words, interval_s: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 from gateway.services.model import Finding, Service, Story
 from tests.webui.home import NOW, Home, at, read
 from webui.alerts import PAGE, STALE_S
-from webui.stories import OFTEN, SAY, WHAT_TO_DO, about, say_leak, when
+from webui.stories import OFTEN, SAY, WHAT_TO_DO, about, say_frost, say_leak, when
 from webui.words import Words, plain
 
 LEAK = Service.LEAK
@@ -113,6 +113,29 @@ def test_days_that_took_more_are_said_without_a_flow_that_nobody_knows() -> None
     assert said(FR, finding, TUESDAY + 9 * 86_400) == (
         "Pendant 3 jours, la maison a pris environ 600 litres par jour, au lieu d’environ 300 litres."
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "grounds", "sentence"),
+    [
+        (
+            "coming",
+            {"degrees_c": 4.2, "c_per_h": -0.5, "hours_to_0": 8.4},
+            "est à 4,2 °C et se refroidit : il peut geler dans 8 heures environ.",
+        ),
+        ("near", {"degrees_c": 2.1, "c_per_h": 0.0}, "est à 2,1 °C : il peut geler."),
+        ("near", {"degrees_c": 2.9, "c_per_h": -0.01, "hours_to_0": 290.0}, "est à 2,9 °C : il peut geler."),
+        ("freezing", {"degrees_c": -0.4}, "est à −0,4 °C : l’eau y gèle peut-être."),
+    ],
+)
+def test_frost_is_said_with_how_long_there_is(kind: str, grounds: dict[str, float], sentence: str) -> None:
+    finding = Finding(Service.FROST, "eau", kind, TUESDAY, {"lowest_c": 1.9, **grounds})
+    told = say_frost(FR, story(finding), "Eau froide", NOW)
+    assert re.sub(r"[\u00a0\u202f]", " ", plain(told.sentence)) == f"Le compteur « Eau froide » {sentence}"
+    assert "Couvrez le compteur" in told.what_to_do
+    over = say_frost(FR, story(finding, NOW), "Eau froide", NOW)
+    assert re.sub(r"[\u00a0\u202f]", " ", plain(over.sentence)) == "Le compteur a failli geler : 1,9 °C au plus bas."
+    assert over.what_to_do == ""
 
 
 def test_each_ground_that_is_known_is_a_row_and_none_is_made_up() -> None:
