@@ -16,7 +16,7 @@ from gateway.views import PointView
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 60.0
+LOOK_S = 300.0
 # A home's habits are of so long: what is read again at a start.
 PAST_S = 62 * 86_400
 # The store answers nobody else while it reads so much.
@@ -63,22 +63,22 @@ class Watch:
                 log.warning("the services cannot look now: %s", error)
             await asyncio.sleep(LOOK_S)
 
-    async def look(self) -> None:
-        """Hear what was read since, and tell what is found."""
+    async def look(self, past_s: int = PAST_S) -> None:
+        """Hear what was read since, of a meter that was not heard yet in the last `past_s`, and tell what is found."""
         if not self._house.dating:
             return
         now = self._house.now()
         points = [view.point.id for view in self._house.points() if view.point.medium in WATER]
-        await self._alerts.tell(now, Service.LEAK, await self._leaking(points, now))
+        await self._alerts.tell(now, Service.LEAK, await self._leaking(points, now, past_s))
         await self._alerts.tell(now, Service.FROST, await self._freezing(points, now))
 
-    async def _leaking(self, points: Sequence[str], now: int) -> list[Finding]:
+    async def _leaking(self, points: Sequence[str], now: int, past_s: int) -> list[Finding]:
         keys = {key: point for point in points for key in self._house.index_series(point)[-1:]}
         for key in (*self._leaks.keys() - keys.keys(), *self._changed):
             self._leaks.pop(key, None)
         self._changed.clear()
         for key, point in keys.items():
-            await self._hear(key, point, now)
+            await self._hear(key, point, now, past_s)
         found = [watched.leak.find() for watched in self._leaks.values()]
         return [each for each in found if each is not None]
 
@@ -103,10 +103,13 @@ class Watch:
         """Of these series the past is another one than it was: it is looked at anew. In any thread."""
         self._changed.update(keys)
 
-    async def _hear(self, key: SeriesKey, point: str, now: int) -> None:
+    async def _hear(self, key: SeriesKey, point: str, now: int, past_s: int) -> None:
         store = self._house.store
         watched = self._leaks.get(key)
-        start = now - PAST_S if watched is None else watched.heard_to + 1
+        latest = store.latest(key)
+        if latest is None or (watched is not None and latest.at <= watched.heard_to):
+            return None
+        start = now - past_s if watched is None else watched.heard_to + 1
         while start <= now:
             end = min(start + PIECE_S, now + 1)
             points = await store.run(store.points, key, start, end)
@@ -117,7 +120,7 @@ class Watch:
             if watched is None or watched.exponent != fine:
                 if watched is not None:  # it counts finer from now on
                     self._leaks.pop(key)
-                    return await self._hear(key, point, now)
+                    return await self._hear(key, point, now, past_s)
                 watched = self._leaks[key] = _Watched(Leak(point, 10.0**fine), fine, start)
             factor = 10 ** (points.exponent - fine)
             for at, value in zip(points.at, points.value, strict=True):
