@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from gateway import anew, control, folders, hatch, heal, lines, starter
+from gateway.alerts import Alerts
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
 from gateway.catalog import Catalog, CatalogError
@@ -209,7 +210,8 @@ def export_stopped(config: Config) -> Iterator[Export]:
 def erase_stopped(config: Config, point: str, start: int, end: int) -> dict[str, int]:
     """What `House.erase` does, for the command line of a gateway that does not run."""
     with _in_one_sentence(), contextlib.ExitStack() as opened:
-        house = _open(config, Clock(), opened)[0]
+        house, ledger, _ = _open(config, Clock(), opened)
+        house.on_erase = Alerts(ledger).forget
         try:
             return asyncio.run(house.erase(point, start, end))
         except LookupError as error:

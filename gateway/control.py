@@ -104,7 +104,7 @@ def make_app(
         asked = await request.json()
         try:
             return web.json_response(await house.erase(asked["point"], asked["start"], asked["end"]))
-        except (LookupError, OSError, StoreError, HoldersError) as error:
+        except (LookupError, OSError, StoreError, HoldersError, LedgerError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     async def recover_(_: web.Request) -> web.Response:

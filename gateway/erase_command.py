@@ -19,6 +19,7 @@ WORDS = {
     "periods": "periods of companies' files",
     "held": "values that were put aside",
     "waiting": "telegrams that waited",
+    "stories": "alerts",
 }
 
 

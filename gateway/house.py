@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -121,6 +121,8 @@ class House:
         self._started_at = clock.stamp(now())
         self.zone = ZoneInfo(config.dwelling.time_zone)
         self.live_dropped = 0
+        # What else is to be erased of a metering point between two times: how much of it went.
+        self.on_erase: Callable[[str, int, int], Awaitable[int]] | None = None
         self._queues: set[asyncio.Queue[Live]] = set()
         self._states: dict[str, PointState] = {}
         self._aside = aside
@@ -390,7 +392,7 @@ class House:
         """All that was kept of a metering point between two times (UTC seconds), of whatever meter stood there.
 
         How much of each went. The point and its meter stay, and what it says from now on is kept. LookupError for an
-        unknown point; StoreError, HoldersError and OSError from the card, and it may be asked again.
+        unknown point; StoreError, HoldersError, LedgerError and OSError from the card, and it may be asked again.
         """
         if self._metering_point(point_id) is None:
             raise LookupError(f"{point_id}: no such metering point")
@@ -405,6 +407,8 @@ class House:
             self.collect.let_go(meter.address)
         for key in keys:
             self.collect.counted_on(key)
+        if self.on_erase is not None:
+            gone["stories"] = await self.on_erase(point_id, start, end)
         return gone
 
     async def curve(self, series: SeriesKey, start: int, end: int, buckets: int) -> Curve:

@@ -81,6 +81,15 @@ CREATE INDEX parcel_open ON parcel (grant_id, start) WHERE sha256 IN ('taken', '
 CREATE INDEX parcel_kept ON parcel (grant_id, stop) WHERE kept <> '';
 CREATE TABLE page (grant_id TEXT PRIMARY KEY, address TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """,
+    # What services found, a row an event: gateway/alerts.py. A number that a page named is never another story's.
+    """
+CREATE TABLE story (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, point TEXT NOT NULL, kind TEXT NOT NULL,
+    since INTEGER NOT NULL, grounds TEXT NOT NULL, rank INTEGER NOT NULL, found_at INTEGER NOT NULL,
+    worst INTEGER NOT NULL, raised_at INTEGER NOT NULL, seen_at INTEGER, snoozed_until INTEGER, solved_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX story_open ON story (service, point) WHERE solved_at IS NULL;
+""",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 # What was read of a grant, and what was sent under it; all other kinds change what stands.
@@ -538,7 +547,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")
         for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
             db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
-        db.execute("SELECT * FROM account").fetchall()  # where it is damaged, that is found out here
+        for table in ("account", "story"):  # where they are damaged, that is found out here
+            db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our own words
         failed.pop_all()
         return db
 

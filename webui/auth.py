@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from gateway import anew
+from gateway.alerts import Alerts
 from gateway.chain import Entry
 from gateway.dating import AHEAD_S
 from gateway.grants import By, Grant, Grants
@@ -156,6 +157,8 @@ class Access:
         self.handed_back = asyncio.Event()
         self._leaving: tuple[int, str, float] | None = None
         self.grants = Grants(ledger, house.now, lambda: house.dating, lambda: house.clock.steady_s >= AHEAD_S)
+        self.alerts = Alerts(ledger, lambda: house.dating)
+        house.on_erase = self.alerts.forget
         self.outbox = Outbox(self.grants, ledger, house, house.catalog)
 
     @property

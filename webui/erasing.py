@@ -7,6 +7,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from gateway.holders import HoldersError
+from gateway.ledger import LedgerError
 from gateway.store import StoreError
 from gateway.views import PointView
 from webui import days
@@ -39,7 +40,7 @@ async def erase(request: web.Request) -> web.Response:
     end = ALWAYS if last is None else days.midnight(house.zone, last + timedelta(days=1))
     try:
         await house.erase(view.point.id, start, end)
-    except (OSError, StoreError, HoldersError) as error:
+    except (OSError, StoreError, HoldersError, LedgerError) as error:
         log.warning("%s: not all of it could be erased: %s", view.point.id, error)
         return _ask(request, view, fields, sentence, NOT_ALL, 507)
     raise see("/data?done=erased")

@@ -13,7 +13,8 @@ class Service(StrEnum):
 class Finding:
     """What a service finds now: `kind` is its own word, `since` when it began (UTC seconds).
 
-    `grounds` are the figures that it rests on, by names that say their units; a page shows them in words.
+    `grounds` are the figures that it rests on, by names that say their units; a page shows them in words. A kind that
+    is worse has a higher `rank`: a person who has seen the other is told again.
     """
 
     service: Service
@@ -21,6 +22,7 @@ class Finding:
     kind: str
     since: int
     grounds: Mapping[str, float]
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,22 @@ class Story:
     """One event, from its first finding until it is over: told once, however long it lasts. Times are UTC seconds."""
 
     id: int
-    finding: Finding  # the last one
+    finding: Finding  # the last one that was kept
     raised_at: int
     seen_at: int | None = None  # a person said: I have seen it
     snoozed_until: int | None = None
     solved_at: int | None = None  # it was found no longer
+    found_at: int = 0  # when `finding` was: up to then its figures count
+    worst: int = 0  # the highest rank that it ever had
 
     @property
     def is_open(self) -> bool:
         return self.solved_at is None
+
+    def is_put_off(self, now: int) -> bool:
+        return self.snoozed_until is not None and now < self.snoozed_until
+
+    @property
+    def is_seen(self) -> bool:
+        """A person has seen it, and did not ask to be reminded since then."""
+        return self.seen_at is not None and self.seen_at >= (self.snoozed_until or 0)

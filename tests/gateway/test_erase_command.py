@@ -88,7 +88,7 @@ def test_a_span_goes_by_the_days_of_the_home(config: Path) -> None:
     before = stands(config, INDEX)
     done = erase(config, "eau", "--from", "2026-03-28", "--to", "2026-03-29", "--yes", "--json")
     gone = 24 + 23  # the second one of these days is an hour shorter
-    assert json.loads(done.stdout) == {"points": gone, "periods": 0, "held": 0, "waiting": 0}
+    assert json.loads(done.stdout) == {"points": gone, "periods": 0, "held": 0, "waiting": 0, "stories": 0}
     assert len(stands(config, INDEX)) == len(before) - gone
 
 

@@ -1,0 +1,276 @@
+"""Stories of what services find: told once, kept over a restart, over by themselves, and erased with their readings."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.alerts import KEPT_PACE_S, SAME_S, Alerts
+from gateway.ledger import Ledger, LedgerError
+from gateway.services.model import Finding, Service, Story
+
+NOW = 1_790_000_000
+KINDS = ("drip", "toilet", "pipe", "burst")
+LEAK = Service.LEAK
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger.open(tmp_path / "ledger.db")
+    yield opened
+    opened.close()
+
+
+def leak(rank: int = 1, since: int = NOW - 3600, point: str = "eau-froide", **grounds: float) -> Finding:
+    return Finding(LEAK, point, KINDS[rank], since, {"l_per_h": 10.0, "lost_l": 10.0, **grounds}, rank)
+
+
+async def test_an_event_is_told_once_however_often_it_is_found(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    assert not alerts.any
+    (story,) = await alerts.tell(NOW, LEAK, [leak()])
+    assert story == Story(1, leak(), NOW, found_at=NOW, worst=1)
+    for minute in range(1, 200):
+        assert await alerts.tell(NOW + 60 * minute, LEAK, [leak()]) == []
+    assert alerts.open() == await alerts.history(10) == [story] == [await alerts.get(1)]
+    assert await alerts.get(2) is None
+    assert Alerts(ledger).any
+    assert alerts.told_at(LEAK) == NOW + 60 * 199
+
+
+async def test_what_is_found_no_longer_is_over_with_its_last_figures(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    await alerts.tell(NOW + 60, LEAK, [leak(lost_l=30)])
+    assert alerts.open()[0].finding == leak(), "the card is spared"
+    await alerts.tell(NOW + 120, LEAK, [])
+    assert alerts.open() == []
+    (story,) = await alerts.history(10)
+    assert (story.solved_at, story.found_at, story.finding) == (NOW + 120, NOW + 60, leak(lost_l=30))
+
+
+@pytest.mark.parametrize(("pause_s", "count"), [(SAME_S - 1, 1), (SAME_S, 2)])
+async def test_what_comes_back_within_a_day_is_the_same_story(ledger: Ledger, pause_s: int, count: int) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    assert await alerts.seen(1, NOW)
+    await alerts.tell(NOW + 60, LEAK, [])
+    again = leak(since=NOW + 60 + pause_s)
+    told = await alerts.tell(NOW + 60 + pause_s, LEAK, [again])
+    assert len(told) == count - 1
+    assert len(await alerts.history(10)) == count
+    (story,) = alerts.open()
+    assert story.finding == again, "it paused: it has not been so since the first time"
+    assert story.is_seen == (count == 1)
+
+
+async def test_an_event_never_began_later_than_was_said(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    for hours, since, kept in ((2, NOW - 60, NOW - 3600), (4, NOW - 7200, NOW - 7200), (6, NOW, NOW - 7200)):
+        await alerts.tell(NOW + 3600 * hours, LEAK, [leak(since=since)])
+        assert alerts.open()[0].finding.since == kept
+
+
+async def test_the_card_is_written_when_a_person_would_read_something_else_and_once_an_hour_at_most(
+    ledger: Ledger,
+) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak(rank=2)])
+    for at, finding, is_kept in (
+        (NOW + 60, leak(rank=1), False),
+        (NOW + KEPT_PACE_S - 1, leak(rank=2, lost_l=20), False),
+        (NOW + KEPT_PACE_S, leak(rank=2, lost_l=11), False),
+        (NOW + KEPT_PACE_S, leak(rank=2, lost_l=11.1), True),
+        (NOW + KEPT_PACE_S + 60, leak(rank=1), False),
+        (NOW + 2 * KEPT_PACE_S, leak(rank=1), True),
+        (NOW + 2 * KEPT_PACE_S + 60, leak(rank=2), True),  # it grew worse
+        (NOW + 4 * KEPT_PACE_S, leak(rank=2, usual_h=1), True),
+    ):
+        before = ledger.ask(lambda db: db.total_changes)
+        assert await alerts.tell(at, LEAK, [finding]) == []
+        assert (ledger.ask(lambda db: db.total_changes) > before) is is_kept
+        assert (alerts.open()[0].finding == finding) is is_kept
+        assert Alerts(ledger).open() == alerts.open()
+
+
+async def test_what_was_seen_or_put_off_comes_back_once_when_it_grows_worse(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak(rank=0), leak(rank=0, point="jardin")])
+    garden, cold = alerts.open()
+    assert await alerts.seen(cold.id, NOW + 1)
+    assert await alerts.snooze(garden.id, NOW + SAME_S, NOW + 1)
+    assert [story.is_seen for story in alerts.open()] == [False, True]
+    assert [story.is_put_off(NOW + 2) for story in alerts.open()] == [True, False]
+    told = await alerts.tell(NOW + 60, LEAK, [leak(rank=3), leak(rank=3, point="jardin")])
+    assert sorted(story.id for story in told) == sorted((cold.id, garden.id))
+    assert not any(story.is_seen or story.is_put_off(NOW + 60) for story in alerts.open())
+    assert await alerts.seen(cold.id, NOW + 61)
+    for hours, rank in ((2, 0), (4, 3), (6, 1), (8, 3)):
+        assert await alerts.tell(NOW + hours * 3600, LEAK, [leak(rank=rank)]) == []
+    assert [story.is_seen for story in alerts.open()] == [True]
+
+
+async def test_a_reminder_stands_until_it_is_seen_again(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    await alerts.seen(1, NOW)
+    assert await alerts.snooze(1, NOW + 100, NOW + 50)
+    assert not await alerts.snooze(1, NOW + 50, NOW + 50), "that is past"
+    (story,) = alerts.open()
+    assert (story.is_put_off(NOW + 99), story.is_put_off(NOW + 100), story.is_seen) == (True, False, False)
+    await alerts.seen(1, NOW + 100)
+    assert alerts.open()[0].is_seen
+
+
+async def test_a_story_that_is_over_or_none_is_neither_seen_nor_put_off(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    await alerts.tell(NOW + 60, LEAK, [])
+    before = await alerts.history(10)
+    for id_ in (1, 2):
+        assert not await alerts.seen(id_, NOW + 70)
+        assert not await alerts.snooze(id_, NOW + 80, NOW + 70)
+    assert await alerts.history(10) == before
+
+
+async def test_while_nobody_knows_the_time_nothing_changes(ledger: Ledger) -> None:
+    dating = [True]
+    alerts = Alerts(ledger, lambda: dating[0])
+    await alerts.tell(NOW, LEAK, [leak()])
+    before = alerts.open()
+    dating[0] = False
+    assert await alerts.tell(60, LEAK, [leak(rank=3)]) == await alerts.tell(60, LEAK, []) == []
+    assert not await alerts.seen(1, 60)
+    assert not await alerts.snooze(1, 120, 60)
+    assert alerts.open() == before == await alerts.history(10)
+
+
+async def test_a_card_that_refuses_loses_no_story(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    alerts = Alerts(ledger)
+
+    async def refuse(work: object) -> None:
+        raise LedgerError("ledger.db: the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "change", refuse)
+        with pytest.raises(LedgerError):
+            await alerts.tell(NOW, LEAK, [leak()])
+    assert alerts.open() == []
+    assert len(await alerts.tell(NOW + 60, LEAK, [leak()])) == 1
+
+
+async def test_what_is_erased_of_a_metering_point_takes_its_stories_and_no_other(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak(since=NOW - 100), leak(point="jardin")])
+    await alerts.tell(NOW + 100, LEAK, [leak(point="jardin")])
+    await alerts.tell(NOW + 200 + SAME_S, LEAK, [leak(since=NOW + SAME_S), leak(point="jardin")])
+    assert await alerts.forget("eau-froide", 0, NOW - 100) == 0
+    assert await alerts.forget("eau-froide", NOW + 100, NOW + SAME_S) == 0, "between the two"
+    assert await alerts.forget("eau-froide", 0, NOW) == 1
+    assert [story.id for story in await alerts.history(10)] == [3, 2]
+    assert await alerts.forget("eau-froide", 0, 1 << 40) == 1
+    assert [story.id for story in alerts.open()] == [2] == [story.id for story in Alerts(ledger).open()]
+    (again,) = await alerts.tell(NOW + 300 + SAME_S, LEAK, [leak(), leak(point="jardin")])
+    assert again.id == 4, "a page that names an erased story opens no other"
+    ledger.close()
+
+
+async def test_a_back_up_brings_them_along(ledger: Ledger, tmp_path: Path) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    await alerts.seen(1, NOW + 1)
+    ledger.backup(tmp_path / "copy.db", NOW + 2)
+    copy = Ledger.open(tmp_path / "copy.db")
+    assert Alerts(copy).open() == alerts.open()
+    copy.close()
+
+
+async def test_a_service_of_a_newer_version_keeps_no_box_from_starting(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = Ledger.open(path)
+    await Alerts(ledger).tell(NOW, LEAK, [leak()])
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE story SET service = 'weather'")
+    ledger = Ledger.open(path)
+    alerts = Alerts(ledger)
+    assert alerts.open() == await alerts.history(10) == []
+    ledger.close()
+
+
+POINTS = ("eau-froide", "jardin")
+findings = st.lists(
+    st.builds(
+        lambda rank, ago, point, l_per_h: Finding(
+            LEAK, point, KINDS[rank], NOW - ago, {"l_per_h": l_per_h, "lost_l": l_per_h * 2}, rank
+        ),
+        st.integers(0, 3),
+        st.integers(0, 3600),
+        st.sampled_from(POINTS),
+        st.sampled_from([2.0, 10.0, 10.5, 100.0]),
+    ),
+    max_size=3,
+)
+acts = st.sampled_from(["", "", "seen", "snooze", "restart"])
+steps = st.lists(st.tuples(st.integers(1, SAME_S + SAME_S // 2), findings, acts), max_size=12)
+
+
+@given(steps)
+def test_whatever_is_found_a_point_has_one_open_story_told_once_and_a_restart_changes_nothing(
+    steps: list[tuple[int, list[Finding], str]],
+) -> None:
+    async def go(path: Path) -> None:
+        ledger = Ledger.open(path)
+        alerts = Alerts(ledger)
+        now, ids = NOW, set[int]()
+        open_until: dict[str, int] = {}
+        worst: dict[int, int] = {}
+        for wait_s, found, act in steps:
+            now += wait_s
+            told = await alerts.tell(now, LEAK, found)
+            stories = {story.finding.point: story for story in alerts.open()}
+            assert len(stories) == len(alerts.open())
+            assert set(stories) == {finding.point for finding in found}
+            for story in told:
+                point = story.finding.point
+                if story.id in ids:
+                    assert story.finding.rank > worst[story.id], "told again only if it is worse than ever"
+                else:
+                    assert story.raised_at == now
+                    assert now - open_until.get(point, 0) >= SAME_S, "the same event has another story"
+            for story in stories.values():
+                assert (story.id in ids) or story in told, "nobody was told"
+                assert story.finding.rank <= story.worst
+                worst[story.id] = max(worst.get(story.id, 0), story.worst)
+            ids |= {story.id for story in stories.values()}
+            for point in POINTS:  # what is over was found to be so now
+                if point in stories:
+                    open_until[point] = 1 << 50
+                elif open_until.get(point) == 1 << 50:
+                    open_until[point] = now
+            for story in stories.values():
+                if act == "seen":
+                    assert await alerts.seen(story.id, now)
+                elif act == "snooze":
+                    assert await alerts.snooze(story.id, now + 600, now)
+            history = await alerts.history(1000)
+            assert {story.id for story in history} == ids
+            assert [await alerts.get(story.id) for story in history] == history
+            if act == "restart":
+                before = alerts.open(), history
+                ledger.close()
+                ledger = Ledger.open(path)
+                alerts = Alerts(ledger)
+                assert (alerts.open(), await alerts.history(1000)) == before
+        ledger.close()
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(go(Path(folder) / "ledger.db"))
