@@ -1,0 +1,325 @@
+"""`/leak/{story}`: where a leak is, step by step: watch, close the stopcock and watch, close one valve after the other."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from aiohttp import web
+from markupsafe import Markup
+
+from gateway.house import House
+from gateway.model import SeriesKey
+from gateway.services.model import Finding, Service, Story
+from gateway.services.step_test import Saw, Seen, Sight, look, sight
+from gateway.views import PointState, PointView
+from webui import days, shown
+from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
+from webui.price import DEFAULT, PRICE, parse_price, price
+from webui.words import Amount, Words, mark
+
+TEST = "leak test"  # the setting: which story, how far, since when
+# A test that nobody went on with is over.
+TEST_S_MAX = 86_400
+PAST_S = 2 * 86_400
+PAST_READINGS_MAX = 3000
+# After the last moment at which it is known, the meter is watched so long: somebody comes back to look.
+WATCH_S = 1800
+RELOAD_S_MIN, RELOAD_S_MAX = 10, 60
+STORY_DIGITS_MAX = 18  # of a row in SQLite
+LITRE_DECIMALS_MAX = 2
+# Litres an hour, where a finding says litres a day alone.
+L_PER_H_MIN = 2.0
+DAY_H, MONTH_H = 24, 720
+
+LIKELY = {
+    "drip": mark("Most often it is a tap that drips, or a seal that is worn."),
+    "toilet": mark("Most often it is a toilet that runs."),
+    "pipe": mark("Perhaps it is a tap or a hose that was left open, a heating that is filled up, or a pipe."),
+    "burst": mark("So much is a tap left open, a hose, or a pipe that has burst: close the stopcock now, and look after."),
+    "days": mark("It may be a leak, or a garden, a pool, guests: the box hears this meter too seldom to tell."),
+}
+# A kind that the law leaves to who lives there comes first: docs/leaks.md.
+FITTINGS = ("toilet", "drip")
+NO_PRICE = mark("Type a price in euros, such as 4.35.")
+
+
+class Phase(StrEnum):
+    """What is closed: nothing, the stopcock, or the valves of toilets one after the other."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    VALVE = "valve"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A test that goes on; `at` is when its phase was begun, UTC seconds, and `valves` how many were closed."""
+
+    phase: Phase
+    at: int
+    valves: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The one index that a test watches, and what it lets one see."""
+
+    key: SeriesKey
+    exponent: int
+    readings: Sequence[tuple[int, int]]
+    sight: Sight | None
+
+    def litres(self, steps: int) -> Decimal:
+        return Decimal(steps).scaleb(self.exponent)
+
+
+async def page(request: web.Request) -> web.Response:
+    return await _page(request, await story_of(request))
+
+
+async def _page(
+    request: web.Request, story: Story, *, status: int = 200, typed: str | None = None, fault: str | None = None
+) -> web.Response:
+    house, words = request.app[HOUSE], words_of(request)
+    finding, now = story.finding, house.now()
+    view, test = house.point(finding.point), test_of(house, story.id)
+    watched = None if view is None or not house.dating else await watch(house, view)
+    seen = _look(test, watched, finding)
+    if test is not None and watched is not None and seen is not None:
+        house.collect.watch(watched.key, seen.known_by + WATCH_S)
+    sees = watched.sight if watched else None
+    cost = price(house)
+    return render(
+        request,
+        "leak.html",
+        status=status,
+        story=story,
+        view=view,
+        hue=shown.HUES[view.point.medium] if view else "o",
+        size=_size(words, story, cost.euros, now),
+        likely=words.say(LIKELY[finding.kind]) if finding.kind in LIKELY and story.is_open else None,
+        fitting=finding.kind in FITTINGS,
+        test=test,
+        seen=seen,
+        saw=seen.saw if seen else None,
+        ran=_ran(words, watched, seen) if watched and seen else None,
+        series=str(watched.key) if watched else None,
+        step=_litres(words, Decimal(repr(sees.step_l)), _decimals(sees.step_l)) if sees else None,
+        interval=_about(words, sees.interval_s) if sees else None,
+        wait=_about(words, sees.wait_s(l_per_h(finding))) if sees else None,
+        can=sees.sees(l_per_h(finding)) if sees else None,
+        quiet=view is not None and view.state is not PointState.SPEAKING,
+        reload_s=round(min(RELOAD_S_MAX, max(RELOAD_S_MIN, sees.interval_s))) if sees else RELOAD_S_MAX,
+        typed=_price_typed(words, cost.euros) if typed is None else typed,
+        price_is_own=cost.is_own,
+        price_default=euros(words, DEFAULT),
+        fault=words.say(fault) if fault else None,
+    )
+
+
+async def step(request: web.Request) -> web.Response:
+    """A button of the test was pressed. What the readings do not carry leads nowhere: the page is shown as it is."""
+    story, fields = await story_of(request), await read_form(request)
+    house, finding = request.app[HOUSE], story.finding
+    view, now = house.point(finding.point), house.now()
+    watched = None if view is None or not house.dating else await watch(house, view)
+    asked = fields.get("do", "")
+    if asked == "end":
+        await asyncio.to_thread(house.catalog.set_setting, TEST, None)
+    elif watched is not None and watched.sight is not None and watched.sight.sees(l_per_h(finding)):
+        test = test_of(house, story.id)
+        found = _next(asked, test, _look(test, watched, finding), now)
+        if found is not None:
+            kept = {"story": story.id, "phase": found.phase, "at": found.at, "valves": found.valves}
+            await asyncio.to_thread(house.catalog.set_setting, TEST, kept)
+            house.collect.watch(watched.key, now + watched.sight.wait_s(l_per_h(finding)) + WATCH_S)
+    raise see(f"/leak/{story.id}#test")
+
+
+async def set_price(request: web.Request) -> web.Response:
+    story, fields = await story_of(request), await read_form(request)
+    typed = fields.get("price", "")
+    found = parse_price(typed)
+    if found is None:
+        return await _page(request, story, status=422, typed=typed[:20], fault=NO_PRICE)
+    await asyncio.to_thread(request.app[HOUSE].catalog.set_setting, PRICE, str(found))
+    raise see(f"/leak/{story.id}#price")
+
+
+async def story_of(request: web.Request) -> Story:
+    """The leak that is asked for; 404 where there is none such."""
+    asked = request.match_info["story"]
+    if not (asked.isascii() and asked.isdecimal() and len(asked) <= STORY_DIGITS_MAX):
+        raise web.HTTPNotFound
+    story = await request.app[ACCESS].alerts.get(int(asked))
+    if story is None or story.finding.service is not Service.LEAK:
+        raise web.HTTPNotFound
+    return story
+
+
+# The test
+
+
+def test_of(house: House, story: int) -> Test | None:
+    """The test of this story that goes on; of a clock that was set back since, none does."""
+    match house.catalog.setting(TEST):
+        case {"story": int(of), "phase": str(phase), "at": int(at), "valves": int(valves)} if of == story:
+            if phase in list(Phase) and 0 <= house.now() - at < TEST_S_MAX:
+                return Test(Phase(phase), at, valves)
+    return None
+
+
+def _next(asked: str, test: Test | None, seen: Seen | None, now: int) -> Test | None:
+    """Where a button leads, or None where the way there was not seen."""
+    saw = seen.saw if seen else None
+    match asked, test:
+        case "begin", _:
+            return Test(Phase.OPEN, now)
+        case "closed", Test(Phase.OPEN) if saw is Saw.MOVED:
+            return Test(Phase.CLOSED, now)
+        case "closed", Test(Phase.CLOSED):
+            return Test(Phase.CLOSED, now)
+        case "valve", Test(Phase.CLOSED) if saw is Saw.STILL:
+            return Test(Phase.VALVE, now, 1)
+        case "valve", Test(Phase.VALVE, _, valves) if saw is Saw.MOVED:
+            return Test(Phase.VALVE, now, valves + 1)
+    return None
+
+
+def _look(test: Test | None, watched: Watched | None, finding: Finding) -> Seen | None:
+    if test is None or watched is None or watched.sight is None:
+        return None
+    return look(watched.readings, watched.sight, test.at, l_per_h(finding))
+
+
+async def watch(house: House, view: PointView) -> Watched | None:
+    """What the meter of a point said these days; None where it has not one index of litres that says all."""
+    if len(view.index_series) != 1 or view.quantity is None or view.quantity.unit != "L":
+        return None
+    (key,) = view.index_series
+    now = house.now()
+    points = await house.raw(key, now - PAST_S, now + 1)
+    if points is None:
+        return None
+    # Over an exchange of the meter, or a dial that was corrected, the figures leap and no water ran.
+    began = max((event.at for event in house.store.events(key)), default=-1)
+    readings = [each for each in zip(points.at, points.value, strict=True) if each[0] > began][-PAST_READINGS_MAX:]
+    log = house.collect.meters.get(view.address or "")
+    heard_each_s = log.interval_s if log else None
+    return Watched(key, points.exponent, readings, sight(readings, float(10.0**points.exponent), heard_each_s))
+
+
+def l_per_h(finding: Finding) -> float:
+    """The leak's size; of a meter that is heard seldom, what runs more than usual spread over the day."""
+    grounds = finding.grounds
+    more = (grounds.get("l_per_day", 0.0) - grounds.get("usual_l_per_day", 0.0)) / DAY_H
+    return max(L_PER_H_MIN, grounds.get("l_per_h", more))
+
+
+# Words
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The figure of a test: what ran since it was begun; None before the first reading that counts."""
+
+    amount: Amount | None
+    flow: str | None
+    moved_at: int | None
+    since: int | None
+
+
+def _ran(words: Words, watched: Watched, seen: Seen) -> Ran:
+    if seen.steps is None or seen.since is None:
+        return Ran(None, None, None, None)
+    litres = watched.litres(seen.steps)
+    gone_s = watched.readings[-1][0] - seen.since
+    flow = about(float(litres) * 3600 / gone_s) if gone_s and litres else None
+    return Ran(
+        _litres(words, litres, _decimals(10.0**watched.exponent)),
+        str(words.say_n("%(n)s litre", "%(n)s litres", flow)) if flow else None,
+        seen.moved_at,
+        seen.since,
+    )
+
+
+def _size(words: Words, story: Story, euros_per_m3: Decimal, now: int) -> Markup:
+    """How large and how dear, in one sentence."""
+    finding, grounds = story.finding, story.finding.grounds
+    flow, since = l_per_h(finding), words.since(finding.since, now)
+    per_hour = _bold(words.say_n("%(n)s litre", "%(n)s litres", about(flow)))
+    if not story.is_open:
+        return words.say("About %(flow)s an hour ran without a pause. It was found no longer.", flow=per_hour)
+    hours = MONTH_H if flow < DAY_H / 4 else DAY_H
+    litres = about(flow * hours)
+    cost = _bold(_cost(words, Decimal(repr(flow)) * hours / 1000 * euros_per_m3))
+    amount = words.say_n("%(n)s litre", "%(n)s litres", litres)
+    if "l_per_h" not in grounds:
+        return words.say(
+            "Since %(since)s more water runs than usual: about %(amount)s and %(cost)s more a day.",
+            since=since,
+            amount=words.say_n("%(n)s litre", "%(n)s litres", about(flow * DAY_H)),
+            cost=_bold(_cost(words, Decimal(repr(flow)) * DAY_H / 1000 * euros_per_m3)),
+        )
+    values = {"since": since, "flow": per_hour, "amount": amount, "cost": cost}
+    if hours == MONTH_H:
+        return words.say(
+            "Since %(since)s about %(flow)s an hour run without a pause: %(amount)s and %(cost)s a month.", **values
+        )
+    return words.say(
+        "Since %(since)s about %(flow)s an hour run without a pause: %(amount)s and %(cost)s a day.", **values
+    )
+
+
+def about(figure: float) -> int:
+    """To two digits: what "about" promises."""
+    whole = max(1, round(figure))
+    step_ = 10 ** max(0, len(str(whole)) - 2)
+    return round(whole / step_) * step_
+
+
+def euros(words: Words, amount: Decimal) -> str:
+    number = words.number(amount, 2)
+    return f"€{number}" if words.language == "en" else f"{number}\u202f€"
+
+
+def _cost(words: Words, amount: Decimal) -> str:
+    """To ten cents below ten euros, then to euros."""
+    if amount >= 10:
+        return euros(words, Decimal(round(amount))).replace(",00", "").replace(".00", "")
+    return euros(words, max(Decimal("0.10"), amount.quantize(Decimal("0.1"))))
+
+
+def _bold(text: object) -> Markup:
+    return Markup('<b class="nb">{}</b>').format(text)
+
+
+def _litres(words: Words, litres: Decimal, decimals: int) -> Amount:
+    return Amount(words.number(litres, decimals), "L")
+
+
+def _decimals(step_l: float) -> int:
+    exponent = int(Decimal(repr(step_l)).normalize().as_tuple().exponent)
+    return min(LITRE_DECIMALS_MAX, max(0, -exponent))
+
+
+def _price_typed(words: Words, amount: Decimal) -> str:
+    return words.number(amount, 2)
+
+
+def _about(words: Words, seconds: float) -> str:
+    """How long in words: whole minutes from two on, whole hours, days."""
+    if seconds < 120:
+        return words.duration(max(1, round(seconds)))
+    if seconds < 2 * 3600:
+        return words.duration(-(-round(seconds) // 60) * 60)
+    if seconds < days_s(2):
+        return str(words.say_n("%(n)s hour", "%(n)s hours", -(-round(seconds) // 3600)))
+    return str(words.say_n("%(n)s day", "%(n)s days", round(seconds / 86_400)))
+
+
+def days_s(count: int) -> int:
+    return count * 86_400
