@@ -19,6 +19,7 @@ from gateway.roles import Role
 from gateway.schedule import Schedule
 from gateway.store import StoreError
 from webui import (
+    alerts,
     analyze,
     api,
     box,
@@ -125,6 +126,9 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/welcome", PUBLIC, handover.welcome),
         Route("POST", "/logout", ANY, login.logout),
         Route("GET", "/", OCCUPANT, today.page),
+        Route("GET", "/alerts", OCCUPANT, alerts.page),
+        Route("POST", "/alerts/seen", OCCUPANT, alerts.seen),
+        Route("POST", "/alerts/snooze", OCCUPANT, alerts.snooze),
         Route("GET", "/now", LIVE, now.page),
         Route("GET", "/state", STATE, state.page),
         Route("GET", "/people", OCCUPANT, people.page),
@@ -208,6 +212,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("GET", "/api/v1/points/{id}/consumption", OCCUPANT, api.consumption),
         Route("GET", "/api/v1/points/{id}/files", OCCUPANT, api.files),
         Route("GET", "/api/v1/series/{key}/curve", OCCUPANT, api.curve),
+        Route("GET", "/api/v1/alerts", OCCUPANT, alerts.listed),
         Route("GET", "/api/v1/heard", HANDS, api.heard),
         Route("GET", "/api/v1/ports", HANDS, api.ports),
         Route("POST", "/api/v1/adopt", HANDS, api.adopt),

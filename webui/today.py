@@ -13,7 +13,7 @@ from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointState, PointView
 from gateway.wires import CUSTOMER_PORTS
-from webui import charts, days, linky, shown
+from webui import alerts, charts, days, linky, shown, stories
 from webui.page import ACCESS, HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
 from webui.words import Amount, Words, plain
@@ -83,6 +83,7 @@ async def page(request: web.Request) -> web.Response:
     # A box that does not know the time does not know which day it is.
     known = {view.point.id: await look(house, view, now) if house.dating else None for view in views}
     found = [today for today in known.values() if today is not None]
+    told, put_off = alerts.open_ones(request)
     return render(
         request,
         "today.html",
@@ -92,6 +93,10 @@ async def page(request: web.Request) -> web.Response:
         cards=[card(words, view, known[view.point.id], now) for view in views],
         hours=hours_table(words, found),
         heard=len(house.heard()),
+        alerts=told,
+        when=stories.when,
+        put_off=put_off,
+        alerts_before=request.app[ACCESS].alerts.any,
         recovered_at=recovered_at if recovered_at and now - recovered_at < RECOVERED_S else None,
         shadow=any(today.usual_hours for today in found),
     )

@@ -11,9 +11,11 @@ import pytest
 
 from drivers.model import Medium, Quantity
 from gateway import app
+from gateway.alerts import Alerts
 from gateway.clock import Clock
 from gateway.config import load
 from gateway.model import Point, SeriesKey
+from gateway.services.model import Finding, Service
 from tests.gateway.importers.holders.made import curve, half_hours
 from tests.gateway.test_backup import AT, INDEX, furnish
 from tests.gateway.test_command import Said, configured, releve
@@ -28,7 +30,9 @@ def config(tmp_path: Path) -> Path:
     path = configured(tmp_path)
     furnish(path)
     with contextlib.ExitStack() as opened:
-        house, _, _ = app._open(load(path), Clock(), opened)
+        house, ledger, _ = app._open(load(path), Clock(), opened)
+        leaks = [Finding(Service.LEAK, point, "drip", AT, {"l_per_h": 2.0}) for point in ("eau", "gaz")]
+        asyncio.run(Alerts(ledger).tell(AT, Service.LEAK, leaks))
         house.catalog.adopt("wmbus:KAM-87654321-1b-03", "Gaz", Medium.GAS, AT)
         house.catalog.adopt("tic:041234567890", "Maison", Medium.ELECTRICITY, AT)
         house.store.add([Point(GAS, Quantity.VOLUME, AT, 123_456, 0, True)])
@@ -50,6 +54,13 @@ def held(config: Path) -> list[str]:
     return [line.split()[1].partition("%3A")[0] for line in lines]
 
 
+def told(config: Path) -> list[str]:
+    """The points of the alerts that go on."""
+    with contextlib.ExitStack() as opened:
+        _, ledger, _ = app._open(load(config), Clock(), opened)
+        return [story.finding.point for story in Alerts(ledger).open()]
+
+
 def stands(config: Path, key: SeriesKey) -> list[int]:
     with contextlib.ExitStack() as opened:
         house, _, _ = app._open(load(config), Clock(), opened)
@@ -67,12 +78,13 @@ def test_all_that_was_kept_of_a_point_goes_and_the_others_stay(config: Path) -> 
     done = erase(config, "eau", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "eau from its first day to now: 8761 points of its series, 1 values that were put aside\n"
+        "eau from its first day to now: 8761 points of its series, 1 values that were put aside, 1 alerts\n"
         "back-ups that were made before still hold it: delete them yourself\n"
     )
     assert stands(config, INDEX) == []
     assert stands(config, GAS) == [AT]
     assert held(config) == ["gaz"]
+    assert told(config) == ["gaz"]
     again = erase(config, "eau", "--yes")
     assert again.stdout.startswith("eau from its first day to now: nothing was kept\n")
 

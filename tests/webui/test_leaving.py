@@ -10,6 +10,7 @@ from gateway import anew, chain
 from gateway.grants import GrantedSeries, Resolution, Wish, new_id
 from gateway.ledger import look
 from gateway.roles import Role
+from gateway.services.model import Finding, Service
 from tests.webui.home import KEY, LOCKED, Home, open_home, read, speak
 from tests.webui.test_handover import letter, take_over
 from tests.webui.test_people import BY, WORD, cookie, copy
@@ -30,6 +31,9 @@ async def live_in(home: Home) -> None:
     wish = Wish(NAMES[1], "moi", NAMES[2], series_of(home), Resolution.DAY, 0, 86_400, False)
     await home.access.grants.give(new_id(), wish, BY)
     await home.access.open_session(NAMES[4], NAMES[3])
+    since = home.clock.at - 3600
+    leak = Finding(Service.LEAK, "maison", "a kind of their own", since, {"l_per_h": 10.0, "lost_l": 10.0})
+    assert await home.access.alerts.tell(home.clock.at, Service.LEAK, [leak])
 
 
 def series_of(home: Home) -> tuple[GrantedSeries, ...]:
@@ -74,7 +78,7 @@ async def test_nothing_of_who_moved_out_is_left_on_any_page_or_in_any_file(tmp_p
     assert {name for name in left if not name.startswith("run/")} == {
         "catalog.json", "keys.json", "ledger.db", "elsewhere/box-secret"
     }  # fmt: skip
-    for word in (*NAMES, *series, "Mamie", "of their own", "Zoé"):
+    for word in (*NAMES, *series, "Mamie", "of their own", "a kind of their own", "Zoé"):
         assert not any(word.encode() in data for data in left.values()), word
     assert [entry.kind for entry in look(tmp_path / "ledger.db")] == ["handed_back"]
     async with open_home(tmp_path, password=True) as home:
@@ -85,6 +89,7 @@ async def test_nothing_of_who_moved_out_is_left_on_any_page_or_in_any_file(tmp_p
             replace(landlords, id=0) if landlords else None
         ]
         assert await home.access.sessions() == []
+        assert await home.access.alerts.history(1) == []
         assert (await take_over(home, await letter(home)))[0] == 303
         cookies = await cookie(home, Role.OCCUPANT)
         for path in ("/", "/data", "/data/ledger", "/meters", "/people", "/settings", "/import", "/api/v1/points"):

@@ -33,6 +33,9 @@ GET /recover P
 POST /welcome P
 POST /logout OGIL
 GET / O
+GET /alerts O
+POST /alerts/seen O
+POST /alerts/snooze O
 GET /now OG
 GET /state OL
 GET /people O
@@ -116,6 +119,7 @@ GET /api/v1/points O
 GET /api/v1/points/{id}/consumption O
 GET /api/v1/points/{id}/files O
 GET /api/v1/series/{key}/curve O
+GET /api/v1/alerts O
 GET /api/v1/heard OI
 GET /api/v1/ports OI
 POST /api/v1/adopt OI

@@ -1,0 +1,139 @@
+"""`/alerts`: what services found: told on the first page while it lasts, and remembered here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+
+from aiohttp import web
+
+from gateway.house import House
+from gateway.services.model import Service, Story
+from webui import days
+from webui.api import Problem, answer, number
+from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
+from webui.shown import HUES
+from webui.stories import SAY, Told, when
+from webui.words import plain
+
+PAGE = 50
+ID_DIGITS_MAX = 18  # of a row in SQLite
+# "Remind me tomorrow": when somebody is up.
+REMIND_AT = time(8)
+# A service looks each few minutes: what it has not looked at for so long may be over.
+STALE_S = 2 * 3600
+# Where a service leads through a search for the cause, a page a story.
+STEPS = {Service.LEAK: "/leak/{story}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A story as a page shows it."""
+
+    story: Story
+    told: Told
+    name: str
+    hue: str
+    is_stale: bool
+    steps: str | None  # the page that leads to the cause
+
+
+def open_ones(request: web.Request) -> tuple[list[Shown], int]:
+    """What goes on and was not put off, for the first page, and how many were; nothing while nobody knows the time."""
+    house, alerts = request.app[HOUSE], request.app[ACCESS].alerts
+    now = house.now()
+    if not house.dating:
+        return [], 0
+    stories = alerts.open()
+    put_off = sum(story.is_put_off(now) for story in stories)
+    return [_shown(request, story) for story in stories if not story.is_put_off(now)], put_off
+
+
+def _shown(request: web.Request, story: Story) -> Shown:
+    house, words, finding = request.app[HOUSE], words_of(request), story.finding
+    now = house.now()
+    view = house.point(finding.point)
+    name = finding.point if view is None else view.point.name
+    looked_at = max(story.found_at, request.app[ACCESS].alerts.told_at(finding.service) or 0)
+    path = STEPS.get(finding.service, "")
+    return Shown(
+        story,
+        SAY[finding.service](words, story, name, now),
+        name,
+        "o" if view is None else HUES[view.point.medium],
+        story.is_open and (not house.dating or now - looked_at > STALE_S),
+        path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
+    )
+
+
+async def page(request: web.Request) -> web.Response:
+    """All stories, the newest first, a page at a time."""
+    asked = request.query.get("before")
+    if asked is not None and not _is_id(asked):
+        raise web.HTTPNotFound
+    found = await request.app[ACCESS].alerts.history(PAGE + 1, int(asked) if asked else None)
+    return render(
+        request,
+        "alerts.html",
+        stories=[_shown(request, story) for story in found[:PAGE]],
+        when=when,
+        earlier=found[PAGE - 1].id if len(found) > PAGE else None,
+        later=asked is not None,
+    )
+
+
+async def seen(request: web.Request) -> web.Response:
+    house = request.app[HOUSE]
+    await request.app[ACCESS].alerts.seen(_id(await read_form(request)), house.now())
+    raise see("/")
+
+
+async def snooze(request: web.Request) -> web.Response:
+    house = request.app[HOUSE]
+    await request.app[ACCESS].alerts.snooze(_id(await read_form(request)), _tomorrow(house), house.now())
+    raise see("/")
+
+
+def _tomorrow(house: House) -> int:
+    day = days.today(house.zone, house.now()) + timedelta(days=1)
+    return int(datetime.combine(day, REMIND_AT, house.zone).timestamp())
+
+
+def _id(fields: dict[str, str]) -> int:
+    asked = fields.get("story", "")
+    if not _is_id(asked):
+        raise web.HTTPNotFound
+    return int(asked)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= ID_DIGITS_MAX
+
+
+async def listed(request: web.Request) -> web.Response:
+    """For programs: as the page."""
+    asked = request.query.get("before")
+    if asked is not None and not _is_id(asked):
+        raise Problem(400, "before: the id of a story is needed")
+    found = await request.app[ACCESS].alerts.history(PAGE, int(asked) if asked else None)
+    return answer(request, {"alerts": _rows(request, found)})
+
+
+def _rows(request: web.Request, stories: Sequence[Story]) -> list[dict[str, object]]:
+    return [
+        {
+            "id": story.id,
+            "service": story.finding.service,
+            "point": story.finding.point,
+            "kind": story.finding.kind,
+            "since": story.finding.since,
+            "raised_at": story.raised_at,
+            "seen_at": story.seen_at,
+            "snoozed_until": story.snoozed_until,
+            "solved_at": story.solved_at,
+            "found_at": story.found_at,
+            "grounds": {name: number(Decimal(repr(value))) for name, value in story.finding.grounds.items()},
+            "in_words": plain(_shown(request, story).told.sentence),
+        }
+        for story in stories
+    ]

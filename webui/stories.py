@@ -1,0 +1,202 @@
+"""What a service found, in words: one sentence, what to do, and the figures that it rests on. A function a service."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from gateway.services.model import Service, Story
+from webui.words import THIN, Words, mark
+
+# A weekday alone names a day of the last six.
+WEEK_DAYS = 6
+DAY_H, MONTH_H = 24, 24 * 30
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A story as a person reads it; `what_to_do` is empty where it is over, or where there is nothing to do."""
+
+    sentence: Markup
+    what_to_do: Markup
+    grounds: Sequence[tuple[Markup, str]]  # a label and a figure with its unit
+
+
+# The words, the story, its metering point's name, and now (UTC seconds).
+Say = Callable[[Words, Story, str, int], Told]
+
+
+def when(words: Words, at: int, now: int) -> Markup:
+    """A moment to stand behind a verb or "since": `today`, a weekday of this week, else the date."""
+    days = (words.local(now).date() - words.local(at).date()).days
+    if 0 < days <= WEEK_DAYS:
+        return words.say("%(day)s at %(time)s", day=words.weekday(words.local(at).date()), time=words.clock(at))
+    return words.since(at, now)
+
+
+# Water that runs without a pause. By the word of its kind: what it often is, and what to do.
+DRIP, TOILET, PIPE, BURST = "drip", "toilet", "pipe", "burst"
+OFTEN = {
+    DRIP: mark("Most often it is a tap that drips, or a worn seal."),
+    TOILET: mark("Most often it is a toilet that leaks."),
+    PIPE: mark(
+        "Perhaps it is a tap that was left open, a heating system that is filled up again and again, or a pipe."
+    ),
+    BURST: mark("If it is not you, close the stopcock."),
+}
+WHAT_TO_DO = {
+    DRIP: mark(
+        "Nothing is urgent. Look at the taps, and at the small pipe below the water heater: a new seal is often enough."
+    ),
+    TOILET: mark(
+        "Nothing is urgent to the minute. Put a little syrup or food colouring into the cistern and do not flush: if the water in the bowl takes the colour, that is it."
+    ),
+    PIPE: mark(
+        "Close every tap, and look at the meter. If it still turns, close the stopcock when you do not need water, and call a plumber."
+    ),
+    BURST: mark(
+        "The stopcock is most often beside the meter, or where the water comes into your home. Once it is closed, look for where it runs, and call a plumber."
+    ),
+}
+
+
+def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
+    """`l_per_h` and `lost_l` are needed; of the other grounds those that are known."""
+    finding = story.finding
+    often = words.say(OFTEN[finding.kind]) if finding.kind in OFTEN else Markup("")
+    if not story.is_open:
+        sentence, often = _leak_was(words, story), Markup("")
+    elif finding.kind == BURST:
+        sentence = words.say(
+            "A lot of water has been running without a pause since %(since)s: about %(flow)s an hour.",
+            since=when(words, finding.since, now),
+            flow=_bold(_litres(words, finding.grounds["l_per_h"])),
+        )
+    else:
+        sentence = _leak_runs(words, story, now)
+    to_do = WHAT_TO_DO.get(finding.kind) if story.is_open else None
+    return Told(
+        sentence + " " + often if often else sentence,
+        words.say(to_do) if to_do else Markup(""),
+        _leak_grounds(words, story, name, now),
+    )
+
+
+def _leak_runs(words: Words, story: Story, now: int) -> Markup:
+    finding = story.finding
+    l_per_h, price = finding.grounds["l_per_h"], finding.grounds.get("price_per_m3", 0)
+    flow = about(l_per_h)  # what a person reads is what they would multiply
+    hours = MONTH_H if finding.kind == DRIP else DAY_H  # a day of so little costs a few cents
+    values = {
+        "since": when(words, finding.since, now),
+        "flow": _bold(_litres(words, l_per_h)),
+        "volume": _litres(words, flow * hours),
+        "cost": _bold(_euros(words, flow * hours * price / 1000)),
+    }
+    if price > 0 and finding.kind == DRIP:
+        return words.say(
+            "Water has been running without a pause since %(since)s: about %(flow)s an hour, which makes %(volume)s and %(cost)s a month.",
+            **values,
+        )
+    if price > 0:
+        return words.say(
+            "Water has been running without a pause since %(since)s: about %(flow)s an hour, which makes %(volume)s and %(cost)s a day.",
+            **values,
+        )
+    values["volume"] = _litres(words, flow * DAY_H)
+    return words.say(
+        "Water has been running without a pause since %(since)s: about %(flow)s an hour, which makes %(volume)s a day.",
+        **values,
+    )
+
+
+def _leak_was(words: Words, story: Story) -> Markup:
+    return words.say(
+        "Water ran without a pause for about %(time)s: about %(volume)s in all.",
+        time=_hours(words, (story.found_at - story.finding.since) / 3600),
+        volume=_litres(words, story.finding.grounds["lost_l"]),
+    )
+
+
+def _leak_grounds(words: Words, story: Story, name: str, now: int) -> list[tuple[Markup, str]]:
+    grounds: Mapping[str, float] = story.finding.grounds
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Without a pause since"), str(when(words, story.finding.since, now))),
+    ]
+    for ground, label, figure in (
+        ("hours", mark("So long without a pause"), _hours),
+        ("limit_h", mark("Odd in this home after"), _hours),
+        ("usual_h", mark("The longest that it usually runs at this time of day"), _hours),
+        ("l_per_h", mark("Flow"), _flow),
+        ("lost_l", mark("Run off since then"), _about_litres),
+        ("price_per_m3", mark("Price of water"), _price),
+        ("interval_s", mark("Between two messages of the meter"), _interval),
+    ):
+        if ground in grounds:
+            rows.append((words.say(label), figure(words, grounds[ground])))
+    rows.append((words.say("Counted up to"), str(when(words, story.found_at, now))))
+    return rows
+
+
+SAY: Mapping[Service, Say] = {Service.LEAK: say_leak}
+
+
+# Figures, rounded to what they are worth
+
+
+def about(figure: float) -> int:
+    """To two digits, the second of them a nought or a five from three on: what "about" promises, and no more."""
+    step = Decimal(1)
+    whole = Decimal(repr(figure))
+    while whole / step >= 100:
+        step *= 10
+    if whole / step >= 30:
+        step *= 5
+    return int((whole / step).to_integral_value() * step)
+
+
+def _litres(words: Words, litres: float) -> str:
+    return str(words.say_n("%(n)s litre", "%(n)s litres", about(litres)))
+
+
+def _about_litres(words: Words, litres: float) -> str:
+    return str(words.say("about %(amount)s", amount=_litres(words, litres)))
+
+
+def _flow(words: Words, l_per_h: float) -> str:
+    return str(words.say("about %(flow)s an hour", flow=_litres(words, l_per_h)))
+
+
+def _hours(words: Words, hours: float) -> str:
+    if hours < 1:
+        return words.duration(max(60, round(hours * 60) * 60))
+    if hours < 48:
+        return str(words.say_n("%(n)s hour", "%(n)s hours", round(hours)))
+    return str(words.say_n("%(n)s day", "%(n)s days", round(hours / 24)))
+
+
+def _interval(words: Words, interval_s: float) -> str:
+    return words.duration(round(interval_s / 60) * 60 if interval_s >= 60 else max(1, round(interval_s)))
+
+
+def _euros(words: Words, euros: float) -> str:
+    """To ten cents below a euro, to half euros below ten."""
+    amount = Decimal(repr(euros))
+    step = Decimal("0.1") if amount < 1 else Decimal("0.5") if amount < 10 else Decimal(1)
+    rounded = max(step, (amount / step).to_integral_value() * step) if amount < 10 else Decimal(about(euros))
+    return _money(words, rounded, 0 if rounded == int(rounded) else 2)
+
+
+def _price(words: Words, price: float) -> str:
+    return str(words.say("%(price)s a m³", price=_money(words, Decimal(repr(price)), 2)))
+
+
+def _money(words: Words, amount: Decimal, decimals: int) -> str:
+    number = words.number(amount, decimals)
+    return f"€{number}" if words.language == "en" else f"{number}{THIN}€"
+
+
+def _bold(text: str) -> Markup:
+    return Markup('<b class="nb">{}</b>').format(text)
