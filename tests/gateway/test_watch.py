@@ -1,0 +1,138 @@
+"""The services hear all that the house reads, once, and what they find is told while it lasts."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from drivers.model import Medium, Quantity
+from gateway.model import Point, SeriesKey
+from gateway.services.model import Finding, Service, Story
+from gateway.store import Store
+from gateway.watch import Watch
+
+NOW = 1_790_000_000
+DAY = 86_400
+KEY = SeriesKey("eau", "volume")
+
+
+class Told:
+    """Instead of the alerts: what was told last."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.count = 0
+
+    async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]:
+        assert service is Service.LEAK
+        self.findings, self.count = list(findings), self.count + 1
+        return []
+
+
+class Home:
+    """As much of a house as is looked at: one water meter."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.at = NOW
+        self.dating = True
+
+    def now(self) -> int:
+        return self.at
+
+    def points(self) -> Any:
+        return (SimpleNamespace(point=SimpleNamespace(id="eau", medium=Medium.WATER)),)
+
+    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
+        return (KEY,)
+
+    def read(self, *values: tuple[int, int], exponent: int = 0) -> None:
+        self.store.add([Point(KEY, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])
+        self.at = values[-1][0]
+
+
+@contextmanager
+def home(path: Path) -> Iterator[Home]:
+    here: list[Home] = []
+    store = Store.open(
+        path / "series.db", path / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: here[0].at if here else NOW
+    )
+    here.append(Home(store))
+    try:
+        yield here[0]
+    finally:
+        store.close()
+
+
+def running(start: int, hours: float, index: int, l_per_10_min: int) -> list[tuple[int, int]]:
+    return [(start + n * 600, index + n * l_per_10_min) for n in range(int(hours * 6))]
+
+
+async def test_what_was_read_before_the_start_counts_and_each_reading_once(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told, other = Told(), Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        await watch.look()
+        (one,) = told.findings
+        assert (one.point, one.kind, one.since) == ("eau", "toilet", NOW - 2 * DAY)
+        last = here.at
+        here.read(*running(last + 600, 3, 1000 + 240 * 2, 2))
+        await watch.look()
+        (later,) = told.findings
+        await Watch(here, other).look()
+        assert other.findings == [later], "a restart finds the same"
+        assert later.grounds["hours"] == one.grounds["hours"] + 3
+
+
+async def test_an_exchange_of_the_meter_in_the_middle_goes_on(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 20, 987_000, 2))
+        await watch.look()
+        swapped = here.at + 600
+        here.read(*running(swapped, 20, 5, 2))
+        here.store.swap(KEY, swapped, 987_240, 5, 0)
+        watch.changed([KEY])
+        await watch.look()
+        (one,) = told.findings
+        assert one.since == NOW - 2 * DAY
+        assert round(one.grounds["l_per_h"]) == 12
+
+
+async def test_a_meter_that_begins_to_count_finer_is_looked_at_anew(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 30, 1000, 2))
+        await watch.look()
+        assert told.findings
+        here.read(*((at, value * 1000) for at, value in running(here.at + 600, 6, 1000 + 180 * 2, 2)), exponent=-3)
+        await watch.look()
+        (one,) = told.findings
+        assert one.since == NOW - 2 * DAY
+
+
+async def test_what_was_erased_is_no_longer_a_ground(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        await watch.look()
+        assert told.findings
+        here.store.wait(here.store.erase, [KEY], NOW - 2 * DAY, here.at - 3600)
+        watch.changed([KEY])
+        await watch.look()
+        assert told.findings == []
+
+
+async def test_while_the_time_is_not_known_nothing_is_told(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.dating = False
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        await Watch(here, told).look()
+        assert told.count == 0
