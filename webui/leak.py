@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -15,9 +14,10 @@ from gateway.model import SeriesKey
 from gateway.services.model import Finding, Service, Story
 from gateway.services.step_test import Saw, Seen, Sight, look, sight
 from gateway.views import PointState, PointView
-from webui import days, shown
+from webui import shown
 from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
-from webui.price import DEFAULT, PRICE, parse_price, price
+from webui.price import DEFAULT, PRICE, money, parse_price, price, priced
+from webui.stories import DRIP, SAY, TOILET, about, when
 from webui.words import Amount, Words, mark
 
 TEST = "leak test"  # the setting: which story, how far, since when
@@ -27,30 +27,28 @@ PAST_S = 2 * 86_400
 PAST_READINGS_MAX = 3000
 # After the last moment at which it is known, the meter is watched so long: somebody comes back to look.
 WATCH_S = 1800
+# Longer than this nobody stands there: it is begun in the evening.
+LONG_S = 3600
 RELOAD_S_MIN, RELOAD_S_MAX = 10, 60
 STORY_DIGITS_MAX = 18  # of a row in SQLite
 LITRE_DECIMALS_MAX = 2
 # Litres an hour, where a finding says litres a day alone.
 L_PER_H_MIN = 2.0
-DAY_H, MONTH_H = 24, 720
+DAY_H = 24
+CENTS = Decimal("0.10")
 
-LIKELY = {
-    "drip": mark("Most often it is a tap that drips, or a seal that is worn."),
-    "toilet": mark("Most often it is a toilet that runs."),
-    "pipe": mark("Perhaps it is a tap or a hose that was left open, a heating that is filled up, or a pipe."),
-    "burst": mark("So much is a tap left open, a hose, or a pipe that has burst: close the stopcock now, and look after."),
-    "days": mark("It may be a leak, or a garden, a pool, guests: the box hears this meter too seldom to tell."),
-}
 # A kind that the law leaves to who lives there comes first: docs/leaks.md.
-FITTINGS = ("toilet", "drip")
+FITTINGS = (TOILET, DRIP)
+DAYS = "days"  # the kind of a leak at a meter that is heard seldom
 NO_PRICE = mark("Type a price in euros, such as 4.35.")
 
 
 class Phase(StrEnum):
-    """What is closed: nothing, the stopcock, or the valves of toilets one after the other."""
+    """What is closed: nothing, the stopcock, nothing again, or the valves of toilets one after the other."""
 
     OPEN = "open"
     CLOSED = "closed"
+    AGAIN = "again"
     VALVE = "valve"
 
 
@@ -84,8 +82,8 @@ async def _page(
     request: web.Request, story: Story, *, status: int = 200, typed: str | None = None, fault: str | None = None
 ) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
-    finding, now = story.finding, house.now()
-    view, test = house.point(finding.point), test_of(house, story.id)
+    finding = story.finding
+    view, test = house.point(finding.point), going_on(house, story.id)
     watched = None if view is None or not house.dating else await watch(house, view)
     seen = _look(test, watched, finding)
     if test is not None and watched is not None and seen is not None:
@@ -99,8 +97,7 @@ async def _page(
         story=story,
         view=view,
         hue=shown.HUES[view.point.medium] if view else "o",
-        size=_size(words, story, cost.euros, now),
-        likely=words.say(LIKELY[finding.kind]) if finding.kind in LIKELY and story.is_open else None,
+        size=_size(words, house, story, view.point.name if view else finding.point),
         fitting=finding.kind in FITTINGS,
         test=test,
         seen=seen,
@@ -111,11 +108,13 @@ async def _page(
         interval=_about(words, sees.interval_s) if sees else None,
         wait=_about(words, sees.wait_s(l_per_h(finding))) if sees else None,
         can=sees.sees(l_per_h(finding)) if sees else None,
+        long=sees is not None and sees.wait_s(l_per_h(finding)) > LONG_S,
+        late=seen is not None and house.now() > seen.known_by,
         quiet=view is not None and view.state is not PointState.SPEAKING,
         reload_s=round(min(RELOAD_S_MAX, max(RELOAD_S_MIN, sees.interval_s))) if sees else RELOAD_S_MAX,
-        typed=_price_typed(words, cost.euros) if typed is None else typed,
+        typed=words.number(cost.euros, 2) if typed is None else typed,
         price_is_own=cost.is_own,
-        price_default=euros(words, DEFAULT),
+        price_default=money(words, DEFAULT),
         fault=words.say(fault) if fault else None,
     )
 
@@ -130,7 +129,7 @@ async def step(request: web.Request) -> web.Response:
     if asked == "end":
         await asyncio.to_thread(house.catalog.set_setting, TEST, None)
     elif watched is not None and watched.sight is not None and watched.sight.sees(l_per_h(finding)):
-        test = test_of(house, story.id)
+        test = going_on(house, story.id)
         found = _next(asked, test, _look(test, watched, finding), now)
         if found is not None:
             kept = {"story": story.id, "phase": found.phase, "at": found.at, "valves": found.valves}
@@ -163,7 +162,7 @@ async def story_of(request: web.Request) -> Story:
 # The test
 
 
-def test_of(house: House, story: int) -> Test | None:
+def going_on(house: House, story: int) -> Test | None:
     """The test of this story that goes on; of a clock that was set back since, none does."""
     match house.catalog.setting(TEST):
         case {"story": int(of), "phase": str(phase), "at": int(at), "valves": int(valves)} if of == story:
@@ -182,9 +181,10 @@ def _next(asked: str, test: Test | None, seen: Seen | None, now: int) -> Test | 
             return Test(Phase.CLOSED, now)
         case "closed", Test(Phase.CLOSED):
             return Test(Phase.CLOSED, now)
-        case "valve", Test(Phase.CLOSED) if saw is Saw.STILL:
-            return Test(Phase.VALVE, now, 1)
-        case "valve", Test(Phase.VALVE, _, valves) if saw is Saw.MOVED:
+        case "again", Test(Phase.CLOSED) if saw is Saw.STILL:
+            return Test(Phase.AGAIN, now)
+        # Not before water ran again: with the stopcock still closed, nothing would move behind any valve.
+        case "valve", Test(Phase.AGAIN | Phase.VALVE, _, valves) if saw is Saw.MOVED:
             return Test(Phase.VALVE, now, valves + 1)
     return None
 
@@ -246,55 +246,21 @@ def _ran(words: Words, watched: Watched, seen: Seen) -> Ran:
     )
 
 
-def _size(words: Words, story: Story, euros_per_m3: Decimal, now: int) -> Markup:
-    """How large and how dear, in one sentence."""
-    finding, grounds = story.finding, story.finding.grounds
-    flow, since = l_per_h(finding), words.since(finding.since, now)
-    per_hour = _bold(words.say_n("%(n)s litre", "%(n)s litres", about(flow)))
+def _size(words: Words, house: House, story: Story, name: str) -> Markup:
+    """How large and how dear, in a sentence or two."""
+    now = house.now()
+    if story.finding.kind != DAYS:
+        return SAY[Service.LEAK](words, priced(story, house), name, now).sentence
     if not story.is_open:
-        return words.say("About %(flow)s an hour ran without a pause. It was found no longer.", flow=per_hour)
-    hours = MONTH_H if flow < DAY_H / 4 else DAY_H
-    litres = about(flow * hours)
-    cost = _bold(_cost(words, Decimal(repr(flow)) * hours / 1000 * euros_per_m3))
-    amount = words.say_n("%(n)s litre", "%(n)s litres", litres)
-    if "l_per_h" not in grounds:
-        return words.say(
-            "Since %(since)s more water runs than usual: about %(amount)s and %(cost)s more a day.",
-            since=since,
-            amount=words.say_n("%(n)s litre", "%(n)s litres", about(flow * DAY_H)),
-            cost=_bold(_cost(words, Decimal(repr(flow)) * DAY_H / 1000 * euros_per_m3)),
-        )
-    values = {"since": since, "flow": per_hour, "amount": amount, "cost": cost}
-    if hours == MONTH_H:
-        return words.say(
-            "Since %(since)s about %(flow)s an hour run without a pause: %(amount)s and %(cost)s a month.", **values
-        )
+        return words.say("More water ran than usual. It does no longer.")
+    l_per_day = about(l_per_h(story.finding) * DAY_H)
+    cost = (l_per_day * price(house).euros / 1000).quantize(Decimal("0.1"))
     return words.say(
-        "Since %(since)s about %(flow)s an hour run without a pause: %(amount)s and %(cost)s a day.", **values
+        "Since %(since)s about %(amount)s a day have run more than usual, which makes %(cost)s a day. It may be a leak, or guests, a garden, a pool: this meter is heard too seldom to tell.",
+        since=when(words, story.finding.since, now),
+        amount=Markup('<b class="nb">{}</b>').format(words.say_n("%(n)s litre", "%(n)s litres", l_per_day)),
+        cost=Markup('<b class="nb">{}</b>').format(money(words, max(CENTS, cost))),
     )
-
-
-def about(figure: float) -> int:
-    """To two digits: what "about" promises."""
-    whole = max(1, round(figure))
-    step_ = 10 ** max(0, len(str(whole)) - 2)
-    return round(whole / step_) * step_
-
-
-def euros(words: Words, amount: Decimal) -> str:
-    number = words.number(amount, 2)
-    return f"€{number}" if words.language == "en" else f"{number}\u202f€"
-
-
-def _cost(words: Words, amount: Decimal) -> str:
-    """To ten cents below ten euros, then to euros."""
-    if amount >= 10:
-        return euros(words, Decimal(round(amount))).replace(",00", "").replace(".00", "")
-    return euros(words, max(Decimal("0.10"), amount.quantize(Decimal("0.1"))))
-
-
-def _bold(text: object) -> Markup:
-    return Markup('<b class="nb">{}</b>').format(text)
 
 
 def _litres(words: Words, litres: Decimal, decimals: int) -> Amount:
@@ -306,20 +272,12 @@ def _decimals(step_l: float) -> int:
     return min(LITRE_DECIMALS_MAX, max(0, -exponent))
 
 
-def _price_typed(words: Words, amount: Decimal) -> str:
-    return words.number(amount, 2)
-
-
 def _about(words: Words, seconds: float) -> str:
     """How long in words: whole minutes from two on, whole hours, days."""
     if seconds < 120:
         return words.duration(max(1, round(seconds)))
     if seconds < 2 * 3600:
         return words.duration(-(-round(seconds) // 60) * 60)
-    if seconds < days_s(2):
+    if seconds < 2 * 86_400:
         return str(words.say_n("%(n)s hour", "%(n)s hours", -(-round(seconds) // 3600)))
     return str(words.say_n("%(n)s day", "%(n)s days", round(seconds / 86_400)))
-
-
-def days_s(count: int) -> int:
-    return count * 86_400

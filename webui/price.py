@@ -1,10 +1,12 @@
 """What a cubic metre of water costs this home: of its bill, or the mean in France until somebody says."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gateway.house import House
+from gateway.services.model import Story
+from webui.words import THIN, Words
 
 PRICE = "price of water"  # the setting: euros a cubic metre, in digits
 DEFAULT = Decimal("4.50")  # the mean in France, drinking water and sewage together, rounded
@@ -33,3 +35,14 @@ def parse_price(text: str) -> Decimal | None:
         return None
     euros = Decimal(digits.replace(",", "."))
     return euros if LEAST <= euros <= MOST else None
+
+
+def priced(story: Story, house: House) -> Story:
+    """The story with what a cubic metre costs this home, for whoever says it (webui/stories.py)."""
+    grounds = {**story.finding.grounds, "price_per_m3": float(price(house).euros)}
+    return replace(story, finding=replace(story.finding, grounds=grounds))
+
+
+def money(words: Words, euros: Decimal) -> str:
+    number = words.number(euros, 2)
+    return f"€{number}" if words.language == "en" else f"{number}{THIN}€"

@@ -91,20 +91,24 @@ def sight(past: Readings, step_l: float, heard_each_s: float | None = None) -> S
 
 
 def look(readings: Readings, sight: Sight, begun_at: int, l_per_h: float) -> Seen:
-    """What the readings since `begun_at` carry, of a leak of `l_per_h`; earlier ones are passed over."""
+    """What the readings since `begun_at` carry, of a leak of `l_per_h`; earlier ones are passed over.
+
+    Once it stood still for long enough, it did: what runs later, when the water is opened again, takes nothing from that.
+    """
     known_by = begun_at + sight.wait_s(l_per_h)
-    counted = [(at, steps) for at, steps in readings if at >= begun_at + sight.rest_s]
-    if not counted:
-        return Seen(Saw.NOT_YET, known_by)
-    since, first = counted[0]
-    moved_at, last = None, first
-    for at, steps in counted:
-        if steps < last:  # another meter, or one that begins anew: what ran meanwhile nobody knows
+    span_s = sight.span_s(l_per_h)
+    since = first = last = moved_at = None
+    for at, steps in readings:
+        if at < begun_at + sight.rest_s:
+            continue
+        if since is None or last is None or steps < last:  # the first; or another meter, and what ran nobody knows
             since, first, moved_at = at, steps, None
+            known_by = max(known_by, at + ceil(span_s))
         elif steps > last:
             moved_at = at
+        elif moved_at is None and at - since >= span_s:
+            return Seen(Saw.STILL, known_by, since, 0)
         last = steps
-    if moved_at is not None:
-        return Seen(Saw.MOVED, known_by, since, last - first, moved_at)
-    still = counted[-1][0] - since >= sight.span_s(l_per_h)
-    return Seen(Saw.STILL if still else Saw.NOT_YET, max(known_by, since + ceil(sight.span_s(l_per_h))), since, 0)
+    if first is None or last is None:
+        return Seen(Saw.NOT_YET, known_by)
+    return Seen(Saw.NOT_YET if moved_at is None else Saw.MOVED, known_by, since, last - first, moved_at)

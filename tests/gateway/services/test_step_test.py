@@ -108,6 +108,12 @@ def test_another_meter_begins_the_watch_anew() -> None:
     assert look([*changed, (BEGUN + 480, 0)], sees, BEGUN, 60).saw is Saw.STILL
 
 
+def test_what_stood_still_did_so_though_the_stopcock_was_opened_since() -> None:
+    opened = [(BEGUN + at, 7 + max(0, at - 600) // 10) for at in range(0, 1200, 10)]
+    assert look(opened, Sight(1, 16), BEGUN, 60).saw is Saw.STILL
+    assert look(opened, Sight(1, 16), BEGUN, 2).saw is Saw.MOVED, "not long enough for a leak so small"
+
+
 def test_readings_that_are_missing_take_nothing_from_an_index_that_stands() -> None:
     assert look([(BEGUN + 30, 7), (BEGUN + 3630, 7)], Sight(1, 16), BEGUN, 20).saw is Saw.STILL
 
