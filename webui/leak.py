@@ -12,7 +12,7 @@ from markupsafe import Markup
 from gateway.house import House
 from gateway.model import SeriesKey
 from gateway.services.model import Finding, Service, Story
-from gateway.services.step_test import Saw, Seen, Sight, look, sight
+from gateway.services.step_test import WAIT_S_MAX, Saw, Seen, Sight, look, sight
 from gateway.views import PointState, PointView
 from webui import shown
 from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
@@ -108,6 +108,7 @@ async def _page(
         interval=_about(words, sees.interval_s) if sees else None,
         wait=_about(words, sees.wait_s(l_per_h(finding))) if sees else None,
         can=sees.sees(l_per_h(finding)) if sees else None,
+        seldom=sees is not None and 2 * sees.interval_s > WAIT_S_MAX,
         long=sees is not None and sees.wait_s(l_per_h(finding)) > LONG_S,
         late=seen is not None and house.now() > seen.known_by,
         quiet=view is not None and view.state is not PointState.SPEAKING,
@@ -254,11 +255,12 @@ def _size(words: Words, house: House, story: Story, name: str) -> Markup:
     if not story.is_open:
         return words.say("More water ran than usual. It does no longer.")
     l_per_day = about(l_per_h(story.finding) * DAY_H)
+    amount = words.say_n("%(n)s litre", "%(n)s litres", l_per_day)
     cost = (l_per_day * price(house).euros / 1000).quantize(Decimal("0.1"))
     return words.say(
         "Since %(since)s about %(amount)s a day have run more than usual, which makes %(cost)s a day. It may be a leak, or guests, a garden, a pool: this meter is heard too seldom to tell.",
         since=when(words, story.finding.since, now),
-        amount=Markup('<b class="nb">{}</b>').format(words.say_n("%(n)s litre", "%(n)s litres", l_per_day)),
+        amount=Markup('<b class="nb">{}</b>').format(amount),
         cost=Markup('<b class="nb">{}</b>').format(money(words, max(CENTS, cost))),
     )
 

@@ -68,8 +68,8 @@ async def test_the_way_to_a_toilet_is_walked_and_each_step_says_what_was_seen(ho
     assert "De l’eau coule" not in text(await home.text(path)), "one reading says nothing yet"
     tap.passes(60, litres_each=1)
     said = text(await home.text(path))
-    assert "De l’eau coule, alors que personne n’en prend. Cela fait environ 360 litres par heure." in said
-    assert "Coulé depuis que vous avez appuyé 6 L" in said
+    assert "De l’eau coule, alors que personne n’en prend. Cela fait environ 350 litres par heure." in said
+    assert "Coulé depuis que vous avez appuyé 6L" in said
 
     said = await press(home, path, "closed")
     assert "2. Et robinet d’arrêt fermé ?" in said
@@ -185,7 +185,7 @@ async def test_a_meter_heard_once_a_day_is_read_by_hand(tmp_path: Path) -> None:
         page = await home.text(f"/leak/{story}")
         said = text(page)
         assert "il coule chaque jour environ 500 litres de plus que d’habitude, soit 2,20 € par jour" in said
-        assert "vous-même" in said
+        assert "votre compteur parle trop rarement (24 heures entre deux messages). Lisez son cadran vous-même" in said
         assert "Notez tous les chiffres du compteur" in said
         assert "commencer" not in said
         await press(home, f"/leak/{story}", "begin")
