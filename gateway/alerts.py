@@ -50,7 +50,7 @@ class Alerts:
         self._dating = dating
         self._changing = asyncio.Lock()
         # Of each service and metering point the last story, open or over.
-        self._last: dict[Key, Story] = {_key(story): story for story in ledger.ask(lambda db: _stories(db, _LAST))}
+        self._last: dict[Key, Story] = {_key(story): story for story in ledger.ask(_load)}
         self._newest: dict[Key, tuple[Finding, int]] = {}  # what is not on the card of open ones, and when it was found
         self._told_at: dict[Service, int] = {}
 
@@ -176,6 +176,12 @@ def _put(db: sqlite3.Connection, story: Story) -> Story:
     row2 = story.seen_at, story.snoozed_until, story.solved_at, story.found_at, story.worst
     cursor = db.execute(_PUT, (*row, *row2, None if story.id == NEW else story.id))
     return story if story.id != NEW else replace(story, id=int(cursor.lastrowid or 0))
+
+
+def _load(db: sqlite3.Connection) -> list[Story]:
+    """The last story of each; one whose figures a worn card has spoilt is told anew, and keeps no box from starting."""
+    db.execute("DELETE FROM story WHERE NOT json_valid(grounds)")
+    return _stories(db, _LAST)
 
 
 def _stories(db: sqlite3.Connection, asked: str, *values: object) -> list[Story]:

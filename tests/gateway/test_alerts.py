@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.alerts import KEPT_PACE_S, SAME_S, Alerts
-from gateway.ledger import Ledger, LedgerError
+from gateway.ledger import DamagedLedgerError, Ledger, LedgerError
 from gateway.services.model import Finding, Service, Story
 
 NOW = 1_790_000_000
@@ -204,6 +204,29 @@ async def test_a_service_of_a_newer_version_keeps_no_box_from_starting(tmp_path:
     alerts = Alerts(ledger)
     assert alerts.open() == await alerts.history(10) == []
     ledger.close()
+
+
+async def test_a_story_that_the_card_has_spoilt_keeps_no_box_from_starting(ledger: Ledger) -> None:
+    await Alerts(ledger).tell(NOW, LEAK, [leak(), leak(point="jardin")])
+    ledger.ask(lambda db: db.execute("UPDATE story SET grounds = substr(grounds, 2) WHERE point = 'jardin'"))
+    alerts = Alerts(ledger)
+    assert [story.finding.point for story in alerts.open()] == ["eau-froide"]
+    assert [story.finding.point for story in await alerts.tell(NOW, LEAK, [leak(), leak(point="jardin")])] == ["jardin"]
+
+
+async def test_a_damaged_page_of_stories_is_found_when_the_file_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = Ledger.open(path)
+    await Alerts(ledger).tell(NOW, LEAK, [leak()])
+    ledger.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'story'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(data)
+    with pytest.raises(DamagedLedgerError):
+        Ledger.open(path)
 
 
 POINTS = ("eau-froide", "jardin")
