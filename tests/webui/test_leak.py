@@ -202,7 +202,8 @@ async def test_the_page_holds_to_the_content_policy_has_no_id_twice_and_comes_ag
     assert 'http-equiv="refresh"' not in before
     await press(home, path, "begin")
     during = await home.text(path)
-    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in during
+    # With its address: where that ends in `#test`, a page is not loaded again by the seconds alone.
+    assert f'<noscript><meta http-equiv="refresh" content="10;url={path}"></noscript>' in during
     assert 'data-watch="eau-froide:volume:0"' in during
     for page in (before, during, await home.text(f"{path}/letter")):
         reader = read(page)
@@ -261,7 +262,8 @@ async def test_with_fewer_than_three_years_each_figure_is_said_and_no_mean(home:
     day = days.today(home.house.zone, NOW) - timedelta(days=20)
     said = await letter(home, story, f"?from={day.isoformat()}")
     assert "le boîtier n’en connaît qu’une" in said
-    assert said.count("7,9 m³") == 2 or said.count("8,0 m³") == 2 or "m³" in said
+    assert said.count("8,0 m³") == 2
+    assert said.count("inconnu") == 2
     assert "fois la moyenne" not in said
     assert "Je vous prie de comparer ce qui a coulé depuis votre dernier relevé" in said
     assert "n° 23 118 604" in said
