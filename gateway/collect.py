@@ -253,6 +253,7 @@ class Collect:
         self._formats_awaited: set[str] = set()
         self._watches: dict[SeriesKey, IndexWatch] = {}
         self._kept: dict[SeriesKey, tuple[int, int, int]] = {}
+        self._watched: dict[SeriesKey, int] = {}
 
     def _now(self) -> int:
         self.follow_clock()
@@ -728,6 +729,10 @@ class Collect:
         self._kept.pop(series, None)
         self.turned.pop(series, None)
 
+    def watch(self, series: SeriesKey, until: int) -> None:
+        """Until then (UTC seconds) what this index says is kept and told at its pace, also while it stands still."""
+        self._watched[series] = until
+
     def _due(self, point: Point, index_pace_s: int) -> bool:
         """Whether this point goes to the store now: at a pace, sooner when it changed."""
         last = self._kept.get(point.series)
@@ -736,7 +741,7 @@ class Collect:
             changed = (value, exponent) != (point.value, point.exponent)
             if point.main and point.quantity.kind is not Kind.INDEX:
                 pace_s = LEVEL_PACE_S  # a curve of power has a gap only where nothing was heard
-            elif not changed:
+            elif not changed and point.at >= self._watched.get(point.series, 0):
                 pace_s = UNCHANGED_PACE_S
             elif point.quantity is Quantity.NUMBER:
                 pace_s = YES_OR_NO_PACE_S

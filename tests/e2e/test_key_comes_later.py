@@ -1,14 +1,11 @@
 """A locked meter on an IM871A stick: it is taken as ours, the key comes later, the history is there from the first word."""
 
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
-import threading
 import time
-import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from drivers.encode import im871a, records, wmbus
+from drivers.encode import records, wmbus
 from drivers.model import Address
 from gateway.collect import INDEX_PACE_S
+from tests.e2e.sticks import Stick
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -29,25 +27,16 @@ PASSWORD = "le chat dort sur le radiateur"
 FIRST_LITRES = 612_483
 
 
-class Stick:
-    """The emulated stick at the end of a serial line: answers the box's questions, and hands on what it is told it heard."""
+class Meter:
+    """The locked meter, which a stick hears."""
 
     def __init__(self, path: Path) -> None:
-        self._end, self._line = os.openpty()
-        tty.setraw(self._line)
-        path.symlink_to(os.ttyname(self._line))
-        threading.Thread(target=self._answer, daemon=True).start()
+        self._stick = Stick(path)
 
-    def _answer(self) -> None:
-        while asked := os.read(self._end, 4096):
-            for said in im871a.answers(asked):
-                os.write(self._end, said)
-
-    def hears(self, litres: int) -> None:
+    def says(self, litres: int) -> None:
         number = litres - FIRST_LITRES + 1
         said = records.volume(litres) + records.flow(12)
-        data = wmbus.telegram_mode_7(METER, said, number % 256, key=KEY, counter=number)
-        os.write(self._end, im871a.heard(data, -64))
+        self._stick.hands_on(wmbus.telegram_mode_7(METER, said, number % 256, key=KEY, counter=number))
 
 
 class Box:
@@ -123,7 +112,7 @@ def wait_since(began: int, wait_s: float) -> None:
 
 
 def test_the_history_begins_with_the_first_telegram_though_the_key_was_typed_after_a_kill(box: Box, page: Page) -> None:
-    stick = Stick(box.folder / "stick")
+    meter = Meter(box.folder / "stick")
     box.start()
     page.goto(box.url)
     page.get_by_label("Code").fill(box.code)
@@ -134,7 +123,7 @@ def test_the_history_begins_with_the_first_telegram_though_the_key_was_typed_aft
 
     wait_until_found(box, page)
     began = int(time.time())
-    stick.hears(FIRST_LITRES)
+    meter.says(FIRST_LITRES)
     wait_until_heard(box, page, 1)
     page.goto(f"{box.url}/meters")
     page.locator("tr", has_text=ENGRAVED).get_by_role("link").click()
@@ -142,14 +131,14 @@ def test_the_history_begins_with_the_first_telegram_though_the_key_was_typed_aft
     page.get_by_role("button", name="mien").click()
     expect(page.locator("main")).to_contain_text("Ses messages attendent la clé")
     wait_since(began, INDEX_PACE_S + 1)
-    stick.hears(FIRST_LITRES + 5)
+    meter.says(FIRST_LITRES + 5)
     wait_until_heard(box, page, 2)
 
     box.kill()
     box.start()
     wait_until_found(box, page)
     wait_since(began, 2 * (INDEX_PACE_S + 1))
-    stick.hears(FIRST_LITRES + 12)
+    meter.says(FIRST_LITRES + 12)
     wait_until_heard(box, page, 1)
     page.goto(f"{box.url}/meters")
     mine = page.locator("li.meter", has_text="Eau du jardin")

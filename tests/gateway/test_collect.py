@@ -239,6 +239,16 @@ def test_an_index_that_stands_still_is_still_written_now_and_then() -> None:
     assert house.values() == [500, 500, 500]
 
 
+def test_an_index_that_somebody_watches_is_written_at_its_pace_though_it_stands_still() -> None:
+    house = House(["7"])
+    house.hear("7 500", after_s=60)
+    house.collect.watch(SeriesKey("7", "volume"), house.at + 61)
+    for _ in range(25):
+        house.hear("7 500", after_s=10)
+    assert len(house.values()) == 1 + 6
+    assert len([point for point in house.shown if point.series.register == "volume"]) == 1 + 6
+
+
 def test_a_level_that_never_changes_is_not_written_again_and_again_and_a_power_is() -> None:
     house = House(["7"])
     constant = Reading("PREF", Quantity.APPARENT_POWER, Decimal(9000))

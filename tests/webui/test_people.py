@@ -36,6 +36,10 @@ GET / O
 GET /alerts O
 POST /alerts/seen O
 POST /alerts/snooze O
+GET /leak/{story} O
+POST /leak/{story} O
+POST /leak/{story}/price O
+GET /leak/{story}/letter O
 GET /now OG
 GET /state OL
 GET /people O

@@ -53,6 +53,8 @@ function onValue(event) {
   for (const element of document.querySelectorAll(`[data-point="${CSS.escape(value.point)}"] [data-age]`)) {
     element.setAttribute("data-age", String(value.now));
   }
+  // What a page makes of a value that it watches, the box says in the reader's language.
+  if (document.querySelector(`[data-watch="${CSS.escape(value.series)}"]`)) void refresh();
 }
 
 /** Takes the parts marked `data-fresh` from a new copy of this page, unless somebody is in the middle of them. */
