@@ -34,6 +34,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.at = START
         self.dating = True
+        self.catalog = SimpleNamespace(setting=lambda name: None)
         self.store = Store.open(
             folder / "series.db", folder / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: self.at
         )

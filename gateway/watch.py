@@ -9,6 +9,7 @@ from drivers.model import Medium, Quantity
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
 from gateway.services import frost
+from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store, StoreError, offsets
@@ -17,6 +18,9 @@ from gateway.views import PointView
 log = logging.getLogger(__name__)
 
 LOOK_S = 300.0
+# A setting: leaks of less, in L/h, are not told. None of those that the service looks for is by itself; NEVER is all of them.
+LEAST_LEAK = "least leak"
+NEVER = 0
 # A home's habits are of so long: what is read again at a start.
 PAST_S = 62 * 86_400
 # The store answers nobody else while it reads so much.
@@ -26,11 +30,19 @@ COLD_S = 2 * DAY_S
 WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
 
 
+class Catalog(Protocol):
+    """Where settings are kept."""
+
+    def setting(self, name: str) -> object | None: ...
+
+
 class House(Protocol):
     """What is needed of a house."""
 
     @property
     def store(self) -> Store: ...
+    @property
+    def catalog(self) -> Catalog: ...
     @property
     def dating(self) -> bool: ...
     def now(self) -> int: ...
@@ -79,7 +91,8 @@ class Watch:
         self._changed.clear()
         for key, point in keys.items():
             await self._hear(key, point, now, past_s)
-        found = [watched.leak.find() for watched in self._leaks.values()]
+        least = least_leak(self._house.catalog)
+        found = [watched.leak.find(least) for watched in self._leaks.values()] if least != NEVER else []
         return [each for each in found if each is not None]
 
     async def _freezing(self, points: Sequence[str], now: int) -> list[Finding]:
@@ -127,6 +140,12 @@ class Watch:
                 watched.leak.hear(at, value * factor + (offset(at) if offset is not None else 0))
             watched.heard_to = max([watched.heard_to, *points.at[-1:]])
         return None
+
+
+def least_leak(catalog: Catalog) -> int:
+    """Litres an hour: from so much on a leak is told; NEVER where its owner wants none told."""
+    kept = catalog.setting(LEAST_LEAK)
+    return kept if isinstance(kept, int) and kept >= 0 else min(LIMIT_H)
 
 
 class _Watched:

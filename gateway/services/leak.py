@@ -8,6 +8,8 @@ from gateway.services.model import Finding, Service
 
 # Litres an hour from which it is called so, and its rank. CIEau: a dripping tap up to 4, a toilet that runs 25 and more.
 KINDS = ((250, "burst", 3), (60, "pipe", 2), (5, "toilet", 1), (0, "drip", 0))
+# A size is about what it says.
+ABOUT = 0.9
 # A meter that is heard seldom: between two readings so far apart there is no looking for pauses.
 APART_S = 12 * 3600
 USUAL_DAYS = 28
@@ -32,10 +34,13 @@ class Leak:
         self._flow.hear(at, steps)
         self._days.hear(at, steps)
 
-    def find(self) -> Finding | None:
-        """What is wrong by the last reading."""
+    def find(self, least_l_per_h: float = 0) -> Finding | None:
+        """What is wrong by the last reading; of leaks of about so much at least."""
         odd = self._flow.odd()
-        return self._running(odd[-1]) if odd else self._days.find(self.point)
+        found = self._running(odd[-1]) if odd else None
+        if found is None:
+            return self._days.find(self.point, least_l_per_h)
+        return found if found.grounds["l_per_h"] >= ABOUT * least_l_per_h else None
 
     def _running(self, run: Run) -> Finding:
         flow = self._flow
@@ -86,11 +91,13 @@ class _Days:
             self._more.clear()
             self._usual.append(l_per_day)
 
-    def find(self, point: str) -> Finding | None:
+    def find(self, point: str, least_l_per_h: float) -> Finding | None:
         if len(self._more) < MORE_DAYS:
             return None
         usual = median(self._usual)
         more = median(each for _, each in self._more)
+        if more - usual < least_l_per_h * DAY_S / 3600:
+            return None
         grounds = {"l_per_day": more, "usual_l_per_day": usual, "days": float(len(self._more))}
         return Finding(Service.LEAK, point, "days", self._more[0][0], grounds)
 

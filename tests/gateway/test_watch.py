@@ -11,7 +11,7 @@ from drivers.model import Medium, Quantity
 from gateway.model import Point, SeriesKey
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store
-from gateway.watch import Watch
+from gateway.watch import LEAST_LEAK, NEVER, Watch
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -42,6 +42,8 @@ class Home:
         self.store = store
         self.at = NOW
         self.dating = True
+        self.settings: dict[str, object] = {}
+        self.catalog = SimpleNamespace(setting=self.settings.get)
 
     def now(self) -> int:
         return self.at
@@ -152,6 +154,17 @@ async def test_a_meter_that_says_that_it_is_about_to_freeze_is_heard(tmp_path: P
         here.at = NOW + 2 * DAY
         await Watch(here, told).look()
         assert told.cold == []
+
+
+async def test_a_leak_is_told_from_as_much_on_as_its_owner_says(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        for least, is_told in ((None, True), (10, True), (25, False), (NEVER, False), ("of another version", True)):
+            here.settings[LEAST_LEAK] = least
+            await watch.look()
+            assert bool(told.findings) is is_told, least
 
 
 async def test_while_the_time_is_not_known_nothing_is_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.services.model import Finding, Service, Story
+from gateway.watch import least_leak
 from tests.webui.home import NOW, Home, at, read
 from webui.alerts import PAGE, STALE_S
 from webui.stories import OFTEN, SAY, WHAT_TO_DO, about, say_frost, say_leak, when
@@ -312,3 +313,18 @@ async def test_erasing_all_of_a_meter_takes_its_stories(home: Home) -> None:
     gone = await home.house.erase("eau-froide", 0, 1 << 40)
     assert gone["stories"] == 1
     assert [each.finding.point for each in await home.access.alerts.history(10)] == ["maison"]
+
+
+async def test_from_how_much_on_a_leak_is_told_is_chosen_here(home: Home) -> None:
+    page = await home.text("/alerts")
+    assert '<option value="2" selected>' in page
+    token = read(page).fields["token"]
+    async with home.client.post("/alerts/least", data={"token": token, "least": "25"}) as answer:
+        text = await answer.text()
+    assert "C’est gardé." in text
+    assert '<option value="25" selected>' in text
+    assert least_leak(home.house.catalog) == 25
+    for wrong in ("", "3", "-1", "25 "):
+        async with home.client.post("/alerts/least", data={"token": token, "least": wrong}) as answer:
+            assert answer.status == 400
+    assert least_leak(home.house.catalog) == 25
