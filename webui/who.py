@@ -160,7 +160,7 @@ async def row_of(request: web.Request, held: Held) -> Row:
         return row
     there, _ = await outbox.there(grant.id)
     live = outbox.live(grant.id)
-    said = targets.state(words, grant.way, live, paused=held.paused, sent=held.total.reads > 0)
+    said = targets.state(words, grant.way, live, paused=held.paused and held.end is None, sent=held.total.reads > 0)
     row = replace(row, state=said, there=there)
     if (whole_to := outbox.all_there_to(grant.id)) is not None and held.total.reads > 0:
         row = replace(row, whole_to=words.local(whole_to).date() - timedelta(days=1))

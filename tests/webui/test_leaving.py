@@ -13,7 +13,7 @@ from aiohttp import web
 from drivers.model import Medium
 from gateway import anew, chain, hatch
 from gateway.grants import GrantedSeries, Resolution, ShutError, Wish, new_id
-from gateway.ledger import look
+from gateway.ledger import LedgerError, look
 from gateway.roles import Role
 from gateway.way import Form, Kind, Way
 from sync.model import Piece
@@ -263,6 +263,46 @@ async def test_a_place_that_never_answers_holds_nobody_up_for_ever(
         assert "À noter ou à imprimer" in page
         assert "400 chiffres" in page.replace("\xa0", " ")
         assert home.access.handed_back.is_set()
+
+
+async def test_a_place_that_refuses_the_password_is_given_another_one_there(tmp_path: Path, furnished: Path) -> None:
+    copy(furnished, tmp_path)
+    async with open_home(tmp_path, password=True) as home:
+        await live_in(home)
+        cookies, id_ = await cookie(home, Role.OCCUPANT), await send(home)
+        await home.access.grants.pause(id_, BY, paused=True)  # that it was paused hides nothing of how it ends
+        await post(home, "/leave/targets", {"what": "erase", f"grant-{id_}": "on"}, cookies)
+        home.access.outbox.tell(id_, "refused", "401", 21_600)
+        page = await home.text("/leave", cookies=cookies)
+        assert "Il refuse le mot de passe" in read(page).text
+        assert 'name="password"' in page
+        assert "http-equiv" not in page  # it would take away what is being typed
+        await post(home, "/data/now", {"grant": id_, "from": "leave", "password": "another"}, cookies)
+        (job,) = home.access.outbox.jobs()
+        assert (job["do"], job["secrets"]) == ("erase", {"password": "another"})
+
+
+async def test_what_the_card_does_not_note_is_said_and_holds_it_up(
+    tmp_path: Path, furnished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy(furnished, tmp_path)
+    async with open_home(tmp_path, password=True) as home:
+        await live_in(home)
+        cookies, id_ = await cookie(home, Role.OCCUPANT), await send(home)
+
+        async def refuses(*_: object) -> None:
+            raise LedgerError("ledger.db: database or disk is full")
+
+        with monkeypatch.context() as refusing:
+            refusing.setattr(home.access.grants._ledger, "append", refuses)
+            where, page = await post(home, "/leave/targets", {"what": "erase", f"grant-{id_}": "on"}, cookies)
+            assert where == "/leave?done=unwritten"
+            assert "la carte refuse de le noter" in read(page).text
+        await post(home, "/leave", {"password": WORD}, cookies, 409)
+        assert home.access.outbox.jobs() == []
+        await home.access.grants.look()
+        (job,) = home.access.outbox.jobs()
+        assert job["do"] == "erase"
 
 
 async def test_what_is_given_after_the_password_was_typed_holds_it_up(tmp_path: Path, furnished: Path) -> None:
