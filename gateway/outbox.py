@@ -91,8 +91,7 @@ class Live:
     walk: Walk = field(default_factory=Walk)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     due: int = 0  # how many parcels the last look found
-    missing: int = 0  # of how many of them nothing lies there
-    there: int = 0  # of how many periods something did, when it was last counted
+    lacks: bool = False  # of one of them the target never took anything
     sent_to: int | None = None  # all that is granted of before lies there, as far as is known (UTC seconds)
     batch: int = 0
     handed: dict[str, Made] = field(default_factory=dict)
@@ -134,6 +133,7 @@ class Outbox:
         self._removals = 0
         self._changed: dict[SeriesKey, int] = {}  # from when on, since the walks were told
         self._telling = threading.Lock()  # held for that alone: it is told in the store's thread, too
+        self._left: set[str] = set()  # and what opened the target is not forgotten yet
         # Where a target sends its owner's browser back to: as the last who gave an access reached this box.
         self.page = ""
         # And as who gave this access did: a Cozy knows one address, which is never another one.
@@ -226,7 +226,6 @@ class Outbox:
             notes = [*self._sum(id_), (ledger.SENDING, body)]
             await self._ledger.put(now, id_, [one.underway for one in made], *notes)
             self._close(id_)
-            live.missing = 0  # counted by the ledger from now on
         # Taken back, or read before a person took readings away, while the card wrote.
         held = self._grants.get(id_)
         if removals != self._removals:
@@ -405,23 +404,29 @@ class Outbox:
             await self._ledger.put(self._house.now(), id_, (), (ledger.ERASED, body), gone=names)
 
     async def left(self, id_: str) -> None:
-        """Nothing more is to be done at the target: what opened it is forgotten. As `keep`, where that is refused."""
-        await self._grants.left(id_, {"points": (await self.there(id_))[0]})
-        await self._ledger.forget(id_)
-        self._secrets.set_secrets(id_, None)
+        """Nothing more is to be done at the target: what opened it is forgotten. As `keep`, where that is refused.
+
+        The entry comes first: without what opens it nothing could be done there. What is refused after it is tried again.
+        """
+        await self._grants.left(id_, (await self.there(id_))[0])
         self._live.pop(id_, None)
         self._pages.pop(id_, None)
+        self._left.add(id_)
+        await self._forget(id_)
+
+    async def _forget(self, id_: str) -> None:
+        self._secrets.set_secrets(id_, None)
+        await self._ledger.forget(id_)
+        self._left.discard(id_)
 
     async def there(self, id_: str) -> tuple[int, int]:
         """How many figures of how many periods lie at the target."""
-        figures, count = await self._ledger.lying(id_)
-        self.live(id_).there = count
-        return figures, count
+        return await self._ledger.lying(id_)
 
-    def periods(self, grant: Grant) -> int:
-        """How many periods the readings of a grant fill, as far as is known: as `there` last counted, and those found due since."""
-        live = self.live(grant.id)
-        return live.there + live.missing
+    def all_there_to(self, id_: str) -> int | None:
+        """Before when (UTC seconds) all that is granted lies there, as far as is known; None where none is known to be missing."""
+        live = self.live(id_)
+        return live.sent_to if live.lacks else None
 
     async def run(self) -> None:
         """As `look`, now and then, and the walks go on; until cancelled."""
@@ -433,7 +438,10 @@ class Outbox:
             await asyncio.sleep(max(WALK_PAUSE_S, time.monotonic() - began) if walking else LOOK_S)
 
     async def look(self, *, stopping: bool = False) -> None:
-        """Write down the sums of live values that are due, or all. What the card refuses is tried again."""
+        """Write down the sums of live values that are due, or all; forget what is to be forgotten. What the card refuses is tried again."""
+        for id_ in tuple(self._left):
+            with contextlib.suppress(KeysError, LedgerError, OSError):  # it was said when it was refused first
+                await self._forget(id_)
         now = self._house.now()
         for id_, live in tuple(self._live.items()):
             if live.window is None or not (stopping or live.window.is_over(now)):
@@ -463,7 +471,7 @@ class Outbox:
                 if is_live(held.grant)
                 else self._look(held.grant, live, parcels_max)
             )
-            live.due, live.missing = len(made), sum(one.there is None for one in made)
+            live.due, live.lacks = len(made), not is_live(held.grant) and any(one.is_first for one in made)
             if made:
                 live.sent_to = made[0].period.start
             elif (reached := live.walk.at or live.walk.settled_at) is not None:

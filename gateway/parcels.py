@@ -51,6 +51,11 @@ class Made:
     kept: str  # what it says, as long as its period may still grow: the card may lose some of it
 
     @property
+    def is_first(self) -> bool:
+        """Whether the target never said that it took anything of this period."""
+        return self.there is None or not self.there.held
+
+    @property
     def revision(self) -> int:
         return 1 if self.there is None else self.there.revision + 1
 

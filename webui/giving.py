@@ -22,6 +22,7 @@ from gateway.grants import (
     GrantError,
     NotDatingError,
     Resolution,
+    ShutError,
     Wish,
     new_id,
 )
@@ -239,6 +240,8 @@ async def give(request: web.Request) -> web.Response:
         return _confirm(request, typed, wish, CARD_REFUSES, 507)
     except NotDatingError:
         return _form(request, typed, NO_TIME, password=bool(password))
+    except ShutError:
+        raise see("/leave") from None
     except GrantError:
         if grants.get(id_) is not None:  # two clicks at once
             raise see("/data?done=given") from None
