@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -55,9 +56,13 @@ async def test_the_last_figures_stay_there_and_go_when_they_are_erased(mosquitto
         (put,) = await first.put([day()])
         there = retained(broker)
         assert there[f"releve/{GRANT}/status"] == "online"
-        for topic, key in (("eau_3a_volume_3a_0", "eau:volume:0"), ("gaz_3a_volume_3a_0", "gaz:volume:0")):
+        for topic, key, power in (
+            ("eau_3a_volume_3a_0", "eau:volume:0", 0),
+            ("gaz_3a_volume_3a_0", "gaz:volume:0", -3),
+        ):
             one = next(one for one in day().series if one.key == key)
-            assert there[f"releve/{GRANT}/{topic}"] == f'{{"value":{one.value[-1]},"at":{one.at[-1]}}}'
+            value = Decimal(one.value[-1] or "").scaleb(power)  # litres of water, cubic metres of gas
+            assert there[f"releve/{GRANT}/{topic}"] == f'{{"value":{value},"at":{one.at[-1]}}}'
         assert len([topic for topic in there if topic.startswith("homeassistant/device/")]) == 4
         assert put.answer == "9 messages"
     assert retained(broker)[f"releve/{GRANT}/status"] == "offline"
