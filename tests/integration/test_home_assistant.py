@@ -61,7 +61,7 @@ async def test_the_last_figures_stay_there_and_go_when_they_are_erased(mosquitto
             ("gaz_3a_volume_3a_0", "gaz:volume:0", -3),
         ):
             one = next(one for one in day().series if one.key == key)
-            value = Decimal(one.value[-1] or "").scaleb(power)  # litres of water, cubic metres of gas
+            value = format(Decimal(one.value[-1] or "").scaleb(power).normalize(), "f")  # litres of water, m³ of gas
             assert there[f"releve/{GRANT}/{topic}"] == f'{{"value":{value},"at":{one.at[-1]}}}'
         assert len([topic for topic in there if topic.startswith("homeassistant/device/")]) == 4
         assert put.answer == "9 messages"
