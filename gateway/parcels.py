@@ -109,7 +109,11 @@ async def make(
     taken = there is not None and there.sha256 in (ledger.TAKEN, ledger.FOLLOWING)
     lost = there is not None and there.sha256.startswith(ledger.LOST)
     series = [await _say(house, grant, one, period, now) for one in grant.series]
-    if lost and there is not None and _hash(series) == there.sha256.removeprefix(ledger.LOST):
+    if (
+        lost
+        and there is not None
+        and _hash(series) == there.sha256.removeprefix(ledger.DOUBTED).removeprefix(ledger.LOST)
+    ):
         return SOUND
     # What the card lost is no reason to lose it at the target, too: what lies there is better than what is here.
     keys = [one.key for one in grant.series]

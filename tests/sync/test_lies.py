@@ -27,6 +27,7 @@ from tests.parcels import day as made
 from tests.sync.box import DAY, INDEX, Box, box
 from tests.sync.owner import Owner, day, day_after, midnight, target
 from tests.sync.test_files import Disk
+from tests.sync.test_walk import lose
 from tests.sync.test_work import served, sleeps, wait_for
 
 ENERGY = ("maison:EAST:0", "electricity", "Wh")
@@ -286,14 +287,38 @@ async def test_what_cannot_be_said_is_neither_many_nor_few(home: Box) -> None:
 
 
 async def test_sending_all_again_takes_nothing_from_the_target_that_the_card_lost(home: Box) -> None:
-    home.say(NOON - 3 * DAY, NOON + 1)
+    home.say(NOON - 20 * DAY, NOON + 1)
     grant = await home.give()
     await home.send(grant)
     before = home.shelf.values(INDEX)
-    home.ledger.lost()
+    await lose(home, NOON - 15 * DAY, NOON - 3600)
     await home.outbox.again(grant.id)
-    assert await home.send(grant) == 0
+    await home.send(grant)
     assert home.shelf.values(INDEX) == before
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_sending_all_again_sends_each_day_of_which_the_card_lost_nothing(home: Box, *, cut: bool) -> None:
+    """After a loss each day is suspected until it was compared: what a person wants is not forgotten meanwhile."""
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    await lose(home, NOON - 15 * DAY, NOON - 10 * DAY)
+    await home.outbox.again(grant.id)
+    await home.outbox.again(grant.id)
+    home.shelf.parcels.clear()
+    home.restart()  # what a person said is on the card
+    if cut:
+        await home.send(grant, acknowledged=False)
+        home.shelf.parcels.clear()
+        home.restart()
+    await home.send(grant)
+    # The days at the two ends of the loss held some of it.
+    whole = await home.expected(INDEX, NOON - 20 * DAY, NOON - 16 * DAY)
+    assert whole
+    assert whole.items() <= home.shelf.values(INDEX).items()
+    assert (await home.expected(INDEX, NOON - 9 * DAY, NOON)).items() <= home.shelf.values(INDEX).items()
+    assert await home.send(grant) == 0
 
 
 async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_not_say(
