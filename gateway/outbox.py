@@ -196,7 +196,8 @@ class Outbox:
         While the walk is under way it may be true later.
         """
         made = await self._make(id_, parcels_max=1)
-        return bool(made) or self.live(id_).looks
+        live = self.live(id_)
+        return bool(made) or (live.looks and not live.walk.is_under_way)
 
     async def batch(self, id_: str) -> tuple[int, list[dict[str, object]]] | None:
         """The next parcels of a grant, and the batch's number; in the ledger before they are handed out. None: none is due.
@@ -294,8 +295,13 @@ class Outbox:
         live.trouble, live.link, live.answers = None, None, True
 
     async def looks(self, id_: str) -> bool:
-        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once."""
+        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once.
+
+        Not before all that is due was found.
+        """
         live, held = self.live(id_), self._grants.get(id_)
+        if live.walk.is_under_way:
+            return False
         due = live.looks or live.looked_at is None or time.monotonic() - live.looked_at > LOOK_AT_TARGET_S
         if held is None or is_live(held.grant) or not (due and await self._ledger.taken(id_)):
             live.looks = False
@@ -309,10 +315,7 @@ class Outbox:
         if said is None:
             self.live(id_).lies = Lies(now, of)
             return
-        count, periods, size = (
-            None if said[name] is None else int(said[name]) for name in ("count", "periods", "bytes")
-        )
-        self.live(id_).lies = Lies(now, of, str(said["thing"]), count or 0, periods, size)
+        self.live(id_).lies = Lies(now, of, said["thing"], said["count"], said["periods"], said["bytes"])
 
     async def again(self, id_: str) -> None:
         """A person says: all of it once more. What was acknowledged is forgotten, and so due."""

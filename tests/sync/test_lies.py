@@ -364,3 +364,49 @@ async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_
             working.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await working
+
+
+@pytest.mark.parametrize("odd", ["a bug", "too many", "silent"])
+async def test_what_a_target_says_of_itself_is_no_trouble_whatever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    troubles: list[object] = []
+
+    async def look() -> Lies:
+        if odd == "silent":
+            await asyncio.get_running_loop().create_future()
+        return Lies(Thing.FILES, 2**70 if odd == "too many" else int("9" * 5000))
+
+    with box(tmp_path) as home:
+        monkeypatch.setattr("sync.targets.make", lambda way, secrets, at_home, net: home.shelf)
+        monkeypatch.setattr(home.shelf, "look", look)
+        monkeypatch.setattr("sync.work.LOOK_S_MAX", 0.05)
+        monkeypatch.setattr(home.outbox, "tell", lambda *told: troubles.append(told))
+        home.say(NOON - 3 * DAY, NOON + 1)
+        grant = await home.give()
+        async with served(home, tmp_path) as socket:
+            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
+            live = home.outbox.live(grant.id)
+            await wait_for(lambda: live.looked_at is not None)
+            opened, lying, home.clock.at = home.shelf.opened, len(home.shelf.values(INDEX)), NOON + 3600
+            home.say(NOON, NOON + 3600)
+            await wait_for(lambda: home.shelf.opened > opened and len(home.shelf.values(INDEX)) > lying)
+            assert (troubles, live.lies) == ([], None)
+            working.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await working
+
+
+async def test_a_target_is_not_asked_before_all_that_is_due_was_found(
+    home: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    monkeypatch.setattr("gateway.walk.READS_MAX", 5)
+    home.outbox.poke(grant.id)
+    asked = []
+    for _ in range(6):
+        assert await home.outbox.batch(grant.id) is None
+        asked.append(await home.outbox.looks(grant.id))
+    assert asked == [False, False, False, False, True, False]
