@@ -306,9 +306,7 @@ class Store:
 
         The point stored at `at` itself, if any, is the new meter's.
         """
-        swap = self._call(self._swap, key, at, old_final, new_start, exponent)
-        self.on_change((key,), at)
-        return swap
+        return self._call(self._swap, key, at, old_final, new_start, exponent)
 
     def undo(self, event: int) -> bool:
         """Take a swap back, by a later event; False if there is none that stands."""
@@ -561,6 +559,7 @@ class Store:
         swap = Swap(0, key, at, old_final, new_start, exponent, self._now())
         swap = replace(swap, id=self._card.swap(row, swap))
         self._set_swaps(series)
+        self._tell_change(key, at)
         return swap
 
     def _undo(self, event: int) -> bool:

@@ -186,6 +186,24 @@ async def test_an_index_that_is_counted_on_since_long_ago_is_due_at_once(home: B
     assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 30 * DAY, NOON)
 
 
+async def test_the_days_without_a_reading_before_an_exchange_are_due_at_once_when_it_is_told(home: Box) -> None:
+    put(home, NOON - 30 * DAY, NOON - 23 * DAY)
+    put(home, NOON - 20 * DAY, NOON)
+    grant = await home.give()
+    await home.send(grant)
+    lying = home.shelf.values(INDEX)
+    before = home.home.store.points(INDEX.key, NOON - 40 * DAY, NOON - 23 * DAY)
+    after = home.home.store.points(INDEX.key, NOON - 20 * DAY, NOON)
+    assert before is not None
+    assert after is not None
+    # Nothing was used between the two meters: so each time in between has an index.
+    home.home.store.swap(INDEX.key, after.at[0], before.value[-1], after.value[0], 0)
+    await home.send(grant)
+    whole = await home.expected(INDEX, NOON - 30 * DAY, NOON)
+    assert len(whole) > len(lying)
+    assert home.shelf.values(INDEX) == whole
+
+
 async def test_what_changes_while_it_is_being_compared_is_not_passed_over(
     home: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
