@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
@@ -43,6 +44,8 @@ MEMORY_S = 48 * 3600
 # A point may be so far ahead of the clock; more is a meter's clock or ours that is wrong.
 AHEAD_S = DAY_S
 FOREVER = 1 << 62
+# By so many points it is told how often a meter speaks: a gap or a telegram heard twice among them changes nothing.
+PACE_POINTS_MIN, PACE_POINTS_MAX = 4, 9
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -152,6 +155,14 @@ class Store:
             if series is None or series.last_at is None:
                 return None
             return Point(key, series.quantity, series.last_at, series.last, series.exponent, series.main)
+
+    def pace_s(self, key: SeriesKey) -> int | None:
+        """How far apart the last points of a series lie as a rule: a short distance rather than a gap; None where there are too few."""
+        with self._lock:
+            series = self._memory.series.get(key)
+            ats = series.ats[-PACE_POINTS_MAX:] if series is not None else ()
+        apart = sorted(after - before for before, after in pairwise(ats))
+        return apart[(len(apart) - 1) // 2] if len(apart) >= PACE_POINTS_MIN - 1 else None
 
     def series(self) -> tuple[SeriesInfo, ...]:
         """Every series that has a point, in order of key."""

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.model import State
 from gateway import app, heal
+from gateway.collect import MeterLog
 from gateway.grants import Resolution, Wish
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
@@ -202,6 +204,24 @@ async def test_the_days_without_a_reading_before_an_exchange_are_due_at_once_whe
     whole = await home.expected(INDEX, NOON - 30 * DAY, NOON)
     assert len(whole) > len(lying)
     assert home.shelf.values(INDEX) == whole
+
+
+async def test_a_restart_takes_nothing_away_at_the_target_of_a_meter_that_speaks_each_four_hours(home: Box) -> None:
+    meter = "wmbus:SAP:12345678:15:7"
+    home.home.catalog.adopt(meter, "Maison", INDEX.medium, NOON - 20 * DAY)
+    home.home.collect.meters[meter] = MeterLog("radio", State.DECODED, NOON, interval_s=4 * 3600)
+    home.say(NOON - 10 * DAY, NOON + 1, step_s=4 * 3600)
+    grant = await home.give()
+    await home.send(grant)
+    lying = home.shelf.values(INDEX)
+    assert len(lying) > 9 * 48
+    del home.home.collect.meters[meter]  # how often it speaks is not known yet
+    home.restart()
+    assert await home.send(grant) == 0
+    home.home.collect.meters[meter] = MeterLog("radio", State.DECODED, NOON, interval_s=20 * 3600)  # after a gap
+    home.restart()
+    assert await home.send(grant) == 0
+    assert home.shelf.values(INDEX) == lying
 
 
 async def test_what_changes_while_it_is_being_compared_is_not_passed_over(
