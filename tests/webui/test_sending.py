@@ -16,10 +16,12 @@ from gateway import ledger
 from gateway.backup import load_age
 from gateway.keys import KeysError
 from gateway.model import Point, SeriesKey
-from gateway.outbox import Lies, Trouble
+from gateway.outbox import Lies, Live, Trouble
 from gateway.way import Form, Kind, Way
-from tests.webui.home import Home, read
+from tests.webui.home import PARIS, Home, read
 from tests.webui.test_grants import DAY, post
+from webui import targets
+from webui.words import Words
 
 SENT = {
     "to": "webdav", "target": "Mon nuage", "operator": "mon hébergeur", "purpose": "garder mes relevés", "point-maison": "on",
@@ -473,3 +475,11 @@ async def test_a_suppliers_figures_are_replaced_where_a_person_ticks_it_and_each
     assert held is not None
     assert held.grant.way is not None
     assert not held.grant.way.adopt
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_after_a_start_the_page_says_nothing_of_what_a_target_took_before_it_was_asked(*, sent: bool) -> None:
+    """What was still due when the box was switched off may be due yet."""
+    way = Way(Kind.WEBDAV, "https://cloud.example/dav/", "ada", Form.FILES)
+    said = targets.state(Words("fr", PARIS), way, Live(), paused=False, sent=sent)
+    assert said.sentence.startswith("Il n’a pas encore été interrogé")
