@@ -319,8 +319,10 @@ class Outbox:
 
     async def again(self, id_: str) -> None:
         """A person says: all of it once more. What was acknowledged is forgotten, and so due."""
+        live = self.live(id_)
+        live.batch, live.handed = 0, {}  # what was handed out before, and is acknowledged after, may be gone in between
         await self._ledger.doubt(id_)
-        self.live(id_).lies = None
+        live.lies = None
         self.poke(id_)
 
     def show(self, id_: str, link: str) -> None:

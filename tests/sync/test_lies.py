@@ -321,6 +321,23 @@ async def test_sending_all_again_sends_each_day_of_which_the_card_lost_nothing(h
     assert await home.send(grant) == 0
 
 
+async def test_what_was_handed_out_before_a_person_wants_all_again_is_sent_again_too(home: Box) -> None:
+    home.say(NOON - 3 * DAY, NOON + 1)
+    grant = await home.give()
+    found = await home.outbox.batch(grant.id)
+    assert found is not None
+    await home.shelf.put([Parcel.read(one) for one in found[1]])
+    home.shelf.parcels.clear()
+    await home.outbox.again(grant.id)
+    puts = [
+        {"period": one["period"], "held": f"at {one['period']}", "bytes": 1, "sha256": "ab" * 32, "answer": "201"}
+        for one in found[1]
+    ]
+    assert not await home.outbox.acknowledge(grant.id, found[0], puts)
+    await home.send(grant)
+    assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 3 * DAY, NOON)
+
+
 async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_not_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
