@@ -92,10 +92,12 @@ RESTORED = "restored"
 # The file, or what it said of consents, was damaged: nothing given before stands.
 ANEW = "anew"
 UNDERWAY, TAKEN, LOST = "underway", "taken", "lost "
+# The one period of all that is sent live: what lies there is the last figure, and the next one knows of no loss.
+LIVE = "live"
 # Taken, and handed out since: until it is acknowledged it is both.
 FOLLOWING = "taken, underway"
-# Behind `LOST`, before the hash: a person wants it sent again, which it is if nothing of it turns out to be lost.
-DOUBTED = f"{LOST}doubted "
+# Before the hash: a person wants it sent again. Behind `LOST`, too: then it is if nothing of it turns out to be lost.
+DOUBTED = "doubted "
 # What was sent of a period is kept until so long after it has ended.
 KEPT_S = 7 * 86_400
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
@@ -109,7 +111,7 @@ INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     held = excluded.held, sha256 = CASE
         WHEN excluded.sha256 = '{UNDERWAY}' AND sha256 IN ('{TAKEN}', '{FOLLOWING}') THEN '{FOLLOWING}'
         WHEN sha256 = '{TAKEN}' THEN '{TAKEN}'
-        WHEN sha256 LIKE '{LOST}%' THEN '{LOST}' || excluded.sha256
+        WHEN sha256 LIKE '{LOST}%' AND period <> '{LIVE}' THEN '{LOST}' || excluded.sha256
         ELSE excluded.sha256 END,
     kept = CASE
         WHEN sha256 = '{TAKEN}' OR excluded.sha256 = '{UNDERWAY}' AND sha256 = '{FOLLOWING}' THEN ''
@@ -125,12 +127,13 @@ _OPEN_FROM = f"""
 SELECT min(start) FROM parcel WHERE grant_id = ? AND sha256 IN ('{TAKEN}', '{FOLLOWING}', '{UNDERWAY}')
 """  # noqa: S608 - our own words
 _DOUBT = f"""
-UPDATE parcel SET sha256 = CASE WHEN sha256 LIKE '{LOST}%' THEN '{DOUBTED}' || substr(sha256, {len(LOST) + 1}) ELSE '{UNDERWAY}' END
-WHERE grant_id = ? AND sha256 NOT IN ('{TAKEN}', '{FOLLOWING}') AND sha256 NOT LIKE '{DOUBTED}%'
+UPDATE parcel SET sha256 = CASE
+    WHEN sha256 LIKE '{LOST}%' THEN '{LOST}{DOUBTED}' || substr(sha256, {len(LOST) + 1}) ELSE '{DOUBTED}' || sha256 END
+WHERE grant_id = ? AND sha256 NOT IN ('{TAKEN}', '{FOLLOWING}', '{UNDERWAY}')
+    AND sha256 NOT LIKE '{DOUBTED}%' AND sha256 NOT LIKE '{LOST}{DOUBTED}%'
 """  # noqa: S608 - our own words
 _SOUND = f"""
-UPDATE parcel SET sha256 = CASE WHEN sha256 LIKE '{DOUBTED}%' THEN '{UNDERWAY}' ELSE substr(sha256, {len(LOST) + 1}) END
-WHERE grant_id = ? AND period = ? AND sha256 LIKE '{LOST}%'
+UPDATE parcel SET sha256 = substr(sha256, {len(LOST) + 1}) WHERE grant_id = ? AND period = ? AND sha256 LIKE '{LOST}%'
 """  # noqa: S608 - our own words
 _FORGET_KEPT = "UPDATE parcel SET kept = '' WHERE grant_id = ? AND kept <> ''"
 

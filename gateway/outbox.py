@@ -22,9 +22,9 @@ from gateway import granted, ledger, parcels
 from gateway.chain import canonical
 from gateway.grants import Grant, Grants, Held, Resolution, Total
 from gateway.keys import KeysError
-from gateway.ledger import Ledger, LedgerError, Parcel
+from gateway.ledger import LIVE, Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
-from gateway.parcels import LIVE, SOUND, Made, Period, is_live, periods
+from gateway.parcels import SOUND, Made, Period, is_live, periods
 from gateway.store import StoreError
 from gateway.walk import FAR, HELD_S, HOUR_S, OPEN_S, STEP_S, Walk, pieces
 from gateway.window import Window
@@ -504,7 +504,7 @@ class Outbox:
             if one == SOUND:
                 sound.append(period.name)
                 one = None
-                if lies is not None and lies.sha256.startswith(ledger.DOUBTED):
+                if lies is not None and lies.sha256.startswith(ledger.LOST + ledger.DOUBTED):
                     lies = replace(lies, sha256=ledger.UNDERWAY)
                     again = await parcels.make(self._house, self._ledger, grant, period, lies, now, walk.open_from)
                     one = again if isinstance(again, Made) else None

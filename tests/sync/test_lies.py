@@ -297,6 +297,17 @@ async def test_sending_all_again_takes_nothing_from_the_target_that_the_card_los
     assert home.shelf.values(INDEX) == before
 
 
+async def test_what_a_person_wants_sent_again_is_so_though_the_card_is_suspected_before_it_was(home: Box) -> None:
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    home.shelf.parcels.clear()
+    await home.outbox.again(grant.id)
+    await lose(home, NOON - 15 * DAY, NOON - 10 * DAY)  # the target is away meanwhile
+    await home.send(grant)
+    assert (await home.expected(INDEX, NOON - 9 * DAY, NOON)).items() <= home.shelf.values(INDEX).items()
+
+
 @pytest.mark.parametrize("cut", [False, True])
 async def test_sending_all_again_sends_each_day_of_which_the_card_lost_nothing(home: Box, *, cut: bool) -> None:
     """After a loss each day is suspected until it was compared: what a person wants is not forgotten meanwhile."""

@@ -661,3 +661,34 @@ async def test_where_a_browser_comes_back_to_is_what_it_was_when_the_access_was_
     await home.grants.withdraw(one.id, BY)
     await home.outbox.left(one.id)
     assert home.ledger.pages() == {two.id: second}
+
+
+@pytest.mark.parametrize("while_it_runs", [False, True])
+async def test_a_live_target_gets_the_last_figure_after_a_loss_of_the_card_too(
+    home: Box, monkeypatch: pytest.MonkeyPatch, *, while_it_runs: bool
+) -> None:
+    home.say(NOON - 3 * DAY, NOON + 1)
+    grant = await home.give(way=LIVE)
+    assert await home.send(grant) == 1
+    if while_it_runs:
+        monkeypatch.setattr(home.home.store, "damaged", True)
+    else:
+        await lose(home, NOON - 2 * DAY, NOON - DAY)
+    home.clock.at += 1800
+    home.say(NOON, home.clock.at + 1)
+    assert await home.send(grant) == 1
+    (lying,) = home.shelf.parcels.values()
+    assert lying.series[0].at[-1] > NOON
+    home.clock.at += 1800
+    home.say(NOON, home.clock.at + 1)
+    assert await home.send(grant) == 1
+
+
+async def test_after_a_loss_of_the_card_no_older_figure_takes_the_place_of_the_last_one(home: Box) -> None:
+    home.say(NOON - 3 * DAY, NOON + 1)
+    grant = await home.give(way=LIVE)
+    assert await home.send(grant) == 1
+    before = dict(home.shelf.parcels)
+    await lose(home, NOON - 4 * 3600, NOON + 1)
+    assert await home.send(grant) == 0
+    assert home.shelf.parcels == before
