@@ -22,9 +22,9 @@ from gateway import granted, ledger, parcels
 from gateway.chain import canonical
 from gateway.grants import Grant, Grants, Held, Resolution, Total
 from gateway.keys import KeysError
-from gateway.ledger import Ledger, LedgerError, Parcel
+from gateway.ledger import LIVE, Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
-from gateway.parcels import LIVE, SOUND, Made, Period, is_live, periods
+from gateway.parcels import SOUND, Made, Period, is_live, periods
 from gateway.store import StoreError
 from gateway.walk import FAR, HELD_S, HOUR_S, OPEN_S, STEP_S, Walk, pieces
 from gateway.window import Window
@@ -196,7 +196,8 @@ class Outbox:
         While the walk is under way it may be true later.
         """
         made = await self._make(id_, parcels_max=1)
-        return bool(made) or self.live(id_).looks
+        live = self.live(id_)
+        return bool(made) or (live.looks and not live.walk.is_under_way)
 
     async def batch(self, id_: str) -> tuple[int, list[dict[str, object]]] | None:
         """The next parcels of a grant, and the batch's number; in the ledger before they are handed out. None: none is due.
@@ -293,8 +294,13 @@ class Outbox:
         live.trouble, live.link, live.answers = None, None, True
 
     async def looks(self, id_: str) -> bool:
-        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once."""
+        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once.
+
+        Not before all that is due was found.
+        """
         live, held = self.live(id_), self._grants.get(id_)
+        if live.walk.is_under_way:
+            return False
         due = live.looks or live.looked_at is None or time.monotonic() - live.looked_at > LOOK_AT_TARGET_S
         if held is None or is_live(held.grant) or not (due and await self._ledger.taken(id_)):
             live.looks = False
@@ -308,15 +314,14 @@ class Outbox:
         if said is None:
             self.live(id_).lies = Lies(now, of)
             return
-        count, periods, size = (
-            None if said[name] is None else int(said[name]) for name in ("count", "periods", "bytes")
-        )
-        self.live(id_).lies = Lies(now, of, str(said["thing"]), count or 0, periods, size)
+        self.live(id_).lies = Lies(now, of, said["thing"], said["count"], said["periods"], said["bytes"])
 
     async def again(self, id_: str) -> None:
         """A person says: all of it once more. What was acknowledged is forgotten, and so due."""
+        live = self.live(id_)
+        live.batch, live.handed = 0, {}  # what was handed out before, and is acknowledged after, may be gone in between
         await self._ledger.doubt(id_)
-        self.live(id_).lies = None
+        live.lies = None
         self.poke(id_)
 
     def show(self, id_: str, link: str) -> None:
@@ -502,12 +507,15 @@ class Outbox:
         sound: list[str] = []
         values, reach = 0, begin
         for period in piece:
-            one = await parcels.make(
-                self._house, self._ledger, grant, period, there.get(period.name), now, walk.open_from
-            )
+            lies = there.get(period.name)
+            one = await parcels.make(self._house, self._ledger, grant, period, lies, now, walk.open_from)
             if one == SOUND:
                 sound.append(period.name)
                 one = None
+                if lies is not None and lies.sha256.startswith(ledger.LOST + ledger.DOUBTED):
+                    lies = replace(lies, sha256=ledger.UNDERWAY)
+                    again = await parcels.make(self._house, self._ledger, grant, period, lies, now, walk.open_from)
+                    one = again if isinstance(again, Made) else None
             if one is not None:
                 unsaved = self._house.unsaved_from(keys)  # now: what came while it was made is in it
                 if unsaved is not None and unsaved <= min(period.end, end) and not await self._is_brought(walk):

@@ -230,9 +230,8 @@ async def give(request: web.Request) -> web.Response:
             grant, token = await grants.give(id_, wish, by_of(request))
         except Exception:
             if wish.way is not None and grants.get(id_) is None:
-                with suppress(
-                    KeysError, LedgerError, OSError
-                ):  # of what was never given nothing is kept over the next start
+                # Of what was never given nothing is kept over the next start.
+                with suppress(KeysError, LedgerError, OSError):
                     outbox.keep(id_, {})
             raise
     except LedgerError as error:

@@ -17,10 +17,11 @@ from gateway import ledger
 from gateway.backup import load_age
 from gateway.keys import KeysError
 from gateway.model import Point, SeriesKey
-from gateway.outbox import Lies, Trouble
+from gateway.outbox import Lies, Live, Trouble
 from gateway.way import Form, Kind, Way
 from tests.webui.home import PARIS, Home, read
 from tests.webui.test_grants import DAY, post
+from webui import targets
 from webui.words import Words
 
 SENT = {
@@ -539,3 +540,11 @@ async def test_the_ledger_says_nothing_of_what_the_card_refused_to_forget(
         assert home.house.catalog.secrets(id_) == {"password": "correct horse"}
     await home.access.outbox.look()
     assert home.house.catalog.secrets(id_) == {}
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_after_a_start_the_page_says_nothing_of_what_a_target_took_before_it_was_asked(*, sent: bool) -> None:
+    """What was still due when the box was switched off may be due yet."""
+    way = Way(Kind.WEBDAV, "https://cloud.example/dav/", "ada", Form.FILES)
+    said = targets.state(Words("fr", PARIS), way, Live(), paused=False, sent=sent)
+    assert said.sentence.startswith("Il n’a pas encore été interrogé")
