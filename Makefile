@@ -18,7 +18,7 @@ test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 # the second for Playwright's driver
 	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/soak $(ARGS)
-	$(BIN)/python -m pytest -n 5 --dist loadfile tests/e2e $(ARGS) # they wait more than they work
+	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
 lint:  ## form, types, and who may import whom
 	@tools/venv dev

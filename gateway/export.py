@@ -35,7 +35,7 @@ class Export:
         store: Store,
         holders: Holders,
         now: Callable[[], int],
-        gap_s: Callable[[str], int] = lambda point: GAP_S,
+        gap_s: Callable[[SeriesKey], int] = lambda key: GAP_S,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -114,7 +114,7 @@ class Export:
 
         def ask() -> tuple[int, list[int | None], int]:
             damaged = self._store.counts.damaged
-            parts = self._store.consumption(key, bounds, gap_s=self._gap_s(key.point) if gap_s is None else gap_s)
+            parts = self._store.consumption(key, bounds, gap_s=self._gap_s(key) if gap_s is None else gap_s)
             values = [part.value if part.complete else None for part in parts]
             return parts[0].exponent, values, self._store.counts.damaged - damaged
 

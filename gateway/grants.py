@@ -7,7 +7,7 @@ import hashlib
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -213,7 +213,7 @@ class Total:
 class Held:
     """A grant, and what became of it: `end` is the kind of entry that ended it, at `ended_at`; None while it stands.
 
-    Of one that is sent: `erase`, what lies at its target is to be erased; `left`, nothing is to be done there any longer.
+    Of one that is sent: `erase`, what lies at its target is to be erased; `left`, nothing is to be done there any longer, and `stays` figures stay.
     """
 
     grant: Grant
@@ -223,6 +223,7 @@ class Held:
     paused: bool = False
     erase: bool = False
     left: bool = False
+    stays: int = 0
 
 
 def stand(entries: Iterable[Entry]) -> dict[str, Held]:
@@ -252,7 +253,7 @@ def _take(entry: Entry, found: dict[str, Held]) -> None:
         case "paused" | "resumed":
             found[said["grant"]] = replace(found[said["grant"]], paused=entry.kind == PAUSED)
         case "left":
-            found[said["grant"]] = replace(found[said["grant"]], left=True)
+            found[said["grant"]] = replace(found[said["grant"]], left=True, stays=said.get("points", 0))
         case "anew":
             found.clear()
         case "restored":
@@ -280,6 +281,10 @@ class GrantError(Exception):
 
 class NotDatingError(GrantError):
     """The box does not know the time, so nobody can say whether a grant is in force."""
+
+
+class ShutError(GrantError):
+    """The house is being handed back."""
 
 
 class BusyError(Exception):
@@ -334,6 +339,7 @@ class Grants:
         # Taken back, and the card does not take the entry yet: nothing is read, and the entry is tried again.
         self._closed: dict[str, dict[str, object]] = {}
         self._trouble: str | None = None
+        self._is_shut = False
         # One answer is worked out at a time: an app that asks without a pause must not keep the household waiting.
         self._reading = asyncio.Lock()
         self._asking: Counter[str] = Counter()
@@ -385,6 +391,8 @@ class Grants:
         wish.check()
         async with self._writing:
             now = self._now()
+            if self._is_shut:
+                raise ShutError("the house is being handed back")
             if not self._dating():
                 raise NotDatingError(NOT_DATING)
             if id_ in self._held:
@@ -410,6 +418,17 @@ class Grants:
             (entry,) = await self._ledger.append(now, (GIVEN, grant.body()))
             self._held[id_] = Held(Grant.read(entry.fields))
             return grant, token
+
+    @asynccontextmanager
+    async def shut(self) -> AsyncIterator[None]:
+        """From here on nothing is given, and what was about to be has been; where what is done within fails, it is again."""
+        async with self._writing:
+            self._is_shut = True
+        try:
+            yield
+        except BaseException:
+            self._is_shut = False
+            raise
 
     async def withdraw(self, id_: str, by: By, *, erase: bool = False) -> bool:
         """End a grant, from this moment on; False where none of this id stands. `erase`: and what was sent, at its target.
@@ -445,12 +464,12 @@ class Grants:
         """So much was sent under this grant, and the ledger says so already."""
         self._held[id_] = replace(self._held[id_], total=total)
 
-    async def left(self, id_: str, body: Mapping[str, object]) -> None:
-        """Nothing is to be done at its target any longer."""
+    async def left(self, id_: str, stays: int) -> None:
+        """Nothing is to be done at its target any longer; so many figures stay there."""
         async with self._writing:
             if not self._held[id_].left:
-                await self._ledger.append(self._now(), (LEFT, {"grant": id_, **body}))
-                self._held[id_] = replace(self._held[id_], left=True)
+                await self._ledger.append(self._now(), (LEFT, {"grant": id_, "points": stays}))
+                self._held[id_] = replace(self._held[id_], left=True, stays=stays)
 
     @asynccontextmanager
     async def turn(self, grant: Grant) -> AsyncIterator[None]:

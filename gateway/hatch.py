@@ -27,6 +27,8 @@ LINK_CHARACTERS_MAX = 2000
 SECRETS_MAX, SECRET_CHARACTERS_MAX = 20, 10_000
 NEXT_S_MAX = 30 * 86_400
 SHA256 = re.compile("[0-9a-f]{64}")
+# The words of sync.model.Thing.
+THINGS = frozenset({"files", "documents", "figures", "periods", "days"})
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -71,7 +73,8 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
         return web.json_response({"look": await outbox.looks(_grant(request))})
 
     async def lies(request: web.Request) -> web.Response:
-        await outbox.lies(_grant(request), (await request.json())["lies"])
+        said = (await _said(request))["lies"]
+        await outbox.lies(_grant(request), None if said is None else _lies(said))
         return web.json_response({})
 
     async def link(request: web.Request) -> web.Response:
@@ -103,7 +106,10 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
         return web.json_response({})
 
     async def left(request: web.Request) -> web.Response:
-        await outbox.left(_grant(request))
+        id_ = _grant(request)
+        if not any(held.grant.id == id_ and held.end is not None for held in outbox.sent()):
+            raise ValueError("this grant has not ended")
+        await outbox.left(id_)
         return web.json_response({})
 
     def _grant(request: web.Request) -> str:
@@ -170,6 +176,17 @@ def _put(said: object) -> Mapping[str, Any]:
         "sha256": sha256,
         "answer": _text(said, "answer", ANSWER_CHARACTERS_MAX),
     }
+
+
+def _lies(said: object) -> Mapping[str, Any]:
+    """What a target says lies there (sync.model.Lies), with nothing else in it."""
+    if not isinstance(said, dict):
+        raise ValueError("lies: a JSON object, or nothing, is needed")
+    thing = _text(said, "thing", WHY_CHARACTERS_MAX)
+    if thing not in THINGS:
+        raise ValueError("thing: it is none that can be counted")
+    rest = {name: None if said[name] is None else _number(said, name) for name in ("periods", "bytes")}
+    return {"thing": thing, "count": _number(said, "count"), **rest}
 
 
 def _text(said: Mapping[str, Any], name: str, characters_max: int) -> str:

@@ -302,7 +302,7 @@ class House:
         for key in keys:
             if (unsaved := self.store.unsaved(key)) is not None:
                 at, before = unsaved  # across a gap both say whether anything is known in it
-                found.append(at if at - before <= self.gap_s(key.point) else before + 1)
+                found.append(at if at - before <= self.gap_s(key) else before + 1)
         return min(found, default=None)
 
     def is_damaged(self, keys: Collection[SeriesKey], start: int, end: int) -> bool:
@@ -334,7 +334,7 @@ class House:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
             try:
-                parts = self.store.consumption(key, bounds, gap_s=self.gap_s(key.point))
+                parts = self.store.consumption(key, bounds, gap_s=self.gap_s(key))
             except StoreError as error:
                 if not self.store.damaged:
                     raise
@@ -357,16 +357,22 @@ class House:
         """
         if end <= self.now():
             return False
-        (indexes,) = self.store.at_bounds([key], [start], gap_s=self.gap_s(key.point))
+        (indexes,) = self.store.at_bounds([key], [start], gap_s=self.gap_s(key))
         return indexes.values[0] is not None or any(
             info.key == key and info.first_at >= start for info in self.store.series()
         )
 
-    def gap_s(self, point_id: str) -> int:
-        """How far apart index points may lie with the time between them known: further for a meter that speaks seldom."""
-        meter = self.catalog.meter_of(point_id)
-        log = self.collect.meters.get(meter.address) if meter else None
-        return max(GAP_S, int(SILENT_INTERVALS * (log.interval_s or 0)) if log else 0)
+    def gap_s(self, key: SeriesKey) -> int:
+        """How far apart points of an index may lie with the time between them known: further for a meter that speaks seldom.
+
+        By its points, as far as it has some: what was heard begins anew with each start, and what lies at targets would go with it.
+        """
+        pace_s: float | None = self.store.pace_s(key)
+        if pace_s is None:
+            meter = self.catalog.meter_of(key.point)
+            log = self.collect.meters.get(meter.address) if meter else None
+            pace_s = log.interval_s if log is not None else None
+        return max(GAP_S, int(SILENT_INTERVALS * (pace_s or 0)))
 
     async def said(self, point_id: str, start: int, end: int, *, given: bool = False) -> dict[Quantity, list[Periods]]:
         """What files of holders say was taken between two times, a register each. It is beside what the meter said.
@@ -433,7 +439,7 @@ class House:
 
     async def indexes(self, series: SeriesKey, bounds: Sequence[int]) -> list[Decimal | None]:
         """The virtual index at each bound (UTC seconds), counted on over swaps; None where it is not known."""
-        gap_s = self.gap_s(series.point)
+        gap_s = self.gap_s(series)
         (found,) = await self.store.run(self.store.at_bounds, [series], bounds, gap_s=gap_s)
         return [None if value is None else Decimal(value).scaleb(found.exponent) for value in found.values]
 

@@ -101,8 +101,12 @@ RESTORED = "restored"
 # The file, or what it said of consents, was damaged: nothing given before stands.
 ANEW = "anew"
 UNDERWAY, TAKEN, LOST = "underway", "taken", "lost "
+# The one period of all that is sent live: what lies there is the last figure, and the next one knows of no loss.
+LIVE = "live"
 # Taken, and handed out since: until it is acknowledged it is both.
 FOLLOWING = "taken, underway"
+# Before the hash: a person wants it sent again. Behind `LOST`, too: then it is if nothing of it turns out to be lost.
+DOUBTED = "doubted "
 # What was sent of a period is kept until so long after it has ended.
 KEPT_S = 7 * 86_400
 _COLUMNS = "SELECT i, at, kind, body, hash FROM entry"
@@ -116,7 +120,7 @@ INSERT INTO parcel VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     held = excluded.held, sha256 = CASE
         WHEN excluded.sha256 = '{UNDERWAY}' AND sha256 IN ('{TAKEN}', '{FOLLOWING}') THEN '{FOLLOWING}'
         WHEN sha256 = '{TAKEN}' THEN '{TAKEN}'
-        WHEN sha256 LIKE '{LOST}%' THEN '{LOST}' || excluded.sha256
+        WHEN sha256 LIKE '{LOST}%' AND period <> '{LIVE}' THEN '{LOST}' || excluded.sha256
         ELSE excluded.sha256 END,
     kept = CASE
         WHEN sha256 = '{TAKEN}' OR excluded.sha256 = '{UNDERWAY}' AND sha256 = '{FOLLOWING}' THEN ''
@@ -130,6 +134,15 @@ UPDATE parcel SET sha256 = ?, kept = '' WHERE stop > ? AND start < ? AND grant_i
 """  # noqa: S608 - our own words
 _OPEN_FROM = f"""
 SELECT min(start) FROM parcel WHERE grant_id = ? AND sha256 IN ('{TAKEN}', '{FOLLOWING}', '{UNDERWAY}')
+"""  # noqa: S608 - our own words
+_DOUBT = f"""
+UPDATE parcel SET sha256 = CASE
+    WHEN sha256 LIKE '{LOST}%' THEN '{LOST}{DOUBTED}' || substr(sha256, {len(LOST) + 1}) ELSE '{DOUBTED}' || sha256 END
+WHERE grant_id = ? AND sha256 NOT IN ('{TAKEN}', '{FOLLOWING}', '{UNDERWAY}')
+    AND sha256 NOT LIKE '{DOUBTED}%' AND sha256 NOT LIKE '{LOST}{DOUBTED}%'
+"""  # noqa: S608 - our own words
+_SOUND = f"""
+UPDATE parcel SET sha256 = substr(sha256, {len(LOST) + 1}) WHERE grant_id = ? AND period = ? AND sha256 LIKE '{LOST}%'
 """  # noqa: S608 - our own words
 _FORGET_KEPT = "UPDATE parcel SET kept = '' WHERE grant_id = ? AND kept <> ''"
 
@@ -158,7 +171,8 @@ class Parcel:
     """What lies at a target of one period (UTC seconds): of the parcel that was acknowledged last, how much, and its SHA-256.
 
     Instead of that, `UNDERWAY`: another was handed out since, and may have arrived; `TAKEN`: a person took readings away
-    since, and `FOLLOWING`, both. Behind `LOST`: the card lost readings since. `held` is the target's own word for it, empty before the first acknowledgement.
+    since, and `FOLLOWING`, both. Behind `LOST`: the card lost readings since; behind `DOUBTED`, and a person wants all
+    sent again. `held` is the target's own word for it, empty before the first acknowledgement.
     `kept` is what it says, in JSON, of a period that may still grow; it is empty in what is read, but by `Ledger.kept`.
     """
 
@@ -459,13 +473,11 @@ class Ledger:
         self.ask(lambda db: db.execute(_TAKE_AWAY, (TAKEN, start, end, named)))
 
     async def doubt(self, grant: str) -> None:
-        """Nobody knows any longer what lies at the target of a grant, so that all of it is due; but for what the card lost since.
+        """Nobody knows any longer what lies at the target of a grant, so that all of it is due; but for what the card turns out to have lost.
 
         On the card when it returns.
         """
-        asked = "UPDATE parcel SET sha256 = ? WHERE grant_id = ? AND sha256 NOT IN (?, ?) AND sha256 NOT LIKE ? || '%'"
-        row = UNDERWAY, grant, TAKEN, FOLLOWING, LOST
-        await self._run(lambda db: db.execute(asked, row))
+        await self._run(lambda db: db.execute(_DOUBT, (grant,)))
 
     def lost(self) -> None:
         """Readings were lost on the card: what lies at targets is not to become less by it; waits for the card."""
@@ -473,12 +485,9 @@ class Ledger:
         self.ask(lambda db: db.execute(asked, (LOST, TAKEN, FOLLOWING)))
 
     async def sound(self, grant: str, periods: Iterable[str]) -> None:
-        """Of these nothing was lost: what lies at the target is what the card has."""
-        asked = (
-            "UPDATE parcel SET sha256 = substr(sha256, ?) WHERE grant_id = ? AND period = ? AND sha256 LIKE ? || '%'"
-        )
-        rows = [(len(LOST) + 1, grant, period, LOST) for period in periods]
-        await self.change(lambda db: db.executemany(asked, rows))
+        """Of these nothing was lost: what was acknowledged is what the card has."""
+        rows = [(grant, period) for period in periods]
+        await self.change(lambda db: db.executemany(_SOUND, rows))
 
     async def entries(self, count: int, before: int | None = None) -> list[Entry]:
         """The last `count` entries, of those before the number `before`; the newest first."""

@@ -22,9 +22,9 @@ from gateway import granted, ledger, parcels
 from gateway.chain import canonical
 from gateway.grants import Grant, Grants, Held, Resolution, Total
 from gateway.keys import KeysError
-from gateway.ledger import Ledger, LedgerError, Parcel
+from gateway.ledger import LIVE, Ledger, LedgerError, Parcel
 from gateway.model import SeriesKey
-from gateway.parcels import LIVE, SOUND, Made, Period, is_live, periods
+from gateway.parcels import SOUND, Made, Period, is_live, periods
 from gateway.store import StoreError
 from gateway.walk import FAR, HELD_S, HOUR_S, OPEN_S, STEP_S, Walk, pieces
 from gateway.window import Window
@@ -91,8 +91,7 @@ class Live:
     walk: Walk = field(default_factory=Walk)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     due: int = 0  # how many parcels the last look found
-    missing: int = 0  # of how many of them nothing lies there
-    there: int = 0  # of how many periods something did, when it was last counted
+    lacks: bool = False  # of one of them the target never took anything
     sent_to: int | None = None  # all that is granted of before lies there, as far as is known (UTC seconds)
     batch: int = 0
     handed: dict[str, Made] = field(default_factory=dict)
@@ -134,6 +133,7 @@ class Outbox:
         self._removals = 0
         self._changed: dict[SeriesKey, int] = {}  # from when on, since the walks were told
         self._telling = threading.Lock()  # held for that alone: it is told in the store's thread, too
+        self._left: set[str] = set()  # and what opened the target is not forgotten yet
         # Where a target sends its owner's browser back to: as the last who gave an access reached this box.
         self.page = ""
         # And as who gave this access did: a Cozy knows one address, which is never another one.
@@ -196,7 +196,8 @@ class Outbox:
         While the walk is under way it may be true later.
         """
         made = await self._make(id_, parcels_max=1)
-        return bool(made) or self.live(id_).looks
+        live = self.live(id_)
+        return bool(made) or (live.looks and not live.walk.is_under_way)
 
     async def batch(self, id_: str) -> tuple[int, list[dict[str, object]]] | None:
         """The next parcels of a grant, and the batch's number; in the ledger before they are handed out. None: none is due.
@@ -226,7 +227,6 @@ class Outbox:
             notes = [*self._sum(id_), (ledger.SENDING, body)]
             await self._ledger.put(now, id_, [one.underway for one in made], *notes)
             self._close(id_)
-            live.missing = 0  # counted by the ledger from now on
         # Taken back, or read before a person took readings away, while the card wrote.
         held = self._grants.get(id_)
         if removals != self._removals:
@@ -294,8 +294,13 @@ class Outbox:
         live.trouble, live.link, live.answers = None, None, True
 
     async def looks(self, id_: str) -> bool:
-        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once."""
+        """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once.
+
+        Not before all that is due was found.
+        """
         live, held = self.live(id_), self._grants.get(id_)
+        if live.walk.is_under_way:
+            return False
         due = live.looks or live.looked_at is None or time.monotonic() - live.looked_at > LOOK_AT_TARGET_S
         if held is None or is_live(held.grant) or not (due and await self._ledger.taken(id_)):
             live.looks = False
@@ -309,15 +314,14 @@ class Outbox:
         if said is None:
             self.live(id_).lies = Lies(now, of)
             return
-        count, periods, size = (
-            None if said[name] is None else int(said[name]) for name in ("count", "periods", "bytes")
-        )
-        self.live(id_).lies = Lies(now, of, str(said["thing"]), count or 0, periods, size)
+        self.live(id_).lies = Lies(now, of, said["thing"], said["count"], said["periods"], said["bytes"])
 
     async def again(self, id_: str) -> None:
         """A person says: all of it once more. What was acknowledged is forgotten, and so due."""
+        live = self.live(id_)
+        live.batch, live.handed = 0, {}  # what was handed out before, and is acknowledged after, may be gone in between
         await self._ledger.doubt(id_)
-        self.live(id_).lies = None
+        live.lies = None
         self.poke(id_)
 
     def show(self, id_: str, link: str) -> None:
@@ -405,23 +409,29 @@ class Outbox:
             await self._ledger.put(self._house.now(), id_, (), (ledger.ERASED, body), gone=names)
 
     async def left(self, id_: str) -> None:
-        """Nothing more is to be done at the target: what opened it is forgotten. As `keep`, where that is refused."""
-        await self._grants.left(id_, {"points": (await self.there(id_))[0]})
-        await self._ledger.forget(id_)
-        self._secrets.set_secrets(id_, None)
+        """Nothing more is to be done at the target: what opened it is forgotten. As `keep`, where that is refused.
+
+        The entry comes first: without what opens it nothing could be done there. What is refused after it is tried again.
+        """
+        await self._grants.left(id_, (await self.there(id_))[0])
         self._live.pop(id_, None)
         self._pages.pop(id_, None)
+        self._left.add(id_)
+        await self._forget(id_)
+
+    async def _forget(self, id_: str) -> None:
+        self._secrets.set_secrets(id_, None)
+        await self._ledger.forget(id_)
+        self._left.discard(id_)
 
     async def there(self, id_: str) -> tuple[int, int]:
         """How many figures of how many periods lie at the target."""
-        figures, count = await self._ledger.lying(id_)
-        self.live(id_).there = count
-        return figures, count
+        return await self._ledger.lying(id_)
 
-    def periods(self, grant: Grant) -> int:
-        """How many periods the readings of a grant fill, as far as is known: as `there` last counted, and those found due since."""
-        live = self.live(grant.id)
-        return live.there + live.missing
+    def all_there_to(self, id_: str) -> int | None:
+        """Before when (UTC seconds) all that is granted lies there, as far as is known; None where none is known to be missing."""
+        live = self.live(id_)
+        return live.sent_to if live.lacks else None
 
     async def run(self) -> None:
         """As `look`, now and then, and the walks go on; until cancelled."""
@@ -433,7 +443,10 @@ class Outbox:
             await asyncio.sleep(max(WALK_PAUSE_S, time.monotonic() - began) if walking else LOOK_S)
 
     async def look(self, *, stopping: bool = False) -> None:
-        """Write down the sums of live values that are due, or all. What the card refuses is tried again."""
+        """Write down the sums of live values that are due, or all; forget what is to be forgotten. What the card refuses is tried again."""
+        for id_ in tuple(self._left):
+            with contextlib.suppress(KeysError, LedgerError, OSError):  # it was said when it was refused first
+                await self._forget(id_)
         now = self._house.now()
         for id_, live in tuple(self._live.items()):
             if live.window is None or not (stopping or live.window.is_over(now)):
@@ -463,7 +476,7 @@ class Outbox:
                 if is_live(held.grant)
                 else self._look(held.grant, live, parcels_max)
             )
-            live.due, live.missing = len(made), sum(one.there is None for one in made)
+            live.due, live.lacks = len(made), not is_live(held.grant) and any(one.is_first for one in made)
             if made:
                 live.sent_to = made[0].period.start
             elif (reached := live.walk.at or live.walk.settled_at) is not None:
@@ -494,12 +507,15 @@ class Outbox:
         sound: list[str] = []
         values, reach = 0, begin
         for period in piece:
-            one = await parcels.make(
-                self._house, self._ledger, grant, period, there.get(period.name), now, walk.open_from
-            )
+            lies = there.get(period.name)
+            one = await parcels.make(self._house, self._ledger, grant, period, lies, now, walk.open_from)
             if one == SOUND:
                 sound.append(period.name)
                 one = None
+                if lies is not None and lies.sha256.startswith(ledger.LOST + ledger.DOUBTED):
+                    lies = replace(lies, sha256=ledger.UNDERWAY)
+                    again = await parcels.make(self._house, self._ledger, grant, period, lies, now, walk.open_from)
+                    one = again if isinstance(again, Made) else None
             if one is not None:
                 unsaved = self._house.unsaved_from(keys)  # now: what came while it was made is in it
                 if unsaved is not None and unsaved <= min(period.end, end) and not await self._is_brought(walk):

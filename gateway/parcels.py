@@ -22,9 +22,10 @@ from gateway.way import Form
 HOUR_S = 3600
 # Of a period that may still grow what was sent is kept, up to so much.
 KEPT_CHARACTERS_MAX = 500_000
-# The one period of all that is sent live, and how long after its end a figure of it may come: its row is written seldom.
-LIVE = "live"
+# How long after the end of its period a figure that is sent live may come: its row is written seldom.
 LIVE_LATER_S = 600
+# After a loss of the card an older figure may be older than the one that lies there.
+LIVE_FRESH_S = 3600
 # What is said of a series in a parcel: a row of its JSON.
 Said = dict[str, Any]
 
@@ -49,6 +50,11 @@ class Made:
     series: list[Said]
     resolution: Resolution
     kept: str  # what it says, as long as its period may still grow: the card may lose some of it
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the target never said that it took anything of this period."""
+        return self.there is None or not self.there.held
 
     @property
     def revision(self) -> int:
@@ -80,7 +86,7 @@ class Made:
 
     @property
     def _stop(self) -> int:
-        return self.period.end + (LIVE_LATER_S if self.period.name == LIVE else 0)
+        return self.period.end + (LIVE_LATER_S if self.period.name == ledger.LIVE else 0)
 
 
 Sound = Literal["sound"]
@@ -109,18 +115,24 @@ async def make(
     taken = there is not None and there.sha256 in (ledger.TAKEN, ledger.FOLLOWING)
     lost = there is not None and there.sha256.startswith(ledger.LOST)
     series = [await _say(house, grant, one, period, now) for one in grant.series]
-    if lost and there is not None and _hash(series) == there.sha256.removeprefix(ledger.LOST):
+    if (
+        lost
+        and there is not None
+        and _hash(series) == there.sha256.removeprefix(ledger.LOST).removeprefix(ledger.DOUBTED)
+    ):
         return SOUND
     # What the card lost is no reason to lose it at the target, too: what lies there is better than what is here.
     keys = [one.key for one in grant.series]
     harmed = lost or (there is not None and house.store_damaged) or house.is_damaged(keys, period.start, period.end)
-    if harmed and not taken:
+    live = is_live(grant)
+    if harmed and live:
+        series = [_fresh(one, now) for one in series]
+    elif harmed and not taken:
         kept = await book.kept(grant.id, period.name)
         both = _together(json.loads(kept), series) if kept else None
         if both is None:
             return None
         series = both
-    live = is_live(grant)
     points = sum(
         value is not None and (live or at < period.end)
         for one in series
@@ -151,6 +163,13 @@ async def _say(house: House, grant: Grant, one: GrantedSeries, period: Period, n
     values = [None if value is None else format(value, "f") for value in columns[name]]
     until = {"until": columns["until"]} if "until" in columns else {}
     return {**one.body(), "at": columns["at"], **until, "value": values}
+
+
+def _fresh(said: Said, now: int) -> Said:
+    """A last figure, if it is of the last hour; else none is known."""
+    if all(at >= now - LIVE_FRESH_S for at in said["at"]):
+        return said
+    return {**said, **{name: [] for name in ("at", "until", "value") if name in said}}
 
 
 def _together(before: Sequence[Said], now: Sequence[Said]) -> list[Said] | None:

@@ -218,6 +218,8 @@ class Files:
             said = read_manifest(await self._read(folder, MANIFEST, found))
             if said is not None and all(folder_of(file.period) == folder for file in said):
                 return said
+        elif await self._place.read(f"{folder}/{MANIFEST}") is not None:  # made anew, it would name half of the files
+            raise Trouble(Why.ODD, f"{folder}: the listing is not whole: {MANIFEST} lies there, and is not in it")
         whole: dict[str, tuple[float, File]] = {}
         for name, entry in found.items():
             period = period_of(name)

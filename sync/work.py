@@ -28,6 +28,8 @@ REFUSED_S_MAX = 600.0
 # A person stands before the page, and waits for an address where to say yes.
 WAITING_S_MAX = 60.0
 CLOSE_S_MAX = 15.0
+# A target that is slow to say what lies there: what is due meanwhile waits for it.
+LOOK_S_MAX = 300.0
 # What only a person can change is tried again so seldom; they may say "now" on the page.
 PERSON_S = 6 * 3600.0
 PERSON = frozenset({Why.REFUSED, Why.FULL, Why.FORBIDDEN, Why.MOVED})
@@ -211,13 +213,17 @@ async def _send(office: Office, job: Job, target: Target, batch: Batch | None, t
 
 
 async def _look(office: Office, job: Job, target: Target) -> None:
-    """What the target says of itself is no reason to send nothing."""
+    """What the target says of itself, whatever it is, is no reason to send nothing, and no trouble to be told of."""
     try:
-        lies = await target.look()
-    except Trouble as trouble:
-        log.info("%s: it does not say what lies there: %s", job, trouble)
-    else:
+        async with asyncio.timeout(LOOK_S_MAX):
+            lies = await target.look()
         await office.lies(job.grant, lies)
+    except GoneError:
+        raise
+    except (Trouble, TimeoutError) as trouble:
+        log.info("%s: it does not say what lies there: %s", job, str(trouble) or "not in time")
+    except Exception as error:  # noqa: BLE001 - see _bug
+        _bug(job, error)
 
 
 async def _erase(office: Office, job: Job, target: Target, tries: Tries) -> None:

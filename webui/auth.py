@@ -142,6 +142,10 @@ class NotDating(Exception):  # noqa: N818 - said like that to the person
     """The box does not know the time, so nobody can say when something would end."""
 
 
+class StillSentError(Exception):
+    """Something is still to be done at a target, or readings are sent there: nobody would know of it any longer."""
+
+
 class Access:
     """Accounts, their sessions, the codes that let somebody in for the first time, and apps' grants."""
 
@@ -291,9 +295,12 @@ class Access:
     async def hand_back(self, by: By) -> None:
         """Who lives here leaves: every access ends, and the box begins anew. Where that fails, the house stands.
 
-        OSError, KeysError and LedgerError from the card.
+        OSError, KeysError and LedgerError from the card; StillSentError before anything is done.
         """
-        await self._begin_anew(self.people.of(Role.LANDLORD), by)
+        async with self.grants.shut():
+            if self.outbox.sent():
+                raise StillSentError
+            await self._begin_anew(self.people.of(Role.LANDLORD), by)
 
     async def _begin_anew(self, account: Account | None, by: By) -> None:
         house = self._house

@@ -235,8 +235,8 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
                     target=grant.target,
                 )
             return words.say_n(
-                "The box has left %(target)s, and keeps nothing that opens it. One figure lies there still.",
-                "The box has left %(target)s, and keeps nothing that opens it. %(n)s figures lie there still.",
+                "The box has left %(target)s, and asks it nothing any longer. One figure lies there still.",
+                "The box has left %(target)s, and asks it nothing any longer. %(n)s figures lie there still.",
                 said["points"],
                 target=grant.target,
             )

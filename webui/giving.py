@@ -22,6 +22,7 @@ from gateway.grants import (
     GrantError,
     NotDatingError,
     Resolution,
+    ShutError,
     Wish,
     new_id,
 )
@@ -229,9 +230,8 @@ async def give(request: web.Request) -> web.Response:
             grant, token = await grants.give(id_, wish, by_of(request))
         except Exception:
             if wish.way is not None and grants.get(id_) is None:
-                with suppress(
-                    KeysError, LedgerError, OSError
-                ):  # of what was never given nothing is kept over the next start
+                # Of what was never given nothing is kept over the next start.
+                with suppress(KeysError, LedgerError, OSError):
                     outbox.keep(id_, {})
             raise
     except LedgerError as error:
@@ -239,6 +239,8 @@ async def give(request: web.Request) -> web.Response:
         return _confirm(request, typed, wish, CARD_REFUSES, 507)
     except NotDatingError:
         return _form(request, typed, NO_TIME, password=bool(password))
+    except ShutError:
+        raise see("/leave") from None
     except GrantError:
         if grants.get(id_) is not None:  # two clicks at once
             raise see("/data?done=given") from None

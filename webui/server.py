@@ -209,6 +209,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("GET", "/data/ledger/file", OCCUPANT, leaving.ledger_file),
         Route("GET", "/leave", OCCUPANT, leaving.page),
         Route("POST", "/leave", OCCUPANT, leaving.leave),
+        Route("POST", "/leave/targets", OCCUPANT, leaving.end_sending),
         Route("POST", "/box/time", HANDS, clock.tell),
         Route("GET", "/box", HANDS, box.page),
         Route("POST", "/box/seen", OCCUPANT, box.seen),

@@ -121,7 +121,7 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     if live.answers:
         return State(words.say("It answers; what is due is being sent."))
     if sent:
-        return State(words.say("All that was due was taken when it was last asked."))
+        return State(words.say("It was not asked yet since the box was started."))
     return State(words.say("It was not asked yet."))
 
 

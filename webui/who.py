@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -53,8 +55,9 @@ DONE = {
         "The password was not kept: something is wrong with the keys that the box keeps. The one before stands."
     ),
     "unforgotten": mark(
-        "Nothing more is done there. But the card refuses to forget what opened it: that is forgotten when the box is next switched on."
+        "Nothing more is done there. But the card refuses to forget what opened it: the box tries again until it does."
     ),
+    "long": mark("That is too long for a password. The one before stands."),
 }
 ENTRIES_PAGE = 50
 ENDED_SHOWN_MAX = 20
@@ -86,8 +89,7 @@ class Row:
     size: Markup
     state: State | None = None  # of one that is sent
     there: int = 0
-    done: int = 0
-    of: int = 0
+    whole_to: date | None = None  # all that is granted is there up to this day, which is included; more is on its way
     lies: Markup | None = None
     fewer: Markup | None = None
 
@@ -110,19 +112,22 @@ async def page(request: web.Request) -> web.Response:
     ]
     grants = request.app[ACCESS].grants.all()
     today = days.today(house.zone, house.now())
-    rows = [await _row(request, held) for held in grants if _stands(house, held)]
+    rows = [await row_of(request, held) for held in grants if _stands(house, held)]
+    sent = [row for row in rows if row.is_sent]
+    sending = [row for row in sent if not row.held.paused]
     leaving = [
-        await _row(request, held) for held in grants if held.end is not None and held.grant.way and not held.left
+        await row_of(request, held) for held in grants if held.end is not None and held.grant.way and not held.left
     ]
     ended = [held for held in grants if not _stands(house, held)]
     return render(
         request,
         "data.html",
-        sent=[row for row in rows if row.is_sent],
+        sent=sent,
+        sending=len(sending),
         rows=[row for row in rows if not row.is_sent],
         leaving=leaving,
         targets=targets,
-        out=any(row.held.grant.way is not None and not row.held.grant.way.at_home for row in (*rows, *leaving)),
+        out=any(row.held.grant.way is not None and not row.held.grant.way.at_home for row in (*sending, *leaving)),
         ended=ended[:ENDED_SHOWN_MAX],
         consent=consent,
         fine=FINE,
@@ -142,7 +147,8 @@ async def page(request: web.Request) -> web.Response:
     )
 
 
-async def _row(request: web.Request, held: Held) -> Row:
+async def row_of(request: web.Request, held: Held) -> Row:
+    """One access, and how its target does."""
     words, outbox, grant = words_of(request), request.app[ACCESS].outbox, held.grant
     row = Row(
         held,
@@ -152,10 +158,12 @@ async def _row(request: web.Request, held: Held) -> Row:
     )
     if grant.way is None:
         return row
-    there, done = await outbox.there(grant.id)
+    there, _ = await outbox.there(grant.id)
     live = outbox.live(grant.id)
-    said = targets.state(words, grant.way, live, paused=held.paused, sent=held.total.reads > 0)
-    row = replace(row, state=said, there=there, done=done, of=outbox.periods(grant))
+    said = targets.state(words, grant.way, live, paused=held.paused and held.end is None, sent=held.total.reads > 0)
+    row = replace(row, state=said, there=there)
+    if (whole_to := outbox.all_there_to(grant.id)) is not None and held.total.reads > 0:
+        row = replace(row, whole_to=words.local(whole_to).date() - timedelta(days=1))
     if live.lies is not None:
         row = replace(row, lies=lying.sentence(words, live.lies), fewer=lying.fewer(words, live.lies))
     elif grant.way.form is Form.LIVE:
@@ -195,18 +203,18 @@ async def now(request: web.Request) -> web.Response:
     fields, outbox = await read_form(request), request.app[ACCESS].outbox
     held = request.app[ACCESS].grants.get(fields.get("grant", ""))
     if held is None or held.grant.way is None or held.left:
-        raise see("/data")
+        raise _back(fields)
     password = fields.get("password", "")
     if len(password) > PASSWORD_CHARACTERS_MAX:
-        raise web.HTTPBadRequest
+        raise _back(fields, "long")
     if password and held.grant.way.kind in targets.PASSWORD:
         try:
             outbox.keep(held.grant.id, targets.secrets(held.grant.way, password))
         except (KeysError, LedgerError, OSError) as error:
             log.warning("the password of a target is not kept: %s", error)
-            raise see(f"/data?done={'unsealed' if isinstance(error, KeysError) else 'unkept'}") from None
+            raise _back(fields, "unsealed" if isinstance(error, KeysError) else "unkept") from None
     outbox.poke(held.grant.id)
-    raise see("/data?done=asked")
+    raise _back(fields, "asked")
 
 
 async def again(request: web.Request) -> web.Response:
@@ -221,7 +229,8 @@ async def again(request: web.Request) -> web.Response:
 
 async def leave(request: web.Request) -> web.Response:
     """What lies at a target that does not let itself be asked any more stays there: a person says so."""
-    held = request.app[ACCESS].grants.get((await read_form(request)).get("grant", ""))
+    fields = await read_form(request)
+    held = request.app[ACCESS].grants.get(fields.get("grant", ""))
     if held is not None and held.end is not None and held.grant.way is not None and not held.left:
         try:
             await request.app[ACCESS].outbox.left(held.grant.id)
@@ -229,8 +238,14 @@ async def leave(request: web.Request) -> web.Response:
             if not any(one.grant.id == held.grant.id and one.left for one in request.app[ACCESS].grants.all()):
                 raise
             log.warning("what opened a target that was left is not forgotten yet: %s", error)
-            raise see("/data?done=unforgotten") from None
-    raise see("/data")
+            raise _back(fields, "unforgotten") from None
+    raise _back(fields)
+
+
+def _back(fields: Mapping[str, str], done: str = "") -> web.HTTPSeeOther:
+    """After a form was taken that stands on the page of moving out, too: where it was sent from."""
+    path = "/leave" if fields.get("from") == "leave" else "/data"
+    return see(f"{path}?done={done}" if done else path)
 
 
 async def connect(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
@@ -43,6 +44,8 @@ MEMORY_S = 48 * 3600
 # A point may be so far ahead of the clock; more is a meter's clock or ours that is wrong.
 AHEAD_S = DAY_S
 FOREVER = 1 << 62
+# By so many points it is told how often a meter speaks: a gap or a telegram heard twice among them changes nothing.
+PACE_POINTS_MIN, PACE_POINTS_MAX = 4, 9
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -152,6 +155,14 @@ class Store:
             if series is None or series.last_at is None:
                 return None
             return Point(key, series.quantity, series.last_at, series.last, series.exponent, series.main)
+
+    def pace_s(self, key: SeriesKey) -> int | None:
+        """How far apart the last points of a series lie as a rule: a short distance rather than a gap; None where there are too few."""
+        with self._lock:
+            series = self._memory.series.get(key)
+            ats = series.ats[-PACE_POINTS_MAX:] if series is not None else ()
+        apart = sorted(after - before for before, after in pairwise(ats))
+        return apart[(len(apart) - 1) // 2] if len(apart) >= PACE_POINTS_MIN - 1 else None
 
     def series(self) -> tuple[SeriesInfo, ...]:
         """Every series that has a point, in order of key."""
@@ -306,9 +317,7 @@ class Store:
 
         The point stored at `at` itself, if any, is the new meter's.
         """
-        swap = self._call(self._swap, key, at, old_final, new_start, exponent)
-        self.on_change((key,), at)
-        return swap
+        return self._call(self._swap, key, at, old_final, new_start, exponent)
 
     def undo(self, event: int) -> bool:
         """Take a swap back, by a later event; False if there is none that stands."""
@@ -561,6 +570,7 @@ class Store:
         swap = Swap(0, key, at, old_final, new_start, exponent, self._now())
         swap = replace(swap, id=self._card.swap(row, swap))
         self._set_swaps(series)
+        self._tell_change(key, at)
         return swap
 
     def _undo(self, event: int) -> bool:

@@ -12,10 +12,11 @@ from aiohttp import web
 from gateway import hatch
 from gateway.grants import Grant
 from gateway.ledger import look
-from gateway.outbox import BATCH_PARCELS_MAX, PIECES_MAX
+from gateway.outbox import BATCH_PARCELS_MAX, PIECES_MAX, Lies
 from gateway.way import Form, Kind, Way
+from sync.model import Thing
 from tests.house import NOON
-from tests.sync.box import DAY, Box, box
+from tests.sync.box import BY, DAY, Box, box
 
 NO_TEXT: tuple[object, ...] = (None, 7, True, ["x"], {"x": "y"}, "a\nb", "\x1b[2J", "\ud800", "x" * 20_000)
 NO_NUMBER: tuple[object, ...] = (-1, True, 1.5, "7", None, [], 2**70)
@@ -110,6 +111,36 @@ async def test_a_list_is_a_list_and_bounded_and_says_each_period_once(tmp_path: 
             assert "erased" not in kinds(home)
             assert await say("erased", {"periods": [period, period]}) == (200, {})
             assert [one.fields["periods"] for one in look(home.path) if one.kind == "erased"] == [1]
+
+
+async def test_what_lies_there_is_a_count_of_a_known_thing_or_nothing(tmp_path: Path) -> None:
+    assert set(Thing) == hatch.THINGS
+    with box(tmp_path) as home:
+        async with asked(home, tmp_path) as (grant, say):
+            whole: dict[str, object] = {"thing": "files", "count": 3, "periods": 2, "bytes": None}
+            odd: list[object] = [{**whole, "thing": one} for one in (*NO_TEXT, "", "secrets")]
+            odd += [{**whole, "count": one} for one in (*NO_NUMBER, float("inf"), 1e300)]
+            odd += [{**whole, name: one} for name in ("periods", "bytes") for one in NO_NUMBER if one is not None]
+            odd += [[], "x", 7, {}, {"thing": "files"}]
+            for lies in odd:
+                assert (await say("lies", {"lies": lies}))[0] == 400, lies
+            none: list[object] = [None, [], "x", {}]
+            for said in none:
+                assert (await say("lies", said))[0] == 400
+            assert home.outbox.live(grant.id).lies is None
+            assert await say("lies", {"lies": {**whole, "more": "x"}}) == (200, {})
+            assert home.outbox.live(grant.id).lies == Lies(NOON, 0, "files", 3, 2, None)
+
+
+async def test_of_a_grant_that_stands_nobody_says_that_its_target_was_left(tmp_path: Path) -> None:
+    """What lies there would be erased by nobody once it is taken back."""
+    with box(tmp_path) as home:
+        async with asked(home, tmp_path) as (grant, say):
+            assert (await say("left", None))[0] == 400
+            assert await home.grants.withdraw(grant.id, BY, erase=True)
+            assert home.outbox.sent()
+            assert await say("left", None) == (200, {})
+            assert not home.outbox.sent()
 
 
 @pytest.mark.parametrize("odd", NO_TEXT)

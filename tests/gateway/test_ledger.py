@@ -8,7 +8,8 @@ import pytest
 
 from gateway import chain
 from gateway import ledger as module
-from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError, look
+from gateway.grants import Grants
+from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError, Parcel, look
 from gateway.people import People
 from gateway.roles import Account, Role
 
@@ -93,7 +94,7 @@ async def test_a_new_password_ends_every_session_in_the_same_commit(tmp_path: Pa
     ledger.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 async def test_a_file_of_an_older_version_keeps_its_password_and_its_sessions(tmp_path: Path, version: int) -> None:
     path = tmp_path / "ledger.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
@@ -112,6 +113,30 @@ async def test_a_file_of_an_older_version_keeps_its_password_and_its_sessions(tm
     ledger.close()
     assert list(look(path)) == [*before, added]
     assert chain.verify(look(path), before[0].hash if before else None).fault is None
+
+
+async def test_what_lay_at_a_target_and_the_access_it_was_sent_under_stand_after_an_update(tmp_path: Path) -> None:
+    path, id_ = tmp_path / "ledger.db", "00000000000000aa"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript((Path(__file__).parent / "ledger_version_4.sql").read_text())
+        before = db.execute("SELECT period, start, stop, sha256, points, revision, held FROM parcel").fetchall()
+    ledger = Ledger.open(path)
+    grants = Grants(ledger, lambda: NOW, lambda: True)
+    (held,) = grants.all()
+    assert (held.grant.id, held.grant.target, grants.is_in_force(held)) == (id_, "Mon nuage", True)
+    assert await ledger.pieces(id_, 9) == [Parcel(*row) for row in before]
+    assert await ledger.lying(id_) == (5 * 48, 5)
+    assert await ledger.open_from(id_) == before[1][1]
+    assert [await ledger.kept(id_, row[0]) for row in before] == [""] * 5
+    assert ledger.pages() == {}
+    marks = ["ab" * 32, "underway", "taken", "taken, underway", f"lost {'cd' * 32}"]
+    assert [one.sha256 for one in await ledger.pieces(id_, 9)] == marks
+    ledger.lost()
+    lost = [f"lost {'ab' * 32}", "lost underway", *marks[2:]]
+    assert [one.sha256 for one in await ledger.pieces(id_, 9)] == lost
+    await ledger.sound(id_, [row[0] for row in before])
+    assert [one.sha256 for one in await ledger.pieces(id_, 9)] == [*marks[:4], "cd" * 32]
+    ledger.close()
 
 
 async def test_entries_are_added_and_never_changed_removed_or_replaced(tmp_path: Path) -> None:

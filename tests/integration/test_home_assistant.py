@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -55,8 +56,13 @@ async def test_the_last_figures_stay_there_and_go_when_they_are_erased(mosquitto
         (put,) = await first.put([day()])
         there = retained(broker)
         assert there[f"releve/{GRANT}/status"] == "online"
-        assert there[f"releve/{GRANT}/eau_3a_volume_3a_0"] == '{"value":2000480,"at":1735776000}'
-        assert there[f"releve/{GRANT}/gaz_3a_volume_3a_0"] == '{"value":3000.48,"at":1735776000}'
+        for topic, key, power in (
+            ("eau_3a_volume_3a_0", "eau:volume:0", 0),
+            ("gaz_3a_volume_3a_0", "gaz:volume:0", -3),
+        ):
+            one = next(one for one in day().series if one.key == key)
+            value = format(Decimal(one.value[-1] or "").scaleb(power).normalize(), "f")  # litres of water, m³ of gas
+            assert there[f"releve/{GRANT}/{topic}"] == f'{{"value":{value},"at":{one.at[-1]}}}'
         assert len([topic for topic in there if topic.startswith("homeassistant/device/")]) == 4
         assert put.answer == "9 messages"
     assert retained(broker)[f"releve/{GRANT}/status"] == "offline"

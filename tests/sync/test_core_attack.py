@@ -398,6 +398,56 @@ async def test_a_batch_that_nobody_acknowledged_may_lie_there_and_is_not_said_to
     assert left.fields["points"] > 0
 
 
+async def test_what_the_card_refuses_to_forget_is_forgotten_as_soon_as_it_does_not(
+    out: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.say(NOON - 3 * DAY, NOON + 1)
+    grant = await out.give()
+    out.outbox.page = "http://releve.local"
+    out.outbox.keep(grant.id, {"token": "ours"})
+    await out.send(grant)
+    await out.grants.withdraw(grant.id, BY)
+
+    def refuses(*_: object) -> None:
+        raise OSError(28, "No space left on device", "keys.json")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr("gateway.keys.replace", refuses)
+        with pytest.raises(OSError, match="No space"):
+            await out.outbox.left(grant.id)
+        await out.outbox.look()
+        assert out.home.catalog.secrets(grant.id) == {"token": "ours"}
+        assert out.outbox.jobs() == []
+    await out.outbox.look()
+    assert out.home.catalog.secrets(grant.id) == {}
+    assert await out.outbox.there(grant.id) == (0, 0)
+    assert [entry.kind for entry in look(out.path)].count("left") == 1
+
+
+async def test_a_kill_between_the_entry_and_the_forgetting_is_made_good_by_the_next_start(
+    out: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.say(NOON - 3 * DAY, NOON + 1)
+    grant = await out.give()
+    out.outbox.keep(grant.id, {"token": "ours"})
+    await out.send(grant)
+    await out.grants.withdraw(grant.id, BY)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as kill:
+        kill.setattr(out.home.catalog, "set_secrets", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await out.outbox.left(grant.id)
+    out.restart()
+    held = out.grants.get(grant.id)
+    assert held is not None
+    assert (held.left, held.stays) == (True, 144)
+    assert out.home.catalog.secrets(grant.id) == {}
+    assert await out.outbox.there(grant.id) == (0, 0)
+
+
 async def test_a_card_that_refuses_to_forget_keeps_no_gateway_from_starting(
     out: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,7 +490,7 @@ async def test_a_page_of_ten_years_of_hours_holds_no_meter_up(out: Box) -> None:
     out.home.store.bulk(INDEX.key, INDEX.quantity, 0, True, [NOON - 3650 * DAY, NOON], [1, 2])
     grant = await out.give(Resolution.RAW)
     began = time.perf_counter()
-    out.outbox.periods(grant)
+    out.outbox.all_there_to(grant.id)
     assert time.perf_counter() - began < 0.02  # here; a Pi takes five times that
 
 

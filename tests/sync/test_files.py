@@ -403,3 +403,25 @@ def test_every_name_fits_the_seam() -> None:
 
     longest = f"2025-11-03/2025-11-03T14.{'0' * 12}{files.SEALED}"
     assert len(longest) <= HELD_CHARACTERS_MAX
+
+
+async def test_a_server_that_lists_half_of_a_folder_makes_nobody_delete_the_other_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = Disk()
+    await Files(disk, ()).put([day(1), day(2), day(3)])
+    before, look = valid(disk), disk.look
+
+    async def half(folder: str) -> dict[str, Entry] | None:
+        found = await look(folder) or {}
+        lists = [name for name in found if not name.startswith((day(1).period, day(2).period, MANIFEST))]
+        return {name: found[name] for name in lists}
+
+    with monkeypatch.context() as forgets:
+        forgets.setattr(disk, "look", half)
+        with pytest.raises(Trouble, match="not whole"):
+            await Files(disk, ()).put([day(4)])
+    done = await Files(disk, ()).put([day(5)])
+    assert before.items() < valid(disk).items()
+    assert valid(disk).keys() == before.keys() | {day(5).period}
+    assert done[0].held in disk.there

@@ -27,6 +27,7 @@ from tests.parcels import day as made
 from tests.sync.box import DAY, INDEX, Box, box
 from tests.sync.owner import Owner, day, day_after, midnight, target
 from tests.sync.test_files import Disk
+from tests.sync.test_walk import lose
 from tests.sync.test_work import served, sleeps, wait_for
 
 ENERGY = ("maison:EAST:0", "electricity", "Wh")
@@ -286,14 +287,66 @@ async def test_what_cannot_be_said_is_neither_many_nor_few(home: Box) -> None:
 
 
 async def test_sending_all_again_takes_nothing_from_the_target_that_the_card_lost(home: Box) -> None:
-    home.say(NOON - 3 * DAY, NOON + 1)
+    home.say(NOON - 20 * DAY, NOON + 1)
     grant = await home.give()
     await home.send(grant)
     before = home.shelf.values(INDEX)
-    home.ledger.lost()
+    await lose(home, NOON - 15 * DAY, NOON - 3600)
     await home.outbox.again(grant.id)
-    assert await home.send(grant) == 0
+    await home.send(grant)
     assert home.shelf.values(INDEX) == before
+
+
+async def test_what_a_person_wants_sent_again_is_so_though_the_card_is_suspected_before_it_was(home: Box) -> None:
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    home.shelf.parcels.clear()
+    await home.outbox.again(grant.id)
+    await lose(home, NOON - 15 * DAY, NOON - 10 * DAY)  # the target is away meanwhile
+    await home.send(grant)
+    assert (await home.expected(INDEX, NOON - 9 * DAY, NOON)).items() <= home.shelf.values(INDEX).items()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_sending_all_again_sends_each_day_of_which_the_card_lost_nothing(home: Box, *, cut: bool) -> None:
+    """After a loss each day is suspected until it was compared: what a person wants is not forgotten meanwhile."""
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    await lose(home, NOON - 15 * DAY, NOON - 10 * DAY)
+    await home.outbox.again(grant.id)
+    await home.outbox.again(grant.id)
+    home.shelf.parcels.clear()
+    home.restart()  # what a person said is on the card
+    if cut:
+        await home.send(grant, acknowledged=False)
+        home.shelf.parcels.clear()
+        home.restart()
+    await home.send(grant)
+    # The days at the two ends of the loss held some of it.
+    whole = await home.expected(INDEX, NOON - 20 * DAY, NOON - 16 * DAY)
+    assert whole
+    assert whole.items() <= home.shelf.values(INDEX).items()
+    assert (await home.expected(INDEX, NOON - 9 * DAY, NOON)).items() <= home.shelf.values(INDEX).items()
+    assert await home.send(grant) == 0
+
+
+async def test_what_was_handed_out_before_a_person_wants_all_again_is_sent_again_too(home: Box) -> None:
+    home.say(NOON - 3 * DAY, NOON + 1)
+    grant = await home.give()
+    found = await home.outbox.batch(grant.id)
+    assert found is not None
+    await home.shelf.put([Parcel.read(one) for one in found[1]])
+    home.shelf.parcels.clear()
+    await home.outbox.again(grant.id)
+    puts = [
+        {"period": one["period"], "held": f"at {one['period']}", "bytes": 1, "sha256": "ab" * 32, "answer": "201"}
+        for one in found[1]
+    ]
+    assert not await home.outbox.acknowledge(grant.id, found[0], puts)
+    await home.send(grant)
+    assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 3 * DAY, NOON)
 
 
 async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_not_say(
@@ -339,3 +392,49 @@ async def test_the_sync_process_asks_and_tells_and_sends_though_the_target_does_
             working.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await working
+
+
+@pytest.mark.parametrize("odd", ["a bug", "too many", "silent"])
+async def test_what_a_target_says_of_itself_is_no_trouble_whatever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    troubles: list[object] = []
+
+    async def look() -> Lies:
+        if odd == "silent":
+            await asyncio.get_running_loop().create_future()
+        return Lies(Thing.FILES, 2**70 if odd == "too many" else int("9" * 5000))
+
+    with box(tmp_path) as home:
+        monkeypatch.setattr("sync.targets.make", lambda way, secrets, at_home, net: home.shelf)
+        monkeypatch.setattr(home.shelf, "look", look)
+        monkeypatch.setattr("sync.work.LOOK_S_MAX", 0.05)
+        monkeypatch.setattr(home.outbox, "tell", lambda *told: troubles.append(told))
+        home.say(NOON - 3 * DAY, NOON + 1)
+        grant = await home.give()
+        async with served(home, tmp_path) as socket:
+            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
+            live = home.outbox.live(grant.id)
+            await wait_for(lambda: live.looked_at is not None)
+            opened, lying, home.clock.at = home.shelf.opened, len(home.shelf.values(INDEX)), NOON + 3600
+            home.say(NOON, NOON + 3600)
+            await wait_for(lambda: home.shelf.opened > opened and len(home.shelf.values(INDEX)) > lying)
+            assert (troubles, live.lies) == ([], None)
+            working.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await working
+
+
+async def test_a_target_is_not_asked_before_all_that_is_due_was_found(
+    home: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.say(NOON - 20 * DAY, NOON + 1)
+    grant = await home.give()
+    await home.send(grant)
+    monkeypatch.setattr("gateway.walk.READS_MAX", 5)
+    home.outbox.poke(grant.id)
+    asked = []
+    for _ in range(6):
+        assert await home.outbox.batch(grant.id) is None
+        asked.append(await home.outbox.looks(grant.id))
+    assert asked == [False, False, False, False, True, False]

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from gateway.grants import Grant, Resolution
 from gateway.ledger import Parcel, look
 from gateway.parcels import periods
 from gateway.way import Form, Kind, Way
+from sync.model import Parcel as Sent
 from sync.model import Piece, Trouble
 from tests.house import NOON
 from tests.sync.box import BY, DAY, INDEX, POWER, Box, box
@@ -51,6 +53,25 @@ async def test_all_that_is_granted_arrives_once_and_stands_in_the_ledger(home: B
     assert held is not None
     assert held.total.points == 480
     assert await home.outbox.there(grant.id) == (480, 11)
+
+
+async def test_while_the_past_is_on_its_way_it_is_known_up_to_when_all_of_it_is_there(home: Box) -> None:
+    home.say(NOON - 10 * DAY, NOON + 1)
+    grant = await home.give()
+    days = list(periods(Resolution.HALF_HOUR, ZoneInfo("Europe/Paris"), NOON - 10 * DAY, NOON))
+    for today, tomorrow in pairwise(days[:5]):
+        found = await home.outbox.batch(grant.id)
+        assert found is not None
+        assert home.outbox.all_there_to(grant.id) == today.start
+        parcel = Sent.read(found[1][0])
+        await home.acknowledge(grant, found[0], [parcel], await home.shelf.put([parcel]))
+        assert await home.outbox.due(grant.id)
+        assert home.outbox.all_there_to(grant.id) == tomorrow.start
+    await home.send(grant)
+    assert home.outbox.all_there_to(grant.id) is None
+    home.say(NOON - 5 * DAY, NOON - 4 * DAY, step_s=900)  # a correction is no gap
+    home.outbox.poke(grant.id)
+    assert home.outbox.all_there_to(grant.id) is None
 
 
 async def test_what_is_before_the_grant_and_what_is_too_young_stays_here(home: Box) -> None:

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.model import State
 from gateway import app, heal
+from gateway.collect import MeterLog
 from gateway.grants import Resolution, Wish
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
@@ -186,6 +188,42 @@ async def test_an_index_that_is_counted_on_since_long_ago_is_due_at_once(home: B
     assert home.shelf.values(INDEX) == await home.expected(INDEX, NOON - 30 * DAY, NOON)
 
 
+async def test_the_days_without_a_reading_before_an_exchange_are_due_at_once_when_it_is_told(home: Box) -> None:
+    put(home, NOON - 30 * DAY, NOON - 23 * DAY)
+    put(home, NOON - 20 * DAY, NOON)
+    grant = await home.give()
+    await home.send(grant)
+    lying = home.shelf.values(INDEX)
+    before = home.home.store.points(INDEX.key, NOON - 40 * DAY, NOON - 23 * DAY)
+    after = home.home.store.points(INDEX.key, NOON - 20 * DAY, NOON)
+    assert before is not None
+    assert after is not None
+    # Nothing was used between the two meters: so each time in between has an index.
+    home.home.store.swap(INDEX.key, after.at[0], before.value[-1], after.value[0], 0)
+    await home.send(grant)
+    whole = await home.expected(INDEX, NOON - 30 * DAY, NOON)
+    assert len(whole) > len(lying)
+    assert home.shelf.values(INDEX) == whole
+
+
+async def test_a_restart_takes_nothing_away_at_the_target_of_a_meter_that_speaks_each_four_hours(home: Box) -> None:
+    meter = "wmbus:SAP:12345678:15:7"
+    home.home.catalog.adopt(meter, "Maison", INDEX.medium, NOON - 20 * DAY)
+    home.home.collect.meters[meter] = MeterLog("radio", State.DECODED, NOON, interval_s=4 * 3600)
+    home.say(NOON - 10 * DAY, NOON + 1, step_s=4 * 3600)
+    grant = await home.give()
+    await home.send(grant)
+    lying = home.shelf.values(INDEX)
+    assert len(lying) > 9 * 48
+    del home.home.collect.meters[meter]  # how often it speaks is not known yet
+    home.restart()
+    assert await home.send(grant) == 0
+    home.home.collect.meters[meter] = MeterLog("radio", State.DECODED, NOON, interval_s=20 * 3600)  # after a gap
+    home.restart()
+    assert await home.send(grant) == 0
+    assert home.shelf.values(INDEX) == lying
+
+
 async def test_what_changes_while_it_is_being_compared_is_not_passed_over(
     home: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,7 +312,7 @@ async def test_parts_without_readings_are_not_said_to_be_missing(home: Box) -> N
         pass
     _, parts = await home.outbox.there(grant.id)
     assert 20 <= parts <= 24
-    assert home.outbox.periods(grant) == parts
+    assert home.outbox.all_there_to(grant.id) is None
     assert home.outbox.live(grant.id).sent_to == home.clock.at // 600 * 600
 
 
@@ -623,3 +661,34 @@ async def test_where_a_browser_comes_back_to_is_what_it_was_when_the_access_was_
     await home.grants.withdraw(one.id, BY)
     await home.outbox.left(one.id)
     assert home.ledger.pages() == {two.id: second}
+
+
+@pytest.mark.parametrize("while_it_runs", [False, True])
+async def test_a_live_target_gets_the_last_figure_after_a_loss_of_the_card_too(
+    home: Box, monkeypatch: pytest.MonkeyPatch, *, while_it_runs: bool
+) -> None:
+    home.say(NOON - 3 * DAY, NOON + 1)
+    grant = await home.give(way=LIVE)
+    assert await home.send(grant) == 1
+    if while_it_runs:
+        monkeypatch.setattr(home.home.store, "damaged", True)
+    else:
+        await lose(home, NOON - 2 * DAY, NOON - DAY)
+    home.clock.at += 1800
+    home.say(NOON, home.clock.at + 1)
+    assert await home.send(grant) == 1
+    (lying,) = home.shelf.parcels.values()
+    assert lying.series[0].at[-1] > NOON
+    home.clock.at += 1800
+    home.say(NOON, home.clock.at + 1)
+    assert await home.send(grant) == 1
+
+
+async def test_after_a_loss_of_the_card_no_older_figure_takes_the_place_of_the_last_one(home: Box) -> None:
+    home.say(NOON - 3 * DAY, NOON + 1)
+    grant = await home.give(way=LIVE)
+    assert await home.send(grant) == 1
+    before = dict(home.shelf.parcels)
+    await lose(home, NOON - 4 * 3600, NOON + 1)
+    assert await home.send(grant) == 0
+    assert home.shelf.parcels == before

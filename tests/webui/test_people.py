@@ -114,6 +114,7 @@ GET /data/ledger O
 GET /data/ledger/file O
 GET /leave O
 POST /leave O
+POST /leave/targets O
 POST /box/time OI
 GET /box OI
 POST /box/seen O

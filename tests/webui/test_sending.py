@@ -5,6 +5,7 @@ import errno
 import json
 import re
 from collections.abc import Callable
+from datetime import date
 from html import unescape
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from gateway import ledger
 from gateway.backup import load_age
 from gateway.keys import KeysError
 from gateway.model import Point, SeriesKey
-from gateway.outbox import Lies, Trouble
+from gateway.outbox import Lies, Live, Trouble
 from gateway.way import Form, Kind, Way
-from tests.webui.home import Home, read
+from tests.webui.home import PARIS, Home, read
 from tests.webui.test_grants import DAY, post
+from webui import targets
+from webui.words import Words
 
 SENT = {
     "to": "webdav", "target": "Mon nuage", "operator": "mon hébergeur", "purpose": "garder mes relevés", "point-maison": "on",
@@ -473,3 +476,75 @@ async def test_a_suppliers_figures_are_replaced_where_a_person_ticks_it_and_each
     assert held is not None
     assert held.grant.way is not None
     assert not held.grant.way.adopt
+
+
+async def test_a_place_that_is_paused_is_none_that_readings_are_sent_to(home: Home) -> None:
+    id_, _ = await send(home)
+    await send(home, target="Mon grenier")
+    assert "Ce boîtier envoie des relevés à 2 endroits" in spaced(await home.text("/data"))
+    await post(home, "/data/pause", {"grant": id_, "what": "pause"})
+    text = spaced(await home.text("/data"))
+    assert "Ce boîtier envoie des relevés à un endroit" in text
+    assert "Un autre est en pause" in text
+    for held in home.access.grants.all():
+        await post(home, "/data/pause", {"grant": held.grant.id, "what": "pause"})
+    text = spaced(await home.text("/data"))
+    assert "envoie des relevés" not in text
+    assert "Rien n’est envoyé pour le moment. 2 endroits sont en pause" in text
+
+
+async def test_a_password_that_is_too_long_is_answered_by_a_sentence(home: Home) -> None:
+    id_, _ = await send(home, "correct horse")
+    before = home.access.outbox.jobs()
+    page = await post(home, "/data/now", {"grant": id_, "password": "x" * 1001})
+    assert "trop long pour un mot de passe" in read(page).text
+    assert home.access.outbox.jobs() == before
+
+
+async def test_while_the_past_is_sent_the_page_says_up_to_which_day_all_of_it_is_there(home: Home) -> None:
+    id_, _ = await send(home)
+    assert home.house.store.commit()
+    outbox = home.access.outbox
+    found = await outbox.batch(id_)
+    assert found is not None
+    assert "la suite est en route" not in await home.text("/data")  # nothing is there yet
+    number, parcels = found
+    puts = [
+        {"period": one["period"], "held": "x", "bytes": 9, "sha256": "ab" * 32, "answer": "201"} for one in parcels[:5]
+    ]
+    assert await outbox.acknowledge(id_, number, puts)
+    assert await outbox.due(id_)
+    last = words_of_day(str(parcels[4]["period"]))
+    assert f"tout y est jusqu’au {last} compris, et la suite est en route" in spaced(await home.text("/data"))
+    assert "included; the rest is on its way" in spaced(await home.text("/data?lang=en"))
+
+
+def words_of_day(period: str) -> str:
+    return str(spaced(Words("fr", PARIS).day(date.fromisoformat(period), weekday=False, year=True)))
+
+
+async def test_the_ledger_says_nothing_of_what_the_card_refused_to_forget(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, _ = await send(home, "correct horse")
+    assert home.house.store.commit()
+    assert await home.access.outbox.batch(id_)
+    await post(home, "/data/withdraw", {"grant": id_})
+    with monkeypatch.context() as refusing:
+        refusing.setattr("gateway.keys.replace", refuse(REFUSALS[0][0]))
+        page = read(await post(home, "/data/leave", {"grant": id_})).text
+        assert "le boîtier réessaie jusqu’à ce qu’elle le fasse" in page
+        said = spaced(await home.text("/data/ledger"))
+        assert "Le boîtier a quitté Mon nuage et ne lui demande plus rien" in said
+        assert "ne garde rien" not in said
+        assert home.house.catalog.secrets(id_) == {"password": "correct horse"}
+    await home.access.outbox.look()
+    assert home.house.catalog.secrets(id_) == {}
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_after_a_start_the_page_says_nothing_of_what_a_target_took_before_it_was_asked(*, sent: bool) -> None:
+    """What was still due when the box was switched off may be due yet."""
+    way = Way(Kind.WEBDAV, "https://cloud.example/dav/", "ada", Form.FILES)
+    said = targets.state(Words("fr", PARIS), way, Live(), paused=False, sent=sent)
+    assert said.sentence.startswith("Il n’a pas encore été interrogé")
