@@ -43,6 +43,6 @@ def priced(story: Story, house: House) -> Story:
     return replace(story, finding=replace(story.finding, grounds=grounds))
 
 
-def money(words: Words, euros: Decimal) -> str:
-    number = words.number(euros, 2)
+def money(words: Words, euros: Decimal, decimals: int = 2) -> str:
+    number = words.number(euros, decimals)
     return f"€{number}" if words.language == "en" else f"{number}{THIN}€"
