@@ -12,6 +12,7 @@ from gateway.services.model import Service, Story
 from webui import days
 from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
+from webui.price import priced
 from webui.shown import HUES
 from webui.stories import SAY, Told, when
 from webui.words import plain
@@ -58,7 +59,7 @@ def _shown(request: web.Request, story: Story) -> Shown:
     path = STEPS.get(finding.service, "")
     return Shown(
         story,
-        SAY[finding.service](words, story, name, now),
+        SAY[finding.service](words, priced(story, house), name, now),
         name,
         "o" if view is None else HUES[view.point.medium],
         story.is_open and (not house.dating or now - looked_at > STALE_S),
