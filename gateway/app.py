@@ -7,14 +7,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import anew, control, folders, hatch, heal, lines, starter
+from gateway import anew, control, folders, hatch, heal, lines, starter, watch
 from gateway.alerts import Alerts
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
@@ -29,6 +29,7 @@ from gateway.house import House
 from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
 from gateway.ledger import DamagedLedgerError, Ledger, LedgerError
+from gateway.model import SeriesKey
 from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.schedule import Schedule
@@ -268,7 +269,13 @@ async def _serve(
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     outbox = access.outbox
-    house.store.on_removal, house.store.on_change = outbox.take_away, outbox.changed
+    services = watch.Watch(house, access.alerts)
+
+    def changed(keys: Collection[SeriesKey], start: int) -> None:
+        outbox.changed(keys, start)
+        services.changed(keys)
+
+    house.store.on_removal, house.store.on_change = outbox.take_away, changed
     app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
     runtime = config.runtime
     async with (
@@ -288,6 +295,7 @@ async def _serve(
             jobs.append(tasks.create_task(house.finder.run(), name="find"))
             jobs.append(tasks.create_task(access.grants.run(), name="grants"))
             jobs.append(tasks.create_task(outbox.run(), name="outbox"))
+            jobs.append(tasks.create_task(services.run(), name="services"))
             jobs.append(tasks.create_task(starter.mark(outbox.wanted, runtime / starter.WANTED), name="sync wanted"))
             if config.sync == "child":
                 jobs.append(tasks.create_task(starter.start(outbox.wanted, runtime / hatch.SOCKET), name="sync"))

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from drivers.model import Medium
+from drivers.model import Medium, Quantity
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
+from gateway.services import frost
+from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store, StoreError, offsets
@@ -15,12 +17,23 @@ from gateway.views import PointView
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 60.0
+LOOK_S = 300.0
+# A setting: leaks of less, in L/h, are not told. None of those that the service looks for is by itself; NEVER is all of them.
+LEAST_LEAK = "least leak"
+NEVER = 0
 # A home's habits are of so long: what is read again at a start.
 PAST_S = 62 * 86_400
 # The store answers nobody else while it reads so much.
 PIECE_S = 7 * 86_400
+DAY_S = 86_400
+COLD_S = 2 * DAY_S
 WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
+
+
+class Catalog(Protocol):
+    """Where settings are kept."""
+
+    def setting(self, name: str) -> object | None: ...
 
 
 class House(Protocol):
@@ -29,10 +42,13 @@ class House(Protocol):
     @property
     def store(self) -> Store: ...
     @property
+    def catalog(self) -> Catalog: ...
+    @property
     def dating(self) -> bool: ...
     def now(self) -> int: ...
     def points(self) -> tuple[PointView, ...]: ...
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
+    def series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
 
 
 class Alerts(Protocol):
@@ -59,33 +75,54 @@ class Watch:
                 log.warning("the services cannot look now: %s", error)
             await asyncio.sleep(LOOK_S)
 
-    async def look(self) -> None:
-        """Hear what was read since, and tell what is found."""
+    async def look(self, past_s: int = PAST_S) -> None:
+        """Hear what was read since, of a meter that was not heard yet in the last `past_s`, and tell what is found."""
         if not self._house.dating:
             return
         now = self._house.now()
-        keys = {
-            key: view.point.id
-            for view in self._house.points()
-            if view.point.medium in WATER
-            for key in self._house.index_series(view.point.id)[-1:]
-        }
+        points = [view.point.id for view in self._house.points() if view.point.medium in WATER]
+        await self._alerts.tell(now, Service.LEAK, await self._leaking(points, now, past_s))
+        await self._alerts.tell(now, Service.FROST, await self._freezing(points, now))
+
+    async def _leaking(self, points: Sequence[str], now: int, past_s: int) -> list[Finding]:
+        keys = {key: point for point in points for key in self._house.index_series(point)[-1:]}
         for key in (*self._leaks.keys() - keys.keys(), *self._changed):
             self._leaks.pop(key, None)
         self._changed.clear()
         for key, point in keys.items():
-            await self._hear(key, point, now)
-        found = [watched.leak.find() for watched in self._leaks.values()]
-        await self._alerts.tell(now, Service.LEAK, [each for each in found if each is not None])
+            await self._hear(key, point, now, past_s)
+        least = least_leak(self._house.catalog)
+        found = [watched.leak.find(least) for watched in self._leaks.values()] if least != NEVER else []
+        return [each for each in found if each is not None]
+
+    async def _freezing(self, points: Sequence[str], now: int) -> list[Finding]:
+        """Of each meter the coldest of its temperatures: of the water in it, of what is around it."""
+        store, found = self._house.store, []
+        cold = {
+            info.key for info in store.series() if info.quantity is Quantity.TEMPERATURE and info.last_at > now - DAY_S
+        }
+        for point in points:
+            some = []
+            for key in cold.intersection(self._house.series(point)):
+                said = await store.run(store.points, key, now - COLD_S, now + 1)
+                if said is not None:
+                    degrees = [(at, value * 10.0**said.exponent) for at, value in zip(said.at, said.value, strict=True)]
+                    some.append(frost.find(point, degrees, now))
+            worst = max((each for each in some if each is not None), key=lambda one: one.rank, default=None)
+            found += [worst] if worst is not None else []
+        return found
 
     def changed(self, keys: Collection[SeriesKey]) -> None:
         """Of these series the past is another one than it was: it is looked at anew. In any thread."""
         self._changed.update(keys)
 
-    async def _hear(self, key: SeriesKey, point: str, now: int) -> None:
+    async def _hear(self, key: SeriesKey, point: str, now: int, past_s: int) -> None:
         store = self._house.store
         watched = self._leaks.get(key)
-        start = now - PAST_S if watched is None else watched.heard_to + 1
+        latest = store.latest(key)
+        if latest is None or (watched is not None and latest.at <= watched.heard_to):
+            return None
+        start = now - past_s if watched is None else watched.heard_to + 1
         while start <= now:
             end = min(start + PIECE_S, now + 1)
             points = await store.run(store.points, key, start, end)
@@ -96,13 +133,19 @@ class Watch:
             if watched is None or watched.exponent != fine:
                 if watched is not None:  # it counts finer from now on
                     self._leaks.pop(key)
-                    return await self._hear(key, point, now)
+                    return await self._hear(key, point, now, past_s)
                 watched = self._leaks[key] = _Watched(Leak(point, 10.0**fine), fine, start)
             factor = 10 ** (points.exponent - fine)
             for at, value in zip(points.at, points.value, strict=True):
                 watched.leak.hear(at, value * factor + (offset(at) if offset is not None else 0))
             watched.heard_to = max([watched.heard_to, *points.at[-1:]])
         return None
+
+
+def least_leak(catalog: Catalog) -> int:
+    """Litres an hour: from so much on a leak is told; NEVER where its owner wants none told."""
+    kept = catalog.setting(LEAST_LEAK)
+    return kept if isinstance(kept, int) and kept >= 0 else min(LIMIT_H)
 
 
 class _Watched:

@@ -1,5 +1,6 @@
 """`/alerts`: what services found: told on the first page while it lasts, and remembered here."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -9,13 +10,14 @@ from aiohttp import web
 
 from gateway.house import House
 from gateway.services.model import Service, Story
+from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
 from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
 from webui.price import priced
 from webui.shown import HUES
 from webui.stories import SAY, Told, when
-from webui.words import plain
+from webui.words import mark, plain
 
 PAGE = 50
 ID_DIGITS_MAX = 18  # of a row in SQLite
@@ -23,6 +25,15 @@ ID_DIGITS_MAX = 18  # of a row in SQLite
 REMIND_AT = time(8)
 # A service looks each few minutes: what it has not looked at for so long may be over.
 STALE_S = 2 * 3600
+# From so many litres an hour on a leak is told: what a person may choose, and what so much is.
+LEAST = {
+    2: mark("2 litres an hour: a tap that drips (what the box proposes)"),
+    5: mark("5 litres an hour: a tap that runs a little"),
+    10: mark("10 litres an hour: a toilet that leaks a little"),
+    25: mark("25 litres an hour: a toilet that runs"),
+    100: mark("100 litres an hour: a pipe"),
+    NEVER: mark("never"),
+}
 # Where a service leads through a search for the cause, a page a story.
 STEPS = {Service.LEAK: "/leak/{story}"}
 
@@ -78,6 +89,9 @@ async def page(request: web.Request) -> web.Response:
         "alerts.html",
         stories=[_shown(request, story) for story in found[:PAGE]],
         when=when,
+        least=LEAST,
+        chosen=least_leak(request.app[HOUSE].catalog),
+        kept=request.query.get("done") == "kept",
         earlier=found[PAGE - 1].id if len(found) > PAGE else None,
         later=asked is not None,
     )
@@ -93,6 +107,16 @@ async def snooze(request: web.Request) -> web.Response:
     house = request.app[HOUSE]
     await request.app[ACCESS].alerts.snooze(_id(await read_form(request)), _tomorrow(house), house.now())
     raise see("/")
+
+
+async def set_least(request: web.Request) -> web.Response:
+    """From how much on a leak is told."""
+    typed = (await read_form(request)).get("least", "")
+    least = next((each for each in LEAST if str(each) == typed), None)
+    if least is None:
+        raise web.HTTPBadRequest
+    await asyncio.to_thread(request.app[HOUSE].catalog.set_setting, LEAST_LEAK, least)
+    raise see("/alerts?done=kept#settings")
 
 
 def _tomorrow(house: House) -> int:

@@ -131,6 +131,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("GET", "/alerts", OCCUPANT, alerts.page),
         Route("POST", "/alerts/seen", OCCUPANT, alerts.seen),
         Route("POST", "/alerts/snooze", OCCUPANT, alerts.snooze),
+        Route("POST", "/alerts/least", OCCUPANT, alerts.set_least),
         Route("GET", "/leak/{story}", OCCUPANT, leak.page),
         Route("POST", "/leak/{story}", OCCUPANT, leak.step),
         Route("POST", "/leak/{story}/price", OCCUPANT, leak.set_price),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from gateway.services.model import Service, Story
-from webui.words import THIN, Words, mark
+from webui.words import NO_BREAK, THIN, Words, mark
 
 # A weekday alone names a day of the last six.
 WEEK_DAYS = 6
@@ -37,6 +37,8 @@ def when(words: Words, at: int, now: int) -> Markup:
 
 # Water that runs without a pause. By the word of its kind: what it often is, and what to do.
 DRIP, TOILET, PIPE, BURST = "drip", "toilet", "pipe", "burst"
+# Of a meter that is heard about once a day: days that took more than usual.
+DAYS = "days"
 OFTEN = {
     DRIP: mark("Most often it is a tap that drips, or a worn seal."),
     TOILET: mark("Most often it is a toilet that leaks."),
@@ -64,6 +66,8 @@ WHAT_TO_DO = {
 def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
     """`l_per_h` and `lost_l` are needed; of the other grounds those that are known."""
     finding = story.finding
+    if finding.kind == DAYS:
+        return _days_that_took_more(words, story, name, now)
     often = words.say(OFTEN[finding.kind]) if finding.kind in OFTEN else Markup("")
     if not story.is_open:
         sentence, often = _leak_was(words, story), Markup("")
@@ -81,6 +85,33 @@ def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
         words.say(to_do) if to_do else Markup(""),
         _leak_grounds(words, story, name, now),
     )
+
+
+def _days_that_took_more(words: Words, story: Story, name: str, now: int) -> Told:
+    """`days`, `l_per_day` and `usual_l_per_day` are needed."""
+    grounds = story.finding.grounds
+    more, usual = _litres(words, grounds["l_per_day"]), _litres(words, grounds["usual_l_per_day"])
+    days = words.number(round(grounds["days"]))  # three at least
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Since"), str(when(words, story.finding.since, now))),
+        (words.say("These days"), str(words.say("about %(amount)s a day", amount=more))),
+        (words.say("Usually, in the four weeks before"), str(words.say("about %(amount)s a day", amount=usual))),
+    ]
+    if not story.is_open:
+        sentence = words.say(
+            "For %(days)s days the home took about %(more)s a day, instead of about %(usual)s.",
+            days=days, more=more, usual=usual,
+        )  # fmt: skip
+        return Told(sentence, Markup(""), rows)
+    sentence = words.say(
+        "For %(days)s days the home has taken about %(more)s of water a day, instead of about %(usual)s. It may be a leak, or more people than usual: the meter is heard about once a day, so the box cannot tell.",
+        days=days, more=_bold(more), usual=usual,
+    )  # fmt: skip
+    to_do = words.say(
+        "Write down what the meter shows when nobody takes water, and look again an hour later: if it has moved, water is leaking."
+    )
+    return Told(sentence, to_do, rows)
 
 
 def _leak_runs(words: Words, story: Story, now: int) -> Markup:
@@ -140,7 +171,53 @@ def _leak_grounds(words: Words, story: Story, name: str, now: int) -> list[tuple
     return rows
 
 
-SAY: Mapping[Service, Say] = {Service.LEAK: say_leak}
+# Frost at a water meter.
+FREEZING, NEAR, COMING = "freezing", "near", "coming"
+# Longer ahead nobody knows.
+HOURS_TO_0_MAX = 24
+
+
+def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
+    """`degrees_c` and `lowest_c` are needed; of the other grounds those that are known."""
+    finding = story.finding
+    grounds = finding.grounds
+    degrees = _bold(_degrees(words, grounds["degrees_c"]))
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Its temperature"), _degrees(words, grounds["degrees_c"])),
+        (words.say("The lowest of the last twelve hours"), _degrees(words, grounds["lowest_c"])),
+    ]
+    if "c_per_h" in grounds:
+        rows.append((words.say("In an hour"), _degrees(words, grounds["c_per_h"], signed=True)))
+    rows.append((words.say("Measured"), str(when(words, story.found_at, now))))
+    if not story.is_open:
+        return Told(
+            words.say(
+                "The meter was in danger of freezing: %(degrees)s at the lowest.",
+                degrees=_degrees(words, grounds["lowest_c"]),
+            ),
+            Markup(""),
+            rows,
+        )
+    hours = grounds.get("hours_to_0", HOURS_TO_0_MAX)
+    if finding.kind == FREEZING:
+        sentence = words.say(
+            "The meter “%(name)s” is at %(degrees)s: the water in it may be freezing.", name=name, degrees=degrees
+        )
+    elif hours < HOURS_TO_0_MAX:
+        sentence = words.say(
+            "The meter “%(name)s” is at %(degrees)s and grows colder: it may freeze in about %(time)s.",
+            name=name, degrees=degrees, time=_hours(words, max(1, hours)),
+        )  # fmt: skip
+    else:
+        sentence = words.say("The meter “%(name)s” is at %(degrees)s: it may freeze.", name=name, degrees=degrees)
+    to_do = words.say(
+        "Cover the meter and its pipes with something dry (polystyrene, bubble wrap; no straw or rag that gets wet), and close the door of its place. If nobody is at home for days, close the stopcock, and open the taps so that the pipes run empty."
+    )
+    return Told(sentence, to_do, rows)
+
+
+SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost}
 
 
 # Figures, rounded to what they are worth
@@ -175,6 +252,11 @@ def _hours(words: Words, hours: float) -> str:
     if hours < 48:
         return str(words.say_n("%(n)s hour", "%(n)s hours", round(hours)))
     return str(words.say_n("%(n)s day", "%(n)s days", round(hours / 24)))
+
+
+def _degrees(words: Words, degrees: float, *, signed: bool = False) -> str:
+    number = words.number(Decimal(repr(round(degrees, 1))), 1)
+    return f"{'+' if signed and degrees > 0 else ''}{number}{NO_BREAK}°C"
 
 
 def _interval(words: Words, interval_s: float) -> str:

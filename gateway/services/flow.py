@@ -64,7 +64,8 @@ class Run:
     def limit_s(self, interval_s: int) -> float:
         """How long is odd for this run, of a meter that is heard each `interval_s`."""
         limit_s = LIMIT_H[self.flow] * (3600 + interval_s / 2)
-        return max(limit_s, min(HABIT_FACTOR * self.usual_s(), 3600 * MOST_H[self.flow]))
+        seldom_s = max(0, interval_s - WINDOW_S_MIN)  # by so much the habit may have lasted longer than was heard
+        return max(limit_s, min(HABIT_FACTOR * self.usual_s() + seldom_s, 3600 * MOST_H[self.flow]))
 
 
 class Flow:

@@ -6,8 +6,10 @@ from statistics import median
 from gateway.services.flow import DAY_S, Flow, Run
 from gateway.services.model import Finding, Service
 
-# Litres an hour from which it is called so. CIEau: a dripping tap up to 4, a toilet that runs up to 25 and more.
-KINDS = ((250, "burst"), (60, "pipe"), (5, "toilet"), (0, "drip"))
+# Litres an hour from which it is called so, and its rank. CIEau: a dripping tap up to 4, a toilet that runs 25 and more.
+KINDS = ((250, "burst", 3), (60, "pipe", 2), (5, "toilet", 1), (0, "drip", 0))
+# A size is about what it says.
+ABOUT = 0.9
 # A meter that is heard seldom: between two readings so far apart there is no looking for pauses.
 APART_S = 12 * 3600
 USUAL_DAYS = 28
@@ -32,19 +34,23 @@ class Leak:
         self._flow.hear(at, steps)
         self._days.hear(at, steps)
 
-    def find(self) -> Finding | None:
-        """What is wrong by the last reading."""
+    def find(self, least_l_per_h: float = 0) -> Finding | None:
+        """What is wrong by the last reading; of leaks of about so much at least."""
         odd = self._flow.odd()
-        return self._running(odd[-1]) if odd else self._days.find(self.point)
+        found = self._running(odd[-1]) if odd else None
+        if found is None:
+            return self._days.find(self.point, least_l_per_h)
+        return found if found.grounds["l_per_h"] >= ABOUT * least_l_per_h else None
 
     def _running(self, run: Run) -> Finding:
         flow = self._flow
         at, interval_s = flow.at[-1], flow.interval_s
         l_per_h = max(flow.least(run.since), run.calm_l_per_h)
+        kind, rank = next((kind, rank) for least, kind, rank in KINDS if l_per_h >= least)
         return Finding(
             Service.LEAK,
             self.point,
-            next(kind for least, kind in KINDS if l_per_h >= least),
+            kind,
             run.since,
             {
                 "l_per_h": l_per_h,
@@ -54,6 +60,7 @@ class Leak:
                 "usual_h": run.usual_s() / 3600,
                 "interval_s": interval_s,
             },
+            rank,
         )
 
 
@@ -84,11 +91,13 @@ class _Days:
             self._more.clear()
             self._usual.append(l_per_day)
 
-    def find(self, point: str) -> Finding | None:
+    def find(self, point: str, least_l_per_h: float) -> Finding | None:
         if len(self._more) < MORE_DAYS:
             return None
         usual = median(self._usual)
         more = median(each for _, each in self._more)
+        if more - usual < least_l_per_h * DAY_S / 3600:
+            return None
         grounds = {"l_per_day": more, "usual_l_per_day": usual, "days": float(len(self._more))}
         return Finding(Service.LEAK, point, "days", self._more[0][0], grounds)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 class Service(StrEnum):
     LEAK = "leak"
+    FROST = "frost"
 
 
 @dataclass(frozen=True, slots=True)

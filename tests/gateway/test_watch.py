@@ -11,11 +11,11 @@ from drivers.model import Medium, Quantity
 from gateway.model import Point, SeriesKey
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store
-from gateway.watch import Watch
+from gateway.watch import LEAST_LEAK, NEVER, Watch
 
 NOW = 1_790_000_000
 DAY = 86_400
-KEY = SeriesKey("eau", "volume")
+KEY, COLD = SeriesKey("eau", "volume"), SeriesKey("eau", "external_temperature")
 
 
 class Told:
@@ -23,11 +23,15 @@ class Told:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.cold: list[Finding] = []
         self.count = 0
 
     async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]:
-        assert service is Service.LEAK
-        self.findings, self.count = list(findings), self.count + 1
+        self.count += 1
+        if service is Service.LEAK:
+            self.findings = list(findings)
+        else:
+            self.cold = list(findings)
         return []
 
 
@@ -38,6 +42,8 @@ class Home:
         self.store = store
         self.at = NOW
         self.dating = True
+        self.settings: dict[str, object] = {}
+        self.catalog = SimpleNamespace(setting=self.settings.get)
 
     def now(self) -> int:
         return self.at
@@ -47,6 +53,9 @@ class Home:
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (KEY,)
+
+    def series(self, point_id: str) -> tuple[SeriesKey, ...]:
+        return (KEY, COLD)
 
     def read(self, *values: tuple[int, int], exponent: int = 0) -> None:
         self.store.add([Point(KEY, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])
@@ -127,6 +136,35 @@ async def test_what_was_erased_is_no_longer_a_ground(tmp_path: Path) -> None:
         watch.changed([KEY])
         await watch.look()
         assert told.findings == []
+
+
+async def test_a_meter_that_says_that_it_is_about_to_freeze_is_heard(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        points = [
+            Point(COLD, Quantity.TEMPERATURE, NOW - (5 - n) * 3600, tenths, -1)
+            for n, tenths in enumerate((45, 40, 35, 30, 25, 21))
+        ]
+        here.store.add(points)
+        here.at = NOW
+        await Watch(here, told).look()
+        (one,) = told.cold
+        assert (one.point, one.kind, one.service) == ("eau", "near", Service.FROST)
+        assert round(one.grounds["degrees_c"], 3) == 2.1
+        here.at = NOW + 2 * DAY
+        await Watch(here, told).look()
+        assert told.cold == []
+
+
+async def test_a_leak_is_told_from_as_much_on_as_its_owner_says(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        for least, is_told in ((None, True), (10, True), (25, False), (NEVER, False), ("of another version", True)):
+            here.settings[LEAST_LEAK] = least
+            await watch.look()
+            assert bool(told.findings) is is_told, least
 
 
 async def test_while_the_time_is_not_known_nothing_is_told(tmp_path: Path) -> None:

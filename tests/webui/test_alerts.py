@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.services.model import Finding, Service, Story
+from gateway.watch import least_leak
 from tests.webui.home import NOW, Home, at, read
 from webui.alerts import PAGE, STALE_S
-from webui.stories import OFTEN, SAY, WHAT_TO_DO, about, say_leak, when
+from webui.stories import OFTEN, SAY, WHAT_TO_DO, about, say_frost, say_leak, when
 from webui.words import Words, plain
 
 LEAK = Service.LEAK
@@ -101,6 +102,41 @@ def test_what_is_over_is_said_as_past_and_asks_for_nothing() -> None:
         "De l’eau a coulé sans arrêt pendant à peu près 8 heures : environ 400 litres en tout."
     )
     assert not say_leak(FR, over, "Eau froide", NOW).what_to_do
+
+
+def test_days_that_took_more_are_said_without_a_flow_that_nobody_knows() -> None:
+    grounds = {"l_per_day": 604.0, "usual_l_per_day": 322.0, "days": 3.0}
+    finding = Finding(Service.LEAK, "eau", "days", TUESDAY, grounds)
+    assert said(FR, finding) == (
+        "Depuis 3 jours, la maison prend environ 600 litres d’eau par jour, au lieu d’environ 300 litres. C’est peut-être une fuite, ou plus de monde "
+        "que d’habitude : le compteur n’est entendu qu’une fois par jour à peu près, le boîtier ne peut donc pas en dire plus."
+    )
+    assert said(FR, finding, TUESDAY + 9 * 86_400) == (
+        "Pendant 3 jours, la maison a pris environ 600 litres par jour, au lieu d’environ 300 litres."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "grounds", "sentence"),
+    [
+        (
+            "coming",
+            {"degrees_c": 4.2, "c_per_h": -0.5, "hours_to_0": 8.4},
+            "est à 4,2 °C et se refroidit : il peut geler dans 8 heures environ.",
+        ),
+        ("near", {"degrees_c": 2.1, "c_per_h": 0.0}, "est à 2,1 °C : il peut geler."),
+        ("near", {"degrees_c": 2.9, "c_per_h": -0.01, "hours_to_0": 290.0}, "est à 2,9 °C : il peut geler."),
+        ("freezing", {"degrees_c": -0.4}, "est à −0,4 °C : l’eau y gèle peut-être."),
+    ],
+)
+def test_frost_is_said_with_how_long_there_is(kind: str, grounds: dict[str, float], sentence: str) -> None:
+    finding = Finding(Service.FROST, "eau", kind, TUESDAY, {"lowest_c": 1.9, **grounds})
+    told = say_frost(FR, story(finding), "Eau froide", NOW)
+    assert re.sub(r"[\u00a0\u202f]", " ", plain(told.sentence)) == f"Le compteur « Eau froide » {sentence}"
+    assert "Couvrez le compteur" in told.what_to_do
+    over = say_frost(FR, story(finding, NOW), "Eau froide", NOW)
+    assert re.sub(r"[\u00a0\u202f]", " ", plain(over.sentence)) == "Le compteur a failli geler : 1,9 °C au plus bas."
+    assert over.what_to_do == ""
 
 
 def test_each_ground_that_is_known_is_a_row_and_none_is_made_up() -> None:
@@ -277,3 +313,18 @@ async def test_erasing_all_of_a_meter_takes_its_stories(home: Home) -> None:
     gone = await home.house.erase("eau-froide", 0, 1 << 40)
     assert gone["stories"] == 1
     assert [each.finding.point for each in await home.access.alerts.history(10)] == ["maison"]
+
+
+async def test_from_how_much_on_a_leak_is_told_is_chosen_here(home: Home) -> None:
+    page = await home.text("/alerts")
+    assert '<option value="2" selected>' in page
+    token = read(page).fields["token"]
+    async with home.client.post("/alerts/least", data={"token": token, "least": "25"}) as answer:
+        text = await answer.text()
+    assert "C’est gardé." in text
+    assert '<option value="25" selected>' in text
+    assert least_leak(home.house.catalog) == 25
+    for wrong in ("", "3", "-1", "25 "):
+        async with home.client.post("/alerts/least", data={"token": token, "least": wrong}) as answer:
+            assert answer.status == 400
+    assert least_leak(home.house.catalog) == 25

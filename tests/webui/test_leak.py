@@ -187,7 +187,7 @@ async def test_a_meter_heard_once_a_day_is_read_by_hand(tmp_path: Path) -> None:
         story = await leak(home, "days", l_per_day=700.0, usual_l_per_day=200.0, days=4.0)
         page = await home.text(f"/leak/{story}")
         said = text(page)
-        assert "il coule chaque jour environ 500 litres de plus que d’habitude, soit 2,20 € par jour" in said
+        assert "Cela fait 500 litres et 2,20 € de plus par jour." in said
         assert "votre compteur parle trop rarement (24 heures entre deux messages). Lisez son cadran vous-même" in said
         assert "Notez tous les chiffres du compteur" in said
         assert "commencer" not in said

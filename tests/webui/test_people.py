@@ -36,6 +36,7 @@ GET / O
 GET /alerts O
 POST /alerts/seen O
 POST /alerts/snooze O
+POST /alerts/least O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O

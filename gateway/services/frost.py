@@ -1,0 +1,73 @@
+"""Frost at a water meter, from the temperatures that its own telegrams say: warned of while there is still time."""
+
+from collections.abc import Sequence
+
+from gateway.services.model import Finding, Service
+
+HOUR_S = 3600
+# Older than this a temperature says nothing of now.
+STALE_S = 6 * HOUR_S
+# What a meter in a home or its pit cannot have is a broken sensor's.
+PLAUSIBLE_C = (-40.0, 60.0)
+FREEZING_C = 0.5
+NEAR_C = 3.0
+# Said until it is a little warmer than that: at the edge it would come and go.
+OVER_C = 4.5
+LATELY_S = 12 * HOUR_S
+# Where it goes is judged by so long, of at least half of it, and so far ahead: enough to do something about it.
+SLOPE_S = 6 * HOUR_S
+AHEAD_S = 12 * HOUR_S
+# Above it is water that was drawn and cools to the temperature of its place.
+COOLING_C_MAX = 8.0
+
+
+def find(point: str, degrees: Sequence[tuple[int, float]], now: int) -> Finding | None:
+    """What is wrong by the temperatures of the last two days: (UTC seconds, degrees Celsius), in order of time.
+
+    None where the last one is older than STALE_S: a meter that is silent does not freeze on this page.
+    """
+    low, high = PLAUSIBLE_C
+    known = [(at, value) for at, value in degrees if low <= value <= high and at <= now]
+    if not known or now - known[-1][0] > STALE_S:
+        return None
+    at, last = known[-1]
+    lately = min(value for when, value in known if when > at - LATELY_S)
+    c_per_h = _slope(known)
+    ahead = last + min(c_per_h, 0) * AHEAD_S / HOUR_S
+    if last <= FREEZING_C:
+        kind, rank = "freezing", 2
+    elif last < NEAR_C or (lately < NEAR_C and last < OVER_C):
+        kind, rank = "near", 1
+    elif last <= COOLING_C_MAX and ahead <= FREEZING_C:
+        kind, rank = "coming", 1
+    else:
+        return None
+    grounds = {"degrees_c": last, "lowest_c": lately, "c_per_h": c_per_h}
+    if c_per_h < 0 and last > 0:
+        grounds["hours_to_0"] = last / -c_per_h
+    return Finding(
+        Service.FROST, point, kind, _since(known, NEAR_C if kind != "coming" else COOLING_C_MAX), grounds, rank
+    )
+
+
+def _slope(known: Sequence[tuple[int, float]]) -> float:
+    """Degrees an hour, by the least squares of the last hours; 0 where there are too few."""
+    last_at = known[-1][0]
+    some = [(at, value) for at, value in known if at >= last_at - SLOPE_S]
+    if last_at - some[0][0] < SLOPE_S / 2:
+        return 0.0
+    middle_at = sum(at for at, _ in some) / len(some)
+    middle = sum(value for _, value in some) / len(some)
+    spread = sum((at - middle_at) ** 2 for at, _ in some)
+    return sum((at - middle_at) * (value - middle) for at, value in some) / spread * HOUR_S
+
+
+def _since(known: Sequence[tuple[int, float]], below: float) -> int:
+    """When the last readings that lie below began."""
+    since = known[-1][0]
+    for at, value in reversed(known):
+        if value >= below and since != known[-1][0]:
+            break
+        if value < below:
+            since = at
+    return since

@@ -1,0 +1,83 @@
+"""A meter that is about to freeze is said while there is time, and a cold day, a dead sensor and silence are not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.services.frost import STALE_S, find
+
+NOW = 1_796_000_000
+HOUR = 3600
+
+
+def hourly(*degrees: float) -> list[tuple[int, float]]:
+    return [(NOW - (len(degrees) - 1 - number) * HOUR, value) for number, value in enumerate(degrees)]
+
+
+@pytest.mark.parametrize(
+    ("degrees", "kind", "rank"),
+    [
+        ((6, 5.5, 5, 4.5, 4, 3.5, 3.2), "coming", 1),
+        ((5, 4.5, 4, 3.5, 3, 2.6, 2.2), "near", 1),
+        ((2.4, 2.4, 2.4, 2.4), "near", 1),
+        ((1.5, 1, 0.7, 0.4), "freezing", 2),
+        ((0.2, 0.1, 0, -0.3), "freezing", 2),
+        ((2.8, 2.6, 2.9, 3.4, 3.9), "near", 1),  # still cold a moment ago
+    ],
+)
+def test_frost_is_said_while_there_is_time(degrees: tuple[float, ...], kind: str, rank: int) -> None:
+    found = find("eau", hourly(*degrees), NOW)
+    assert found is not None
+    assert (found.kind, found.rank, found.grounds["degrees_c"]) == (kind, rank, degrees[-1])
+
+
+def test_how_long_it_may_take_is_said_where_it_grows_colder() -> None:
+    found = find("eau", hourly(5, 4.5, 4, 3.5, 3, 2.5, 2), NOW)
+    assert found is not None
+    assert found.grounds["c_per_h"] == pytest.approx(-0.5)
+    assert found.grounds["hours_to_0"] == pytest.approx(4)
+    assert found.since == NOW - HOUR
+    still = find("eau", hourly(2, 2, 2, 2, 2), NOW)
+    assert still is not None
+    assert "hours_to_0" not in still.grounds
+
+
+@pytest.mark.parametrize(
+    "degrees",
+    [
+        (),
+        (12, 12, 11.8, 12.1),
+        (20, 18, 16, 14, 13, 12, 11),  # warm water that stands
+        (8, 7.9, 7.8, 7.8, 7.7, 7.7, 7.6),
+        (5, 5.2, 5, 4.9, 5.1, 5, 5),
+        (2, 2.2, 3.1, 4, 4.6),  # it is over
+        (85, 85, -127, 1000),  # what sensors say that are none
+        (5, 4),  # too few to say where it goes
+    ],
+)
+def test_a_cold_day_and_a_dead_sensor_are_no_frost(degrees: tuple[float, ...]) -> None:
+    assert find("eau", hourly(*degrees), NOW) is None
+
+
+def test_a_sensor_that_says_nonsense_in_between_hides_no_frost() -> None:
+    found = find("eau", hourly(2.5, 85, 2.2, -127, 1.9), NOW)
+    assert found is not None
+    assert found.grounds["lowest_c"] == 1.9
+
+
+def test_a_meter_that_is_silent_freezes_on_no_page() -> None:
+    cold = hourly(2, 1.5, 1)
+    assert find("eau", cold, NOW + STALE_S) is not None
+    assert find("eau", cold, NOW + STALE_S + 1) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 20_000), st.floats(-300, 300)), max_size=50))
+def test_whatever_is_said_breaks_nothing(said: list[tuple[int, float]]) -> None:
+    at, degrees = NOW - 2 * 86_400, []
+    for more, value in said:
+        at += more
+        degrees.append((at, value))
+    found = find("eau", degrees, NOW)
+    if found is not None:
+        assert found.since <= NOW
+        assert -40 <= found.grounds["degrees_c"] <= 8
