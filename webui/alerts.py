@@ -14,6 +14,7 @@ from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
 from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
+from webui.price import priced
 from webui.shown import HUES
 from webui.stories import SAY, Told, when
 from webui.words import mark, plain
@@ -69,7 +70,7 @@ def _shown(request: web.Request, story: Story) -> Shown:
     path = STEPS.get(finding.service, "")
     return Shown(
         story,
-        SAY[finding.service](words, story, name, now),
+        SAY[finding.service](words, priced(story, house), name, now),
         name,
         "o" if view is None else HUES[view.point.medium],
         story.is_open and (not house.dating or now - looked_at > STALE_S),

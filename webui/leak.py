@@ -17,7 +17,7 @@ from gateway.views import PointState, PointView
 from webui import shown
 from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
 from webui.price import DEFAULT, PRICE, money, parse_price, price, priced
-from webui.stories import DRIP, SAY, TOILET, about, when
+from webui.stories import BURST, DAYS, DRIP, SAY, TOILET, about
 from webui.words import Amount, Words, mark
 
 TEST = "leak test"  # the setting: which story, how far, since when
@@ -35,11 +35,10 @@ LITRE_DECIMALS_MAX = 2
 # Litres an hour, where a finding says litres a day alone.
 L_PER_H_MIN = 2.0
 DAY_H = 24
-CENTS = Decimal("0.10")
+CENTS = Decimal("0.1")
 
 # A kind that the law leaves to who lives there comes first: docs/leaks.md.
 FITTINGS = (TOILET, DRIP)
-DAYS = "days"  # the kind of a leak at a meter that is heard seldom
 NO_PRICE = mark("Type a price in euros, such as 4.35.")
 
 
@@ -82,7 +81,7 @@ async def _page(
     request: web.Request, story: Story, *, status: int = 200, typed: str | None = None, fault: str | None = None
 ) -> web.Response:
     house, words = request.app[HOUSE], words_of(request)
-    finding = story.finding
+    finding, now = story.finding, house.now()
     view, test = house.point(finding.point), going_on(house, story.id)
     watched = None if view is None or not house.dating else await watch(house, view)
     seen = _look(test, watched, finding)
@@ -97,20 +96,20 @@ async def _page(
         story=story,
         view=view,
         hue=shown.HUES[view.point.medium] if view else "o",
-        size=_size(words, house, story, view.point.name if view else finding.point),
-        fitting=finding.kind in FITTINGS,
+        size=SAY[Service.LEAK](words, priced(story, house), view.point.name if view else finding.point, now).sentence,
+        dear=_dear(words, house, story),
         test=test,
         seen=seen,
         saw=seen.saw if seen else None,
         ran=_ran(words, watched, seen) if watched and seen else None,
         series=str(watched.key) if watched else None,
         step=_litres(words, Decimal(repr(sees.step_l)), _decimals(sees.step_l)) if sees else None,
-        interval=_about(words, sees.interval_s) if sees else None,
+        interval=_about(words, sees.interval_s) if sees and sees.interval_s >= 1.5 else None,
         wait=_about(words, sees.wait_s(l_per_h(finding))) if sees else None,
         can=sees.sees(l_per_h(finding)) if sees else None,
         seldom=sees is not None and 2 * sees.interval_s > WAIT_S_MAX,
         long=sees is not None and sees.wait_s(l_per_h(finding)) > LONG_S,
-        late=seen is not None and house.now() > seen.known_by,
+        late=seen is not None and now > seen.known_by,
         quiet=view is not None and view.state is not PointState.SPEAKING,
         reload_s=round(min(RELOAD_S_MAX, max(RELOAD_S_MIN, sees.interval_s))) if sees else RELOAD_S_MAX,
         typed=words.number(cost.euros, 2) if typed is None else typed,
@@ -247,22 +246,23 @@ def _ran(words: Words, watched: Watched, seen: Seen) -> Ran:
     )
 
 
-def _size(words: Words, house: House, story: Story, name: str) -> Markup:
-    """How large and how dear, in a sentence or two."""
-    now = house.now()
-    if story.finding.kind != DAYS:
-        return SAY[Service.LEAK](words, priced(story, house), name, now).sentence
-    if not story.is_open:
-        return words.say("More water ran than usual. It does no longer.")
-    l_per_day = about(l_per_h(story.finding) * DAY_H)
+def _dear(words: Words, house: House, story: Story) -> Markup | None:
+    """What it costs, where its sentence leaves that out: of a burst there is something else to do first."""
+    if not story.is_open or story.finding.kind not in (BURST, DAYS):
+        return None
+    amount, cost = _a_day(words, house, story)
+    if story.finding.kind == DAYS:
+        return words.say("That makes %(amount)s and %(cost)s more a day.", amount=amount, cost=cost)
+    return words.say("If it ran on, that would make %(amount)s and %(cost)s a day.", amount=amount, cost=cost)
+
+
+def _a_day(words: Words, house: House, story: Story) -> tuple[Markup, Markup]:
+    """What runs a day and what it costs, to ten cents, or to euros from ten on."""
+    l_per_day = about(about(l_per_h(story.finding)) * DAY_H)
+    cost = max(CENTS, l_per_day * price(house).euros / 1000)
+    said = money(words, cost.quantize(CENTS)) if cost < 10 else money(words, Decimal(about(float(cost))), 0)
     amount = words.say_n("%(n)s litre", "%(n)s litres", l_per_day)
-    cost = (l_per_day * price(house).euros / 1000).quantize(Decimal("0.1"))
-    return words.say(
-        "Since %(since)s about %(amount)s a day have run more than usual, which makes %(cost)s a day. It may be a leak, or guests, a garden, a pool: this meter is heard too seldom to tell.",
-        since=when(words, story.finding.since, now),
-        amount=Markup('<b class="nb">{}</b>').format(amount),
-        cost=Markup('<b class="nb">{}</b>').format(money(words, max(CENTS, cost))),
-    )
+    return Markup('<b class="nb">{}</b>').format(amount), Markup('<b class="nb">{}</b>').format(said)
 
 
 def _litres(words: Words, litres: Decimal, decimals: int) -> Amount:

@@ -141,7 +141,7 @@ def letter(words: Words, story: Story, view: PointView | None, said: Compared | 
     return [
         words.say("Dear Sir or Madam,"),
         words.say(
-            "At my water meter no. %(number)s more water has run than usual since %(day)s: there was a leak.",
+            "At my water meter no. %(number)s more water ran than usual from %(day)s on: there was a leak.",
             number=number or BLANK,
             day=began,
         ),
@@ -153,7 +153,7 @@ def letter(words: Words, story: Story, view: PointView | None, said: Compared | 
         ),
         words.say("You told me of this consumption on %(day)s: I write to you within the month.", day=BLANK),
         words.say(
-            "I ask you, by article L. 2224-12-4, III bis, of the code général des collectivités territoriales, not to bill me the part of my consumption that is more than twice my mean consumption."
+            "I ask you, by article L. 2224-12-4, III bis, of the code général des collectivités territoriales, not to bill me the part of my consumption that is more than twice my mean consumption."
         ),
         words.say("Yours faithfully,"),
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gateway.house import House
-from gateway.services.model import Story
+from gateway.services.model import Service, Story
 from webui.words import THIN, Words
 
 PRICE = "price of water"  # the setting: euros a cubic metre, in digits
@@ -38,11 +38,13 @@ def parse_price(text: str) -> Decimal | None:
 
 
 def priced(story: Story, house: House) -> Story:
-    """The story with what a cubic metre costs this home, for whoever says it (webui/stories.py)."""
+    """The story of a leak with what a cubic metre costs this home, for whoever says it (webui/stories.py)."""
+    if story.finding.service is not Service.LEAK:
+        return story
     grounds = {**story.finding.grounds, "price_per_m3": float(price(house).euros)}
     return replace(story, finding=replace(story.finding, grounds=grounds))
 
 
-def money(words: Words, euros: Decimal) -> str:
-    number = words.number(euros, 2)
+def money(words: Words, euros: Decimal, decimals: int = 2) -> str:
+    number = words.number(euros, decimals)
     return f"€{number}" if words.language == "en" else f"{number}{THIN}€"

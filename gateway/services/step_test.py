@@ -47,7 +47,7 @@ class Sight:
 
     def span_s(self, l_per_h: float) -> float:
         """Between the first reading and the last: so long a leak of this size does not hide."""
-        return max(SPAN_S_MIN, SURE * self.step_l / l_per_h * 3600)
+        return max(SPAN_S_MIN, self.stale_s + SURE * self.step_l / l_per_h * 3600)
 
     def wait_s(self, l_per_h: float) -> int:
         """How long one watches at most until it is known whether a leak of this size runs."""
@@ -86,7 +86,7 @@ def sight(past: Readings, step_l: float, heard_each_s: float | None = None) -> S
             quantum = gcd(quantum, after - before)
             moved.append(at)
     fastest_s = min((later - earlier for earlier, later in pairwise(moved)), default=0)
-    stale_s = fastest_s if fastest_s > STALE_FACTOR * interval_s else 0
+    stale_s = fastest_s + interval_s if fastest_s > STALE_FACTOR * interval_s else 0
     return Sight(max(1, quantum) * step_l, interval_s, stale_s)
 
 
