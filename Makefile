@@ -2,13 +2,13 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration soak bench bench-store fuzz
+.PHONY: help demo test lint fix integration soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
 
 help:  ## what each of these does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo:  ## a furnished house in your browser, with no hardware and no configuration; Ctrl-C ends it
 	@tools/venv run
@@ -17,7 +17,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 # the second for Playwright's driver
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/soak $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
 lint:  ## form, types, and who may import whom
@@ -43,6 +43,12 @@ soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes 
 	@tools/venv dev
 	@tools/install e2fsprogs xfsprogs
 	$(BIN)/python -m pytest -s tests/soak $(ARGS)
+
+home-assistant:  ## as root: against a real Home Assistant that has no way out, ten minutes; 1.2 GB once, in /var/tmp/releve-home-assistant
+	@tools/venv dev
+	@tools/install ca-certificates debootstrap iproute2 mosquitto mosquitto-clients
+	@tools/home-assistant
+	$(BIN)/python -m pytest -s tests/home_assistant $(ARGS)
 
 bench:  ## the times and sizes that docs/measured.md and the comments name; writes that page
 	@tools/venv dev

@@ -160,6 +160,9 @@ async def _say(house: House, grant: Grant, one: GrantedSeries, period: Period, n
     if is_live(grant):
         last = next((i for i in reversed(range(len(columns[name]))) if columns[name][i] is not None), -1)
         columns = {name: cells[last:][:1] if last >= 0 else [] for name, cells in columns.items()}
+        if grant.resolution is Resolution.RAW and one.quantity.kind is Kind.INDEX:
+            # Who hears the last figure alone cannot know that a counter began anew: the index is counted on for them.
+            columns[name] = await house.indexes(one.key, [int(at) for at in columns["at"] if at is not None])
     values = [None if value is None else format(value, "f") for value in columns[name]]
     until = {"until": columns["until"]} if "until" in columns else {}
     return {**one.body(), "at": columns["at"], **until, "value": values}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway import chain
 from gateway.grants import Grant, Resolution
 from gateway.ledger import Parcel, look
+from gateway.model import Point
 from gateway.parcels import periods
 from gateway.way import Form, Kind, Way
 from sync.model import Parcel as Sent
@@ -233,6 +234,22 @@ async def test_a_live_target_gets_the_last_figure_alone_and_the_ledger_a_sum(hom
     sums = [entry.fields for entry in look(home.path) if entry.kind == "sent"]
     assert sum(one["batches"] for one in sums) == 120
     assert sums[-1]["in_all"]["points"] == 120
+
+
+async def test_a_live_target_hears_of_no_index_that_falls_when_a_counter_begins_anew(home: Box) -> None:
+    home.say(NOON - 60, NOON + 1, step_s=10)
+    grant = await home.give(Resolution.RAW, way=Way(Kind.MQTT, "mqtt://192.0.2.5", "", Form.LIVE, at_home=True))
+    heard: list[str | None] = []
+    for counted in (10_000_001, 10_000_002, 0, 3, 7):
+        home.clock.at += 10
+        at = home.clock.at - 1
+        if counted == 0:
+            home.home.store.swap(INDEX.key, at, 10_000_004, 0, 0)
+        home.home.store.add([Point(INDEX.key, INDEX.quantity, at, counted, 0, main=True)])
+        await home.send(grant)
+        (parcel,) = home.shelf.parcels.values()
+        heard += parcel.series[0].value
+    assert heard == ["10000001", "10000002", "10000004", "10000007", "10000011"]
 
 
 def _piece(row: Parcel) -> Piece:
