@@ -1,6 +1,7 @@
 """Debian's databases, started in a folder of their own; each may be killed and started anew on what it kept."""
 
 import base64
+import contextlib
 import json
 import shutil
 import subprocess
@@ -72,9 +73,12 @@ class InfluxServer(Server):
     def found(self) -> None:
         first = {"q": "CREATE USER root WITH PASSWORD 'root' WITH ALL PRIVILEGES"}
 
-        def has_root() -> bool:  # it answers 403 at times while it is still coming up
-            try:
+        def has_root() -> bool:
+            # While it comes up it answers 403 at times: before it has its first user, and for a moment after.
+            with contextlib.suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(f"{self.url}/query", urllib.parse.urlencode(first).encode(), timeout=30).close()
+            try:
+                self.ask("SHOW DATABASES", database="")
             except urllib.error.HTTPError as error:
                 error.close()
                 return False
