@@ -188,7 +188,7 @@ async def test_what_goes_on_stands_above_all_else_with_its_ground_and_no_script(
     assert re.search(r"cela \?.* Le compteur Eau froide Sans arrêt depuis mardi à 3 h 10 ", text)
     assert read(page).refused == []
     assert "sheet stack alerte" in page
-    assert "/leak/" not in page
+    assert '<a href="/leak/1">' in page
     assert "Why do you say that?" in await home.text("/?lang=en")
 
 
