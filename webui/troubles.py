@@ -14,7 +14,7 @@ BOX_NAMES = {
     silence.BACKUP_SUBJECT: mark("Back-ups"),
 }
 LOOK_FOR_METER = mark(
-    "As long as it works it counts on, and nothing is lost. Look whether it is still in its place, and has its current if it needs any; and whether something new hides it, a cupboard or a sheet of metal. If another meter has taken its place, add that one on the page of the meters. Else its battery may be empty: tell the company that fitted it."
+    "As long as it works it counts on, and nothing is lost. Look whether it is still in its place, plugged in if it has a plug, and whether nothing hides it (a cupboard, a sheet of metal). If it was exchanged, add the new one on the page of the meters. Else its battery may be empty: tell the company that fitted it."
 )
 LOOK_FOR_LINE = mark(
     "Look whether its stick, cable or aerial sits firmly, at both ends. Pull it out, count to ten, and plug it in again. If it goes over the home network, look whether the device at the other end is switched on. The box tries again by itself."
@@ -104,7 +104,7 @@ def _of_line(words: Words, story: Story, now: int) -> Told:
         )  # fmt: skip
     else:
         sentence = words.say(
-            "Nothing has come on the line “%(name)s” since %(since)s: the box does not hear the meters that speak on it.",
+            "Nothing that the box understands has come on the line “%(name)s” since %(since)s: it does not hear the meters that speak on it.",
             name=name, since=since,
         )  # fmt: skip
     return Told(sentence, words.say(LOOK_FOR_LINE), rows)

@@ -172,8 +172,6 @@ def patience_s(meter: Meter) -> float:
 
 
 def _of_silent(meter: Meter, box: Box, before: Finding | None, now: int) -> Finding | None:
-    if _is_silent(before) and not meter.heard:
-        return before
     if meter.last_at is None or meter.protocol == PULSES:
         return None
     if meter.protocol == BROKER and not (meter.counts or meter.away):  # a door that nobody opens has nothing to say

@@ -45,12 +45,12 @@ def spaced(text: str) -> str:
         ),
         (
             finding("port:radio", "closed"),
-            "La ligne « radio » ne répond plus depuis lundi à 3 h 10 : le boîtier n’entend pas les compteurs qui passent par elle.",
+            "La ligne « radio » ne répond pas depuis lundi à 3 h 10 : le boîtier n’entend pas les compteurs qui passent par elle.",
             "La ligne « radio » est restée muette pendant à peu près 8 heures.",
         ),
         (
             finding("port:radio", "silent"),
-            "Plus rien n’arrive par la ligne « radio » depuis lundi à 3 h 10 : le boîtier n’entend pas les compteurs qui passent par elle.",
+            "Plus rien de compréhensible n’arrive par la ligne « radio » depuis lundi à 3 h 10 : le boîtier n’entend pas les compteurs qui passent par elle.",
             "La ligne « radio » est restée muette pendant à peu près 8 heures.",
         ),
         (

@@ -157,6 +157,8 @@ def test_several_meters_silent_on_a_line_that_hears_others_are_one_story() -> No
     )
     assert found(*both, meter(10, point="gaz")) == {"port:radio": "silent"}
     assert found(meter(7 * HOUR_S), meter(10, point="gaz")) == {"eau": "silent"}
+    speaking = [meter(10, point=each) for each in ("gaz", "cave", "jardin")]
+    assert found(*both, *speaking) == {"eau": "silent", "chauffage": "silent"}
     still = [meter(0, heard=False, last_at=NOW - 9 * HOUR_S, point=each) for each in ("eau", "chauffage")]
     assert found(*still, box=Box(NOW), told=told("port:radio", meters=2)) == {"port:radio": "silent"}
 
