@@ -19,6 +19,7 @@ from gateway.alerts import Alerts
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
 from gateway.store import Store
+from gateway.views import PointState, PortView
 from gateway.watch import LOOK_S, Watch
 
 DAY_S, MINUTE_S = 86_400, 60
@@ -35,6 +36,8 @@ class Home:
         self.at = START
         self.dating = True
         self.catalog = SimpleNamespace(setting=lambda name: None)
+        self.store_trouble = self.keys_trouble = None
+        self.card_full = False
         self.store = Store.open(
             folder / "series.db", folder / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: self.at
         )
@@ -46,7 +49,24 @@ class Home:
 
     def points(self) -> Any:
         media = {**dict.fromkeys(WATER, Medium.WATER), **dict.fromkeys(DRY, Medium.ELECTRICITY)}
-        return tuple(SimpleNamespace(point=SimpleNamespace(id=id_, medium=medium)) for id_, medium in media.items())
+        return tuple(self._view(id_, medium) for id_, medium in media.items())
+
+    def _view(self, id_: str, medium: Medium) -> Any:
+        point = SimpleNamespace(id=id_, medium=medium)
+        heard = {
+            "address": f"wmbus:RLV:{id_}",
+            "port": "radio",
+            "heard_at": self.at,
+            "telegrams": 1,
+            "interval_s": 60.0,
+        }
+        return SimpleNamespace(point=point, state=PointState.SPEAKING, status=(), **heard)
+
+    def ports(self) -> tuple[PortView, ...]:
+        return (PortView("radio", "wmbus", True, START, None, self.at, {}, None),)
+
+    def history_start(self, point_id: str) -> int:
+        return START
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (SeriesKey(point_id, "volume"),)

@@ -269,7 +269,7 @@ async def _serve(
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     outbox = access.outbox
-    services = watch.Watch(house, access.alerts)
+    services = watch.Watch(house, access.alerts, schedule)
 
     def changed(keys: Collection[SeriesKey], start: int) -> None:
         outbox.changed(keys, start)

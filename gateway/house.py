@@ -736,6 +736,7 @@ class House:
             held=self._held.of(present, self.now() - HELD_S_MAX),
             turned=self._turned(point.id),
             produces=produces,
+            interval_s=log.interval_s if log else None,
         )
 
     def _injected(self, stand: str) -> Value | None:

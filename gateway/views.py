@@ -96,7 +96,7 @@ class PointView:
     `exchange` is the last one that was found on the wire, for a while. `produces`: its main index counts what it gives, as an
     inverter's does.
     `reading` is what became of its last telegram, `error` why it was not read; `in_clear` that it came in clear though
-    the meter has a key.
+    the meter has a key. `telegrams` are those since the start, `interval_s` what lies between two of them as a rule.
     """
 
     point: MeteringPoint
@@ -123,6 +123,7 @@ class PointView:
     injected: Value | None = None
     exchange: Exchange | None = None
     produces: bool = False
+    interval_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from drivers.model import Medium, Quantity
+from gateway.hearing import Hearing, Schedule
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
 from gateway.services import frost
@@ -13,7 +14,7 @@ from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store, StoreError, offsets
-from gateway.views import PointView
+from gateway.views import PointView, PortView
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +46,34 @@ class House(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def dating(self) -> bool: ...
+    @property
+    def store_trouble(self) -> str | None: ...
+    @property
+    def card_full(self) -> bool: ...
+    @property
+    def keys_trouble(self) -> str | None: ...
     def now(self) -> int: ...
     def points(self) -> tuple[PointView, ...]: ...
+    def ports(self) -> tuple[PortView, ...]: ...
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
     def series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
+    def history_start(self, point_id: str) -> int | None: ...
 
 
 class Alerts(Protocol):
     """Where findings become stories."""
 
+    def open(self) -> list[Story]: ...
     async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]: ...
 
 
 class Watch:
     """All services of one house. Methods are called in the event loop, but for `changed`."""
 
-    def __init__(self, house: House, alerts: Alerts) -> None:
+    def __init__(self, house: House, alerts: Alerts, schedule: Schedule | None = None) -> None:
         self._house = house
         self._alerts = alerts
+        self._hearing = Hearing(house, LOOK_S, schedule)
         self._leaks: dict[SeriesKey, _Watched] = {}
         self._changed: set[SeriesKey] = set()
 
@@ -83,6 +94,8 @@ class Watch:
         points = [view.point.id for view in self._house.points() if view.point.medium in WATER]
         await self._alerts.tell(now, Service.LEAK, await self._leaking(points, now, past_s))
         await self._alerts.tell(now, Service.FROST, await self._freezing(points, now))
+        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of_silence(story)}
+        await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, now))
 
     async def _leaking(self, points: Sequence[str], now: int, past_s: int) -> list[Finding]:
         keys = {key: point for point in points for key in self._house.index_series(point)[-1:]}
@@ -140,6 +153,10 @@ class Watch:
                 watched.leak.hear(at, value * factor + (offset(at) if offset is not None else 0))
             watched.heard_to = max([watched.heard_to, *points.at[-1:]])
         return None
+
+
+def _is_of_silence(story: Story) -> bool:
+    return story.finding.service is Service.SILENCE
 
 
 def least_leak(catalog: Catalog) -> int:

@@ -16,7 +16,9 @@ from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
 from webui.price import priced
 from webui.shown import HUES
-from webui.stories import SAY, Told, when
+from webui.stories import SAY
+from webui.told import Told, when
+from webui.troubles import name_of
 from webui.words import mark, plain
 
 PAGE = 50
@@ -65,7 +67,7 @@ def _shown(request: web.Request, story: Story) -> Shown:
     house, words, finding = request.app[HOUSE], words_of(request), story.finding
     now = house.now()
     view = house.point(finding.point)
-    name = finding.point if view is None else view.point.name
+    name = (name_of(words, finding.point) or finding.point) if view is None else view.point.name
     looked_at = max(story.found_at, request.app[ACCESS].alerts.told_at(finding.service) or 0)
     path = STEPS.get(finding.service, "")
     return Shown(

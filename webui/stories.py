@@ -1,38 +1,16 @@
 """What a service found, in words: one sentence, what to do, and the figures that it rests on. A function a service."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 
 from markupsafe import Markup
 
 from gateway.services.model import Service, Story
+from webui.told import Say, Told, interval, so_long, when
+from webui.troubles import say_silence
 from webui.words import NO_BREAK, THIN, Words, mark
 
-# A weekday alone names a day of the last six.
-WEEK_DAYS = 6
 DAY_H, MONTH_H = 24, 24 * 30
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A story as a person reads it; `what_to_do` is empty where it is over, or where there is nothing to do."""
-
-    sentence: Markup
-    what_to_do: Markup
-    grounds: Sequence[tuple[Markup, str]]  # a label and a figure with its unit
-
-
-# The words, the story, its metering point's name, and now (UTC seconds).
-Say = Callable[[Words, Story, str, int], Told]
-
-
-def when(words: Words, at: int, now: int) -> Markup:
-    """A moment to stand behind a verb or "since": `today`, a weekday of this week, else the date."""
-    days = (words.local(now).date() - words.local(at).date()).days
-    if 0 < days <= WEEK_DAYS:
-        return words.say("%(day)s at %(time)s", day=words.weekday(words.local(at).date()), time=words.clock(at))
-    return words.since(at, now)
 
 
 # Water that runs without a pause. By the word of its kind: what it often is, and what to do.
@@ -145,7 +123,7 @@ def _leak_runs(words: Words, story: Story, now: int) -> Markup:
 def _leak_was(words: Words, story: Story) -> Markup:
     return words.say(
         "Water ran without a pause for about %(time)s: about %(volume)s in all.",
-        time=_hours(words, (story.found_at - story.finding.since) / 3600),
+        time=so_long(words, (story.found_at - story.finding.since) / 3600),
         volume=_litres(words, story.finding.grounds["lost_l"]),
     )
 
@@ -157,13 +135,13 @@ def _leak_grounds(words: Words, story: Story, name: str, now: int) -> list[tuple
         (words.say("Without a pause since"), str(when(words, story.finding.since, now))),
     ]
     for ground, label, figure in (
-        ("hours", mark("So long without a pause"), _hours),
-        ("limit_h", mark("Odd in this home after"), _hours),
-        ("usual_h", mark("The longest that it usually runs at this time of day"), _hours),
+        ("hours", mark("So long without a pause"), so_long),
+        ("limit_h", mark("Odd in this home after"), so_long),
+        ("usual_h", mark("The longest that it usually runs at this time of day"), so_long),
         ("l_per_h", mark("Flow"), _flow),
         ("lost_l", mark("Run off since then"), _about_litres),
         ("price_per_m3", mark("Price of water"), _price),
-        ("interval_s", mark("Between two messages of the meter"), _interval),
+        ("interval_s", mark("Between two messages of the meter"), interval),
     ):
         if ground in grounds:
             rows.append((words.say(label), figure(words, grounds[ground])))
@@ -207,7 +185,7 @@ def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
     elif hours < HOURS_TO_0_MAX:
         sentence = words.say(
             "The meter “%(name)s” is at %(degrees)s and grows colder: it may freeze in about %(time)s.",
-            name=name, degrees=degrees, time=_hours(words, max(1, hours)),
+            name=name, degrees=degrees, time=so_long(words, max(1, hours)),
         )  # fmt: skip
     else:
         sentence = words.say("The meter “%(name)s” is at %(degrees)s: it may freeze.", name=name, degrees=degrees)
@@ -217,7 +195,7 @@ def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
     return Told(sentence, to_do, rows)
 
 
-SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost}
+SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost, Service.SILENCE: say_silence}
 
 
 # Figures, rounded to what they are worth
@@ -246,21 +224,9 @@ def _flow(words: Words, l_per_h: float) -> str:
     return str(words.say("about %(flow)s an hour", flow=_litres(words, l_per_h)))
 
 
-def _hours(words: Words, hours: float) -> str:
-    if hours < 1:
-        return words.duration(max(60, round(hours * 60) * 60))
-    if hours < 48:
-        return str(words.say_n("%(n)s hour", "%(n)s hours", round(hours)))
-    return str(words.say_n("%(n)s day", "%(n)s days", round(hours / 24)))
-
-
 def _degrees(words: Words, degrees: float, *, signed: bool = False) -> str:
     number = words.number(Decimal(repr(round(degrees, 1))), 1)
     return f"{'+' if signed and degrees > 0 else ''}{number}{NO_BREAK}°C"
-
-
-def _interval(words: Words, interval_s: float) -> str:
-    return words.duration(round(interval_s / 60) * 60 if interval_s >= 60 else max(1, round(interval_s)))
 
 
 def _euros(words: Words, euros: float) -> str:

@@ -13,9 +13,10 @@ from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointState, PointView
 from gateway.wires import CUSTOMER_PORTS
-from webui import alerts, charts, days, linky, shown, stories
+from webui import alerts, charts, days, linky, shown
 from webui.page import ACCESS, HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
+from webui.told import when
 from webui.words import Amount, Words, plain
 
 # An ordinary Thursday is the mean of the last four, in the sentence as in the drawing's shadow: further back is another
@@ -94,7 +95,7 @@ async def page(request: web.Request) -> web.Response:
         hours=hours_table(words, found),
         heard=len(house.heard()),
         alerts=told,
-        when=stories.when,
+        when=when,
         put_off=put_off,
         alerts_before=request.app[ACCESS].alerts.any,
         recovered_at=recovered_at if recovered_at and now - recovered_at < RECOVERED_S else None,

@@ -8,6 +8,7 @@ from enum import StrEnum
 class Service(StrEnum):
     LEAK = "leak"
     FROST = "frost"
+    SILENCE = "silence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Finding:
     """
 
     service: Service
-    point: str  # the id of a metering point
+    point: str  # the id of a metering point; of what belongs to no meter a word with a colon, which no id has
     kind: str
     since: int
     grounds: Mapping[str, float]

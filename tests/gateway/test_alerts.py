@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.alerts import KEPT_PACE_S, SAME_S, Alerts
@@ -246,6 +246,7 @@ acts = st.sampled_from(["", "", "seen", "snooze", "restart"])
 steps = st.lists(st.tuples(st.integers(1, SAME_S + SAME_S // 2), findings, acts), max_size=12)
 
 
+@settings(max_examples=25)  # each change waits for the disk
 @given(steps)
 def test_whatever_is_found_a_point_has_one_open_story_told_once_and_a_restart_changes_nothing(
     steps: list[tuple[int, list[Finding], str]],

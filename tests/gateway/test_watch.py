@@ -1,6 +1,6 @@
 """The services hear all that the house reads, once, and what they find is told while it lasts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from drivers.model import Medium, Quantity
 from gateway.model import Point, SeriesKey
 from gateway.services.model import Finding, Service, Story
 from gateway.store import Store
-from gateway.watch import LEAST_LEAK, NEVER, Watch
+from gateway.watch import LEAST_LEAK, LOOK_S, NEVER, Watch
 
 NOW = 1_790_000_000
 DAY = 86_400
@@ -24,15 +24,22 @@ class Told:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.cold: list[Finding] = []
+        self.silent: list[Finding] = []
         self.count = 0
 
     async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]:
         self.count += 1
-        if service is Service.LEAK:
-            self.findings = list(findings)
-        else:
-            self.cold = list(findings)
+        match service:
+            case Service.LEAK:
+                self.findings = list(findings)
+            case Service.FROST:
+                self.cold = list(findings)
+            case Service.SILENCE:
+                self.silent = list(findings)
         return []
+
+    def open(self) -> list[Story]:
+        return [Story(1, finding, NOW) for finding in (*self.findings, *self.silent)]
 
 
 class Home:
@@ -44,12 +51,35 @@ class Home:
         self.dating = True
         self.settings: dict[str, object] = {}
         self.catalog = SimpleNamespace(setting=self.settings.get)
+        self.store_trouble: str | None = None
+        self.card_full = False
+        self.keys_trouble: str | None = None
+        self.heard_at: int | None = None  # since the start
+        self.status: tuple[str, ...] = ()
 
     def now(self) -> int:
         return self.at
 
     def points(self) -> Any:
-        return (SimpleNamespace(point=SimpleNamespace(id="eau", medium=Medium.WATER)),)
+        latest = self.store.latest(KEY)
+        return (
+            SimpleNamespace(
+                point=SimpleNamespace(id="eau", medium=Medium.WATER),
+                address="wmbus:RLV:1",
+                state=None,
+                port=None if self.heard_at is None else "radio",
+                heard_at=self.heard_at or (latest.at if latest else None),
+                telegrams=int(self.heard_at is not None),
+                interval_s=None,
+                status=self.status,
+            ),
+        )
+
+    def ports(self) -> Any:
+        return ()
+
+    def history_start(self, point_id: str) -> int | None:
+        return next((info.first_at for info in self.store.series()), None)
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (KEY,)
@@ -174,3 +204,97 @@ async def test_while_the_time_is_not_known_nothing_is_told(tmp_path: Path) -> No
         here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
         await Watch(here, told).look()
         assert told.count == 0
+
+
+# -- silence: what the house heard, as the service is asked --------------------------------------------------------------
+
+
+async def listen(watch: Watch, here: Home, hours: float) -> None:
+    """Time passes, and the box looks each five minutes."""
+    until = here.at + int(hours * 3600)
+    while here.at < until:
+        here.at += int(LOOK_S)
+        await watch.look(past_s=DAY)
+
+
+def each_hour(days: int, skipped: Callable[[int], bool] = lambda hour: False) -> list[tuple[int, int]]:
+    """An index of hours, up to NOW, but for those that are skipped."""
+    return [(NOW - (days * 24 - n) * 3600, n) for n in range(days * 24 + 1) if not skipped(n)]
+
+
+async def test_a_meter_that_falls_silent_is_told_and_a_restart_tells_nothing_new(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*each_hour(20))
+        here.heard_at = NOW
+        watch = Watch(here, told)
+        await listen(watch, here, 6)
+        assert told.silent == []
+        await listen(watch, here, 0.2)
+        (one,) = told.silent
+        assert (one.service, one.point, one.kind, one.since) == (Service.SILENCE, "eau", "silent", NOW)
+        here.heard_at, again = None, Told()
+        await listen(Watch(here, again), here, 5.9)
+        assert again.silent == [], "the box itself has not listened so long"
+        here.at += 3600
+        await listen(Watch(here, told), here, 0.1)
+        assert told.silent == [one], "it goes on"
+        here.heard_at = here.at
+        await listen(Watch(here, told), here, 0.1)
+        assert told.silent == []
+
+
+async def test_a_box_that_slept_or_whose_clock_was_set_tells_no_silence(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*each_hour(20))
+        here.heard_at = NOW
+        watch = Watch(here, told)
+        await listen(watch, here, 1)
+        for leap in (9 * 3600, -1800):
+            here.at += leap
+            await listen(watch, here, 5)
+            assert told.silent == []
+
+
+async def test_a_meter_that_speaks_in_working_hours_is_not_silent_at_night(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*each_hour(20, lambda hour: hour % 24 > 10))  # of each day eleven hours, the last one just begins
+        here.heard_at = NOW
+        watch = Watch(here, told)
+        await listen(watch, here, 20.9)
+        assert told.silent == []
+        await listen(watch, here, 0.3)
+        assert [one.grounds["patience_s"] for one in told.silent] == [1.5 * 14 * 3600]
+
+
+async def test_what_a_meter_says_of_itself_is_told_as_a_story_of_its_own(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*each_hour(20))
+        here.heard_at, here.status = NOW, ("battery low", "leak")
+        watch = Watch(here, told)
+        await listen(watch, here, 0.2)
+        assert [one.kind for one in told.silent] == ["battery low"]
+        here.status = ()
+        await listen(watch, here, 0.1)
+        assert told.silent == []
+
+
+async def test_a_card_that_refuses_and_late_back_ups_are_told(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        schedule = SimpleNamespace(every_s=DAY, last_at=NOW - 3 * DAY)
+        here.store_trouble, here.card_full, here.keys_trouble = "database or disk is full", True, "keys.json: damaged"
+        watch = Watch(here, told, schedule)
+        await listen(watch, here, 0.1)
+        assert told.silent == []
+        await listen(watch, here, 0.2)
+        assert {(one.point, one.kind) for one in told.silent} == {("box:card", "full"), ("box:keys", "keys")}
+        here.store_trouble = here.keys_trouble = None
+        await listen(watch, here, 2)
+        assert [(one.point, one.kind) for one in told.silent] == [("box:backup", "late")]
+        schedule.last_at = here.at
+        await listen(watch, here, 0.1)
+        assert told.silent == []
