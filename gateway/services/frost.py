@@ -45,9 +45,8 @@ def find(point: str, degrees: Sequence[tuple[int, float]], now: int) -> Finding 
     grounds = {"degrees_c": last, "lowest_c": lately, "c_per_h": c_per_h}
     if c_per_h < 0 and last > 0:
         grounds["hours_to_0"] = last / -c_per_h
-    return Finding(
-        Service.FROST, point, kind, _since(known, NEAR_C if kind != "coming" else COOLING_C_MAX), grounds, rank
-    )
+    since = _since(known, NEAR_C if kind != "coming" else COOLING_C_MAX)
+    return Finding(Service.FROST, point, kind, since, grounds, rank, at)
 
 
 def _slope(known: Sequence[tuple[int, float]]) -> float:

@@ -61,6 +61,7 @@ class Leak:
                 "interval_s": interval_s,
             },
             rank,
+            at,
         )
 
 
@@ -70,6 +71,7 @@ class _Days:
     def __init__(self, step_l: float) -> None:
         self._step_l = step_l
         self._last: tuple[int, int] | None = None
+        self._interval_s = 0
         self._usual: deque[float] = deque(maxlen=USUAL_DAYS)
         self._more: list[tuple[int, float]] = []  # when it began, and litres a day
 
@@ -81,6 +83,7 @@ class _Days:
         self._last = at, steps
         if at - since < APART_S:
             return
+        self._interval_s = at - since
         l_per_day = (steps - before) * self._step_l * DAY_S / (at - since)
         if len(self._usual) < USUAL_DAYS_MIN:
             self._usual.append(l_per_day)
@@ -98,8 +101,13 @@ class _Days:
         more = median(each for _, each in self._more)
         if more - usual < least_l_per_h * DAY_S / 3600:
             return None
-        grounds = {"l_per_day": more, "usual_l_per_day": usual, "days": float(len(self._more))}
-        return Finding(Service.LEAK, point, "days", self._more[0][0], grounds)
+        grounds = {
+            "l_per_day": more,
+            "usual_l_per_day": usual,
+            "days": float(len(self._more)),
+            "interval_s": float(self._interval_s),
+        }
+        return Finding(Service.LEAK, point, "days", self._more[0][0], grounds, at=self._last[0] if self._last else None)
 
     def _limit(self) -> float:
         usual = median(self._usual)

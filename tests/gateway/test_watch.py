@@ -1,16 +1,20 @@
 """The services hear all that the house reads, once, and what they find is told while it lasts."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from drivers.model import Medium, Quantity
 from gateway.model import Point, SeriesKey
+from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
-from gateway.store import Store
+from gateway.store import Points, Store, StoreError
 from gateway.watch import LEAST_LEAK, NEVER, Watch
 
 NOW = 1_790_000_000
@@ -24,10 +28,14 @@ class Told:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.cold: list[Finding] = []
+        self.unknown: dict[Service, set[str]] = {}
         self.count = 0
 
-    async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]:
+    async def tell(
+        self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str] = ()
+    ) -> list[Story]:
         self.count += 1
+        self.unknown[service] = set(unknown)
         if service is Service.LEAK:
             self.findings = list(findings)
         else:
@@ -42,6 +50,7 @@ class Home:
         self.store = store
         self.at = NOW
         self.dating = True
+        self.ids = ["eau"]
         self.settings: dict[str, object] = {}
         self.catalog = SimpleNamespace(setting=self.settings.get)
 
@@ -49,16 +58,16 @@ class Home:
         return self.at
 
     def points(self) -> Any:
-        return (SimpleNamespace(point=SimpleNamespace(id="eau", medium=Medium.WATER)),)
+        return tuple(SimpleNamespace(point=SimpleNamespace(id=id_, medium=Medium.WATER)) for id_ in self.ids)
 
     def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (KEY,)
+        return (SeriesKey(point_id, "volume"),)
 
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (KEY, COLD)
+        return (SeriesKey(point_id, "volume"), SeriesKey(point_id, "external_temperature"))
 
-    def read(self, *values: tuple[int, int], exponent: int = 0) -> None:
-        self.store.add([Point(KEY, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])
+    def read(self, *values: tuple[int, int], exponent: int = 0, key: SeriesKey = KEY) -> None:
+        self.store.add([Point(key, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])
         self.at = values[-1][0]
 
 
@@ -174,3 +183,93 @@ async def test_while_the_time_is_not_known_nothing_is_told(tmp_path: Path) -> No
         here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
         await Watch(here, told).look()
         assert told.count == 0
+
+
+async def test_a_damaged_day_of_one_meter_blinds_nobody_to_the_others_and_ends_no_story(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with home(tmp_path) as here:
+        here.ids = ["eau", "jardin"]
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2), key=SeriesKey("jardin", "volume"))
+        points = Store.points
+
+        def damaged(store: Store, key: SeriesKey, start: int, end: int) -> Points | None:
+            if key.point == "eau":
+                raise StoreError("series.db: damaged")
+            return points(store, key, start, end)
+
+        monkeypatch.setattr(Store, "points", damaged)
+        await watch.look()
+        assert [one.point for one in told.findings] == ["jardin"]
+        assert told.unknown[Service.LEAK] == {"eau"}
+        monkeypatch.setattr(Store, "points", points)
+        await watch.look()
+        assert {one.point for one in told.findings} == {"eau", "jardin"}
+        assert not told.unknown[Service.LEAK]
+
+
+async def test_a_change_that_comes_while_others_are_taken_in_is_not_lost(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        await watch.look()
+        assert told.findings
+        here.store.wait(here.store.erase, [KEY], NOW - 2 * DAY, here.at - 3600)
+
+        class Noticed(dict[SeriesKey, Any]):
+            """From the store's thread, just while the watch takes in another one's."""
+
+            def pop(self, key: SeriesKey, *default: Any) -> Any:
+                if key != KEY:
+                    watch.changed([KEY])
+                return super().pop(key, *default)
+
+        monkey: Any = watch
+        monkey._leaks = Noticed(monkey._leaks)
+        watch.changed([SeriesKey("jardin", "volume")])
+        await watch.look()
+        await watch.look()
+        assert told.findings == []
+
+
+async def test_nobody_waits_long_while_two_months_are_heard_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A meter each ten seconds: half a million readings at the start, in the event loop that the ports share."""
+    without_a_turn = [0, 0]  # now, at most
+
+    class Counted(Leak):
+        def hear(self, at: int, steps: int) -> None:
+            without_a_turn[0] += 1
+            without_a_turn[1] = max(without_a_turn)
+            super().hear(at, steps)
+
+    async def others() -> None:
+        while True:
+            without_a_turn[0] = 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("gateway.watch.Leak", Counted)
+    with home(tmp_path) as here:
+        ats = range(NOW - 7 * DAY, NOW, 10)
+        here.store.wait(here.store.bulk, KEY, Quantity.VOLUME, 0, True, ats, [at // 20 for at in ats])
+        other = asyncio.create_task(others())
+        await Watch(here, Told()).look()
+        other.cancel()
+    assert 0 < without_a_turn[1] <= 500
+
+
+async def test_a_meter_that_fell_silent_is_not_said_to_run_on(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        heard_to = here.at
+        here.at += 5 * DAY
+        await watch.look()
+        (one,) = told.findings
+        assert one.at == heard_to
