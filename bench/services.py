@@ -46,10 +46,10 @@ class Home:
 
     def points(self) -> Any:
         media = {**dict.fromkeys(WATER, Medium.WATER), **dict.fromkeys(DRY, Medium.ELECTRICITY)}
-        return tuple(SimpleNamespace(point=SimpleNamespace(id=id_, medium=medium)) for id_, medium in media.items())
-
-    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (SeriesKey(point_id, "volume"),)
+        return tuple(
+            SimpleNamespace(point=SimpleNamespace(id=id_, medium=medium), index_series=(SeriesKey(id_, "volume"),))
+            for id_, medium in media.items()
+        )
 
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (SeriesKey(point_id, "volume"), SeriesKey(point_id, "flow_temperature"))

@@ -51,6 +51,7 @@ class Home:
         self.at = NOW
         self.dating = True
         self.ids = ["eau"]
+        self.register = KEY.register
         self.settings: dict[str, object] = {}
         self.catalog = SimpleNamespace(setting=self.settings.get)
 
@@ -58,10 +59,12 @@ class Home:
         return self.at
 
     def points(self) -> Any:
-        return tuple(SimpleNamespace(point=SimpleNamespace(id=id_, medium=Medium.WATER)) for id_ in self.ids)
-
-    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (SeriesKey(point_id, "volume"),)
+        return tuple(
+            SimpleNamespace(
+                point=SimpleNamespace(id=id_, medium=Medium.WATER), index_series=(SeriesKey(id_, self.register),)
+            )
+            for id_ in self.ids
+        )
 
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (SeriesKey(point_id, "volume"), SeriesKey(point_id, "external_temperature"))
@@ -273,3 +276,63 @@ async def test_a_meter_that_fell_silent_is_not_said_to_run_on(tmp_path: Path) ->
         await watch.look()
         (one,) = told.findings
         assert one.at == heard_to
+
+
+async def test_hot_water_that_is_counted_in_kilowatt_hours_is_no_water(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.register = "energy"
+        key = SeriesKey("eau", here.register)
+        here.store.add(
+            [Point(key, Quantity.ENERGY, NOW - 2 * DAY + n * 600, n * 200, 0, main=True) for n in range(280)]
+        )
+        await Watch(here, told).look()
+        assert told.findings == []
+
+
+async def test_a_stairwell_of_meters_is_looked_at_one_by_one(tmp_path: Path) -> None:
+    """Which series a meter has takes milliseconds where there are hundreds: others have their turn in between."""
+    with home(tmp_path) as here:
+        here.ids = [f"eau-{n}" for n in range(50)]
+        here.store.add([Point(COLD, Quantity.TEMPERATURE, NOW, 90, -1)])
+        asked = at_most = 0
+
+        class Counted(Home):
+            def series(self, point_id: str) -> tuple[SeriesKey, ...]:
+                nonlocal asked, at_most
+                asked += 1
+                at_most = max(asked, at_most)
+                return super().series(point_id)
+
+        async def others() -> None:
+            nonlocal asked
+            while True:
+                asked = 0
+                await asyncio.sleep(0)
+
+        here.__class__ = Counted
+        other = asyncio.create_task(others())
+        await Watch(here, Told()).look()
+        other.cancel()
+        assert at_most == 1
+
+
+async def test_what_is_erased_while_it_is_heard_is_told_no_more(tmp_path: Path) -> None:
+    """Its stories were erased with it: one that came after would stay."""
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+
+        class Erasing(Leak):
+            def hear(self, at: int, steps: int) -> None:
+                super().hear(at, steps)
+                watch.changed([KEY])
+
+        watch = Watch(here, told)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gateway.watch.Leak", Erasing)
+            await watch.look()
+        assert told.findings == []
+        assert told.unknown[Service.LEAK] == {"eau"}
+        await watch.look()
+        assert told.findings
