@@ -17,7 +17,7 @@ LATELY_S = 12 * HOUR_S
 # Where it goes is judged by so long, of at least half of it, and so far ahead: enough to do something about it.
 SLOPE_S = 6 * HOUR_S
 AHEAD_S = 12 * HOUR_S
-# Above it is water that was drawn and cools to the temperature of its place.
+# From so much on it is water that was drawn and cools to the temperature of its place.
 COOLING_C_MAX = 8.0
 
 
@@ -38,7 +38,7 @@ def find(point: str, degrees: Sequence[tuple[int, float]], now: int) -> Finding 
         kind, rank = "freezing", 2
     elif last < NEAR_C or (lately < NEAR_C and last < OVER_C):
         kind, rank = "near", 1
-    elif last <= COOLING_C_MAX and ahead <= FREEZING_C:
+    elif last < COOLING_C_MAX and ahead <= FREEZING_C:
         kind, rank = "coming", 1
     else:
         return None
@@ -63,10 +63,10 @@ def _slope(known: Sequence[tuple[int, float]]) -> float:
 
 def _since(known: Sequence[tuple[int, float]], below: float) -> int:
     """When the last readings that lie below began."""
-    since = known[-1][0]
+    since = None
     for at, value in reversed(known):
-        if value >= below and since != known[-1][0]:
-            break
         if value < below:
             since = at
-    return since
+        elif since is not None:
+            break
+    return known[-1][0] if since is None else since
