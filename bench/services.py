@@ -60,16 +60,14 @@ class Home:
             "telegrams": 1,
             "interval_s": 60.0,
         }
-        return SimpleNamespace(point=point, state=PointState.SPEAKING, status=(), **heard)
+        series = (SeriesKey(id_, "volume"),)
+        return SimpleNamespace(point=point, state=PointState.SPEAKING, status=(), index_series=series, **heard)
 
     def ports(self) -> tuple[PortView, ...]:
         return (PortView("radio", "wmbus", True, START, None, self.at, {}, None),)
 
     def history_start(self, point_id: str) -> int:
         return START
-
-    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (SeriesKey(point_id, "volume"),)
 
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (SeriesKey(point_id, "volume"), SeriesKey(point_id, "flow_temperature"))

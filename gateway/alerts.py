@@ -6,14 +6,14 @@ A story is one event, told to a person once. What is shown of it is on the card:
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gateway.ledger import Ledger
 from gateway.services.model import Finding, Service, Story
 
-# What comes back sooner than this after it was over is the same story: a cistern that leaks pauses when it is used.
+# What begins again sooner than this after it was over is the same story: a cistern that leaks pauses when it is used.
 SAME_S = 86_400
 # While an event lasts its figures grow all the time, and the card is spared: they are kept anew so often at most, and
 # when one of them differs by so much.
@@ -68,6 +68,11 @@ class Alerts:
         """When this service last told what it finds, since the start of the program: UTC seconds."""
         return self._told_at.get(service)
 
+    def known_to(self, story: Story) -> int:
+        """Up to when what was read says that it goes on, though the card may hold older figures: UTC seconds."""
+        _, found_at = self._newest.get(_key(story), (None, 0))
+        return max(story.found_at, found_at)
+
     async def get(self, id_: int) -> Story | None:
         found = await asyncio.to_thread(self._ledger.ask, lambda db: _stories(db, f"{_COLUMNS} AND id = ?", id_))
         return found[0] if found else None
@@ -78,8 +83,10 @@ class Alerts:
         asked = f"{_COLUMNS} AND id < ? ORDER BY id DESC LIMIT ?"
         return await asyncio.to_thread(self._ledger.ask, lambda db: _stories(db, asked, bound, count))
 
-    async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]:
-        """All that this service finds now. What is found no longer is over.
+    async def tell(
+        self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str] = ()
+    ) -> list[Story]:
+        """All that this service finds now. What is found no longer is over, but of metering points that are `unknown` now.
 
         The stories that a person is to be told of, each once: new ones, and those that are worse than they ever were.
         """
@@ -99,13 +106,14 @@ class Alerts:
                     kept.append(story)
                     told += [key] if is_told else []
                 else:
-                    newest[key] = story.finding, now
+                    newest[key] = story.finding, story.found_at
             for key, story in self._last.items():
-                if key[0] == service and story.is_open and key not in found:
+                if key[0] == service and story.is_open and key not in found and key[1] not in unknown:
                     last, found_at = self._newest.get(key, (story.finding, story.found_at))
                     kept.append(replace(story, finding=last, found_at=found_at, solved_at=now))
             await self._put(kept)
-            self._newest = {key: what for key, what in self._newest.items() if key[0] != service} | newest
+            stay = {key: what for key, what in self._newest.items() if key[0] != service or key[1] in unknown}
+            self._newest = stay | newest
             self._told_at[service] = now
             return [self._last[key] for key in told]
 
@@ -143,11 +151,14 @@ class Alerts:
 
 def _found(before: Story | None, finding: Finding, now: int) -> tuple[Story, bool]:
     """The story of a finding, and whether a person is to be told."""
-    if before is None or (before.solved_at is not None and now - before.solved_at >= SAME_S):
-        return Story(NEW, finding, now, found_at=now, worst=finding.rank), True
+    found_at = now if finding.at is None else finding.at
+    finding = replace(finding, at=None)
+    # What is slow to be found had begun long before.
+    if before is None or (before.solved_at is not None and finding.since - before.solved_at >= SAME_S):
+        return Story(NEW, finding, now, found_at=found_at, worst=finding.rank), True
     if before.is_open:
         finding = replace(finding, since=min(before.finding.since, finding.since))
-    story = replace(before, finding=finding, found_at=now, solved_at=None, worst=max(before.worst, finding.rank))
+    story = replace(before, finding=finding, found_at=found_at, solved_at=None, worst=max(before.worst, finding.rank))
     if finding.rank <= before.worst:
         return story, False
     return replace(story, seen_at=None, snoozed_until=None), True

@@ -28,7 +28,6 @@ class House(Protocol):
     def keys_trouble(self) -> str | None: ...
     def points(self) -> tuple[PointView, ...]: ...
     def ports(self) -> tuple[PortView, ...]: ...
-    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
     def history_start(self, point_id: str) -> int | None: ...
 
 
@@ -89,7 +88,7 @@ class Hearing:
     async def _meter(self, view: PointView, address: str, ports: Sequence[PortView], now: int) -> Meter:
         protocol, point = address.partition(":")[0], view.point.id
         alike = [port.name for port in ports if port.protocol == protocol]
-        key = next(iter(self._house.index_series(point)[-1:]), None)
+        key = next(iter(view.index_series[-1:]), None)
         pace_s = None if key is None else self._house.store.pace_s(key)
         pauses: tuple[int, ...] = ()
         is_late = view.heard_at is not None and now - view.heard_at > silence.LEAST_S

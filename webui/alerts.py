@@ -9,6 +9,7 @@ from decimal import Decimal
 from aiohttp import web
 
 from gateway.house import House
+from gateway.services import frost
 from gateway.services.model import Service, Story
 from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
@@ -27,6 +28,9 @@ ID_DIGITS_MAX = 18  # of a row in SQLite
 REMIND_AT = time(8)
 # A service looks each few minutes: what it has not looked at for so long may be over.
 STALE_S = 2 * 3600
+# So may be what its meter has said nothing of for so long, or for so many of its intervals.
+SILENT_S = {Service.LEAK: 2 * 3600, Service.FROST: frost.STALE_S}
+SILENT_INTERVALS = 2
 # From so many litres an hour on a leak is told: what a person may choose, and what so much is.
 LEAST = {
     2: mark("2 litres an hour: a tap that drips (what the box proposes)"),
@@ -68,14 +72,17 @@ def _shown(request: web.Request, story: Story) -> Shown:
     now = house.now()
     view = house.point(finding.point)
     name = (name_of(words, finding.point) or finding.point) if view is None else view.point.name
-    looked_at = max(story.found_at, request.app[ACCESS].alerts.told_at(finding.service) or 0)
+    alerts = request.app[ACCESS].alerts
+    looked_at = max(story.found_at, alerts.told_at(finding.service) or 0)
+    silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
+    is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
     path = STEPS.get(finding.service, "")
     return Shown(
         story,
         SAY[finding.service](words, priced(story, house), name, now),
         name,
         "o" if view is None else HUES[view.point.medium],
-        story.is_open and (not house.dating or now - looked_at > STALE_S),
+        story.is_open and (is_stale or not house.dating),
         path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
     )
 

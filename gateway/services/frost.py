@@ -17,7 +17,7 @@ LATELY_S = 12 * HOUR_S
 # Where it goes is judged by so long, of at least half of it, and so far ahead: enough to do something about it.
 SLOPE_S = 6 * HOUR_S
 AHEAD_S = 12 * HOUR_S
-# Above it is water that was drawn and cools to the temperature of its place.
+# From so much on it is water that was drawn and cools to the temperature of its place.
 COOLING_C_MAX = 8.0
 
 
@@ -38,16 +38,15 @@ def find(point: str, degrees: Sequence[tuple[int, float]], now: int) -> Finding 
         kind, rank = "freezing", 2
     elif last < NEAR_C or (lately < NEAR_C and last < OVER_C):
         kind, rank = "near", 1
-    elif last <= COOLING_C_MAX and ahead <= FREEZING_C:
+    elif last < COOLING_C_MAX and ahead <= FREEZING_C:
         kind, rank = "coming", 1
     else:
         return None
     grounds = {"degrees_c": last, "lowest_c": lately, "c_per_h": c_per_h}
     if c_per_h < 0 and last > 0:
         grounds["hours_to_0"] = last / -c_per_h
-    return Finding(
-        Service.FROST, point, kind, _since(known, NEAR_C if kind != "coming" else COOLING_C_MAX), grounds, rank
-    )
+    since = _since(known, NEAR_C if kind != "coming" else COOLING_C_MAX)
+    return Finding(Service.FROST, point, kind, since, grounds, rank, at)
 
 
 def _slope(known: Sequence[tuple[int, float]]) -> float:
@@ -64,10 +63,10 @@ def _slope(known: Sequence[tuple[int, float]]) -> float:
 
 def _since(known: Sequence[tuple[int, float]], below: float) -> int:
     """When the last readings that lie below began."""
-    since = known[-1][0]
+    since = None
     for at, value in reversed(known):
-        if value >= below and since != known[-1][0]:
-            break
         if value < below:
             since = at
-    return since
+        elif since is not None:
+            break
+    return known[-1][0] if since is None else since

@@ -1,6 +1,7 @@
 """A leak at one water meter: what runs without a pause, or, of a meter heard once a day, days that took more than usual."""
 
 from collections import deque
+from math import gcd
 from statistics import median
 
 from gateway.services.flow import DAY_S, Flow, Run
@@ -12,11 +13,13 @@ KINDS = ((250, "burst", 3), (60, "pipe", 2), (5, "toilet", 1), (0, "drip", 0))
 ABOUT = 0.9
 # A meter that is heard seldom: between two readings so far apart there is no looking for pauses.
 APART_S = 12 * 3600
+# One that is heard more often for so long is watched for pauses from now on, and what it said by the day is past.
+CLOSE_S = 6 * 3600
 USUAL_DAYS = 28
 USUAL_DAYS_MIN = 10
 MORE_DAYS = 3
-# More than usual: by three times what days differ by, a quarter, and 60 litres.
-MORE_SPREAD, MORE_SHARE, MORE_L = 3.0, 0.25, 60.0
+# More than usual: by three times what days differ by, a quarter, 60 litres, and what a day and the usual may lack of a step each.
+MORE_SPREAD, MORE_SHARE, MORE_L, MORE_STEPS = 3.0, 0.25, 60.0, 2
 MAD_TO_SIGMA = 1.4826
 
 
@@ -61,6 +64,7 @@ class Leak:
                 "interval_s": interval_s,
             },
             rank,
+            at,
         )
 
 
@@ -70,6 +74,9 @@ class _Days:
     def __init__(self, step_l: float) -> None:
         self._step_l = step_l
         self._last: tuple[int, int] | None = None
+        self._interval_s = 0
+        self._close_s = 0  # for so long it was heard more often than that since the last day
+        self._quantum = 0  # steps: all that was ever counted is a multiple of it
         self._usual: deque[float] = deque(maxlen=USUAL_DAYS)
         self._more: list[tuple[int, float]] = []  # when it began, and litres a day
 
@@ -79,8 +86,16 @@ class _Days:
             return
         since, before = self._last
         self._last = at, steps
+        if steps > before:
+            self._quantum = gcd(self._quantum, steps - before)
         if at - since < APART_S:
+            self._close_s += at - since
+            if self._close_s > CLOSE_S:
+                self._more.clear()
+                self._usual.clear()
             return
+        self._close_s = 0
+        self._interval_s = at - since
         l_per_day = (steps - before) * self._step_l * DAY_S / (at - since)
         if len(self._usual) < USUAL_DAYS_MIN:
             self._usual.append(l_per_day)
@@ -98,10 +113,16 @@ class _Days:
         more = median(each for _, each in self._more)
         if more - usual < least_l_per_h * DAY_S / 3600:
             return None
-        grounds = {"l_per_day": more, "usual_l_per_day": usual, "days": float(len(self._more))}
-        return Finding(Service.LEAK, point, "days", self._more[0][0], grounds)
+        grounds = {
+            "l_per_day": more,
+            "usual_l_per_day": usual,
+            "days": float(len(self._more)),
+            "interval_s": float(self._interval_s),
+        }
+        return Finding(Service.LEAK, point, "days", self._more[0][0], grounds, at=self._last[0] if self._last else None)
 
     def _limit(self) -> float:
         usual = median(self._usual)
         spread = MAD_TO_SIGMA * median(abs(each - usual) for each in self._usual)
-        return usual + max(MORE_SPREAD * spread, MORE_SHARE * usual, MORE_L)
+        steps_l = MORE_STEPS * self._quantum * self._step_l
+        return usual + max(MORE_SPREAD * spread, MORE_SHARE * usual, MORE_L, steps_l)

@@ -16,7 +16,8 @@ class Finding:
     """What a service finds now: `kind` is its own word, `since` when it began (UTC seconds).
 
     `grounds` are the figures that it rests on, by names that say their units; a page shows them in words. A kind that
-    is worse has a higher `rank`: a person who has seen the other is told again.
+    is worse has a higher `rank`: a person who has seen the other is told again. `at` is the last reading that it rests on:
+    of what came after a meter fell silent nobody knows; None where that is now.
     """
 
     service: Service
@@ -25,6 +26,7 @@ class Finding:
     since: int
     grounds: Mapping[str, float]
     rank: int = 0
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Story:
     seen_at: int | None = None  # a person said: I have seen it
     snoozed_until: int | None = None
     solved_at: int | None = None  # it was found no longer
-    found_at: int = 0  # when `finding` was: up to then its figures count
+    found_at: int = 0  # up to then the figures of `finding` count
     worst: int = 0  # the highest rank that it ever had
 
     @property

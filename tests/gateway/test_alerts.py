@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,6 +69,38 @@ async def test_what_comes_back_within_a_day_is_the_same_story(ledger: Ledger, pa
     (story,) = alerts.open()
     assert story.finding == again, "it paused: it has not been so since the first time"
     assert story.is_seen == (count == 1)
+
+
+async def test_what_takes_long_to_be_found_again_is_the_same_story_where_it_began_again_within_a_day(
+    ledger: Ledger,
+) -> None:
+    """Ten litres an hour are found after a day: by then a cistern that paused for an hour was over for longer."""
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak()])
+    await alerts.tell(NOW + 60, LEAK, [])
+    assert await alerts.tell(NOW + 2 * SAME_S, LEAK, [leak(since=NOW + 3600)]) == []
+    assert len(await alerts.history(10)) == 1
+
+
+async def test_what_is_not_known_now_is_neither_over_nor_said_to_go_on(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    await alerts.tell(NOW, LEAK, [leak(), leak(point="jardin")])
+    await alerts.tell(NOW + 60, LEAK, [leak(), leak(point="jardin")])
+    await alerts.tell(NOW + 600, LEAK, [], {"eau-froide"})
+    (story,) = alerts.open()
+    assert story.finding.point == "eau-froide"
+    assert alerts.known_to(story) == NOW + 60
+
+
+async def test_what_a_silent_meter_said_counts_up_to_its_last_word(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    said = replace(leak(), at=NOW - 600)
+    (story,) = await alerts.tell(NOW, LEAK, [said])
+    await alerts.tell(NOW + 5 * 86_400, LEAK, [said])
+    assert alerts.known_to(story) == story.found_at == NOW - 600
+    await alerts.tell(NOW + 6 * 86_400, LEAK, [])
+    (story,) = await alerts.history(1)
+    assert (story.found_at, story.solved_at) == (NOW - 600, NOW + 6 * 86_400)
 
 
 async def test_an_event_never_began_later_than_was_said(ledger: Ledger) -> None:
@@ -171,7 +204,7 @@ async def test_what_is_erased_of_a_metering_point_takes_its_stories_and_no_other
     alerts = Alerts(ledger)
     await alerts.tell(NOW, LEAK, [leak(since=NOW - 100), leak(point="jardin")])
     await alerts.tell(NOW + 100, LEAK, [leak(point="jardin")])
-    await alerts.tell(NOW + 200 + SAME_S, LEAK, [leak(since=NOW + SAME_S), leak(point="jardin")])
+    await alerts.tell(NOW + 200 + SAME_S, LEAK, [leak(since=NOW + 100 + SAME_S), leak(point="jardin")])
     assert await alerts.forget("eau-froide", 0, NOW - 100) == 0
     assert await alerts.forget("eau-froide", NOW + 100, NOW + SAME_S) == 0, "between the two"
     assert await alerts.forget("eau-froide", 0, NOW) == 1
@@ -233,7 +266,7 @@ POINTS = ("eau-froide", "jardin")
 findings = st.lists(
     st.builds(
         lambda rank, ago, point, l_per_h: Finding(
-            LEAK, point, KINDS[rank], NOW - ago, {"l_per_h": l_per_h, "lost_l": l_per_h * 2}, rank
+            LEAK, point, KINDS[rank], -ago, {"l_per_h": l_per_h, "lost_l": l_per_h * 2}, rank
         ),
         st.integers(0, 3),
         st.integers(0, 3600),
@@ -259,6 +292,7 @@ def test_whatever_is_found_a_point_has_one_open_story_told_once_and_a_restart_ch
         worst: dict[int, int] = {}
         for wait_s, found, act in steps:
             now += wait_s
+            found = [replace(finding, since=now + finding.since) for finding in found]
             told = await alerts.tell(now, LEAK, found)
             stories = {story.finding.point: story for story in alerts.open()}
             assert len(stories) == len(alerts.open())
@@ -269,7 +303,7 @@ def test_whatever_is_found_a_point_has_one_open_story_told_once_and_a_restart_ch
                     assert story.finding.rank > worst[story.id], "told again only if it is worse than ever"
                 else:
                     assert story.raised_at == now
-                    assert now - open_until.get(point, 0) >= SAME_S, "the same event has another story"
+                    assert story.finding.since - open_until.get(point, 0) >= SAME_S, "the same event has another story"
             for story in stories.values():
                 assert (story.id in ids) or story in told, "nobody was told"
                 assert story.finding.rank <= story.worst

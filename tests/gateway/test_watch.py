@@ -1,16 +1,20 @@
 """The services hear all that the house reads, once, and what they find is told while it lasts."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from drivers.model import Medium, Quantity
 from gateway.model import Point, SeriesKey
+from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
-from gateway.store import Store
+from gateway.store import Points, Store, StoreError
 from gateway.watch import LEAST_LEAK, LOOK_S, NEVER, Watch
 
 NOW = 1_790_000_000
@@ -25,10 +29,14 @@ class Told:
         self.findings: list[Finding] = []
         self.cold: list[Finding] = []
         self.silent: list[Finding] = []
+        self.unknown: dict[Service, set[str]] = {}
         self.count = 0
 
-    async def tell(self, now: int, service: Service, findings: Sequence[Finding]) -> list[Story]:
+    async def tell(
+        self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str] = ()
+    ) -> list[Story]:
         self.count += 1
+        self.unknown[service] = set(unknown)
         match service:
             case Service.LEAK:
                 self.findings = list(findings)
@@ -49,6 +57,8 @@ class Home:
         self.store = store
         self.at = NOW
         self.dating = True
+        self.ids = ["eau"]
+        self.register = KEY.register
         self.settings: dict[str, object] = {}
         self.catalog = SimpleNamespace(setting=self.settings.get)
         self.store_trouble: str | None = None
@@ -62,17 +72,19 @@ class Home:
 
     def points(self) -> Any:
         latest = self.store.latest(KEY)
-        return (
+        return tuple(
             SimpleNamespace(
-                point=SimpleNamespace(id="eau", medium=Medium.WATER),
-                address="wmbus:RLV:1",
+                point=SimpleNamespace(id=id_, medium=Medium.WATER),
+                index_series=(SeriesKey(id_, self.register),),
+                address=f"wmbus:RLV:{id_}",
                 state=None,
                 port=None if self.heard_at is None else "radio",
                 heard_at=self.heard_at or (latest.at if latest else None),
                 telegrams=int(self.heard_at is not None),
                 interval_s=None,
                 status=self.status,
-            ),
+            )
+            for id_ in self.ids
         )
 
     def ports(self) -> Any:
@@ -81,14 +93,11 @@ class Home:
     def history_start(self, point_id: str) -> int | None:
         return next((info.first_at for info in self.store.series()), None)
 
-    def index_series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (KEY,)
-
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
-        return (KEY, COLD)
+        return (SeriesKey(point_id, "volume"), SeriesKey(point_id, "external_temperature"))
 
-    def read(self, *values: tuple[int, int], exponent: int = 0) -> None:
-        self.store.add([Point(KEY, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])
+    def read(self, *values: tuple[int, int], exponent: int = 0, key: SeriesKey = KEY) -> None:
+        self.store.add([Point(key, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])
         self.at = values[-1][0]
 
 
@@ -298,3 +307,153 @@ async def test_a_card_that_refuses_and_late_back_ups_are_told(tmp_path: Path) ->
         schedule.last_at = here.at
         await listen(watch, here, 0.1)
         assert told.silent == []
+
+
+async def test_a_damaged_day_of_one_meter_blinds_nobody_to_the_others_and_ends_no_story(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with home(tmp_path) as here:
+        here.ids = ["eau", "jardin"]
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2), key=SeriesKey("jardin", "volume"))
+        points = Store.points
+
+        def damaged(store: Store, key: SeriesKey, start: int, end: int) -> Points | None:
+            if key.point == "eau":
+                raise StoreError("series.db: damaged")
+            return points(store, key, start, end)
+
+        monkeypatch.setattr(Store, "points", damaged)
+        await watch.look()
+        assert [one.point for one in told.findings] == ["jardin"]
+        assert told.unknown[Service.LEAK] == {"eau"}
+        monkeypatch.setattr(Store, "points", points)
+        await watch.look()
+        assert {one.point for one in told.findings} == {"eau", "jardin"}
+        assert not told.unknown[Service.LEAK]
+
+
+async def test_a_change_that_comes_while_others_are_taken_in_is_not_lost(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        await watch.look()
+        assert told.findings
+        here.store.wait(here.store.erase, [KEY], NOW - 2 * DAY, here.at - 3600)
+
+        class Noticed(dict[SeriesKey, Any]):
+            """From the store's thread, just while the watch takes in another one's."""
+
+            def pop(self, key: SeriesKey, *default: Any) -> Any:
+                if key != KEY:
+                    watch.changed([KEY])
+                return super().pop(key, *default)
+
+        monkey: Any = watch
+        monkey._leaks = Noticed(monkey._leaks)
+        watch.changed([SeriesKey("jardin", "volume")])
+        await watch.look()
+        await watch.look()
+        assert told.findings == []
+
+
+async def test_nobody_waits_long_while_two_months_are_heard_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A meter each ten seconds: half a million readings at the start, in the event loop that the ports share."""
+    without_a_turn = [0, 0]  # now, at most
+
+    class Counted(Leak):
+        def hear(self, at: int, steps: int) -> None:
+            without_a_turn[0] += 1
+            without_a_turn[1] = max(without_a_turn)
+            super().hear(at, steps)
+
+    async def others() -> None:
+        while True:
+            without_a_turn[0] = 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("gateway.watch.Leak", Counted)
+    with home(tmp_path) as here:
+        ats = range(NOW - 7 * DAY, NOW, 10)
+        here.store.wait(here.store.bulk, KEY, Quantity.VOLUME, 0, True, ats, [at // 20 for at in ats])
+        other = asyncio.create_task(others())
+        await Watch(here, Told()).look()
+        other.cancel()
+    assert 0 < without_a_turn[1] <= 500
+
+
+async def test_a_meter_that_fell_silent_is_not_said_to_run_on(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        heard_to = here.at
+        here.at += 5 * DAY
+        await watch.look()
+        (one,) = told.findings
+        assert one.at == heard_to
+
+
+async def test_hot_water_that_is_counted_in_kilowatt_hours_is_no_water(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.register = "energy"
+        key = SeriesKey("eau", here.register)
+        here.store.add(
+            [Point(key, Quantity.ENERGY, NOW - 2 * DAY + n * 600, n * 200, 0, main=True) for n in range(280)]
+        )
+        await Watch(here, told).look()
+        assert told.findings == []
+
+
+async def test_a_stairwell_of_meters_is_looked_at_one_by_one(tmp_path: Path) -> None:
+    """Which series a meter has takes milliseconds where there are hundreds: others have their turn in between."""
+    with home(tmp_path) as here:
+        here.ids = [f"eau-{n}" for n in range(50)]
+        here.store.add([Point(COLD, Quantity.TEMPERATURE, NOW, 90, -1)])
+        asked = at_most = 0
+
+        class Counted(Home):
+            def series(self, point_id: str) -> tuple[SeriesKey, ...]:
+                nonlocal asked, at_most
+                asked += 1
+                at_most = max(asked, at_most)
+                return super().series(point_id)
+
+        async def others() -> None:
+            nonlocal asked
+            while True:
+                asked = 0
+                await asyncio.sleep(0)
+
+        here.__class__ = Counted
+        other = asyncio.create_task(others())
+        await Watch(here, Told()).look()
+        other.cancel()
+        assert at_most == 1
+
+
+async def test_what_is_erased_while_it_is_heard_is_told_no_more(tmp_path: Path) -> None:
+    """Its stories were erased with it: one that came after would stay."""
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+
+        class Erasing(Leak):
+            def hear(self, at: int, steps: int) -> None:
+                super().hear(at, steps)
+                watch.changed([KEY])
+
+        watch = Watch(here, told)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gateway.watch.Leak", Erasing)
+            await watch.look()
+        assert told.findings == []
+        assert told.unknown[Service.LEAK] == {"eau"}
+        await watch.look()
+        assert told.findings

@@ -241,6 +241,22 @@ async def test_what_the_box_could_not_look_at_since_is_not_said_to_go_on(home: H
     assert "C’était ainsi" not in await home.text("/")
 
 
+async def test_what_a_meter_said_last_is_not_said_to_go_on_when_it_fell_silent(home: Home) -> None:
+    """A battery that died: the service looks, and hears nothing."""
+    for service, finding, silent_s in (
+        (LEAK, leak(), 2 * 3600),
+        (LEAK, leak(interval_s=86_400.0), 2 * 86_400),
+        (Service.FROST, Finding(Service.FROST, "jardin", "near", NOW, {"degrees_c": 2.0, "lowest_c": 2.0}), 6 * 3600),
+    ):
+        last = home.clock.at
+        for gone_s, is_stale in ((silent_s, False), (silent_s + 1, True)):
+            home.clock.at = last + gone_s
+            await home.access.alerts.tell(home.clock.at, service, [replace(finding, at=last)])
+            assert ("C’était ainsi" in await home.text("/")) is is_stale
+        await home.access.alerts.tell(home.clock.at, service, [])
+        home.clock.at += 2 * 86_400
+
+
 async def test_the_history_says_what_there_was_the_newest_first_page_by_page(home: Home) -> None:
     assert "Rien d’inhabituel n’a été trouvé jusqu’ici." in spaced(await home.text("/alerts"))
     alerts = home.access.alerts

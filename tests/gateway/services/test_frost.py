@@ -81,3 +81,12 @@ def test_whatever_is_said_breaks_nothing(said: list[tuple[int, float]]) -> None:
     if found is not None:
         assert found.since <= NOW
         assert -40 <= found.grounds["degrees_c"] <= 8
+
+
+def test_what_comes_now_did_not_begin_the_night_before() -> None:
+    """The one before is just at the edge: what was below it is of yesterday."""
+    yesterday = [(NOW - (30 - n) * 3600, 5.0) for n in range(6)]
+    cooling = [(NOW - (7 - n) * 3600, 14.0 - n) for n in range(8)]  # 8.0 an hour ago, 7.0 now
+    finding = find("eau", yesterday + cooling, NOW)
+    assert finding is not None
+    assert (finding.kind, finding.since) == ("coming", NOW)

@@ -131,6 +131,34 @@ def test_days_that_took_more_are_said_of_a_meter_that_is_heard_once_a_day() -> N
     assert finding.since == since
 
 
+def test_a_meter_of_a_cubic_metre_a_step_is_not_said_to_take_more_than_nothing() -> None:
+    """Of 550 L a day it says 0 or 1,000: three days of 1,000 are not more than usual, whatever the middle is."""
+    for seed in range(12):
+        rng = Random(seed)
+        leak, index = Leak("eau", 1000), rng.uniform(0, 1000)
+        for day in range(365):
+            leak.hear(START + day * DAY, int(index / 1000))
+            assert leak.find() is None
+            index += 550 * rng.lognormvariate(0, 0.35)
+
+
+def test_days_that_took_more_are_past_once_the_meter_is_heard_often() -> None:
+    """The antenna was moved: nothing else would ever end them."""
+    leak = Leak("eau", 1)
+    by_day = list(readings(46, with_leak(lived_in(8), 20, START + 40 * DAY), interval_s=DAY))
+    for at, steps in by_day:
+        leak.hear(at, steps)
+    assert leak.find() is not None
+    for at, steps in readings(1, lived_in(8), start=by_day[-1][0] + 600):
+        leak.hear(at, steps - 612_483 + by_day[-1][1])
+    assert leak.find() is None
+
+
+def test_a_meter_of_a_day_that_says_things_twice_is_still_one_of_a_day() -> None:
+    said = readings(46, with_leak(lived_in(8), 20, START + 40 * DAY), interval_s=DAY)
+    assert len(raised((at + later, steps) for at, steps in said for later in (0, 300))) == 1
+
+
 @given(
     st.lists(st.tuples(st.integers(-100, 90_000), st.integers(-50, 3000)), max_size=60),
     st.sampled_from([0.001, 0.1, 1, 10, 1000]),
