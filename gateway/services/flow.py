@@ -13,7 +13,7 @@ from math import gcd
 
 DAY_S = 86_400
 # Litres an hour, and how many hours without a pause are odd in a home whose habits are not known: docs/leaks.md.
-LIMIT_H = {2: 36.0, 5: 30.0, 10: 24.0, 25: 16.0, 50: 10.0, 100: 6.0, 250: 0.8, 500: 0.64, 1000: 0.64}
+LIMIT_H = {2: 36.0, 5: 30.0, 10: 24.0, 25: 16.0, 50: 10.0, 100: 6.0, 250: 0.8, 500: 0.71, 1000: 0.71}
 # Whatever it is used to, so many are odd.
 MOST_H = {2: 96.0, 5: 48.0, 10: 36.0, 25: 30.0, 50: 24.0, 100: 12.0, 250: 8.0, 500: 8.0, 1000: 8.0}
 # A window is calm where less than this part of the flow ran in it: a meter counts too little of what hardly flows.
@@ -24,6 +24,8 @@ WINDOW_S_MIN = 570
 WINDOW_S_MAX = 2 * 3600
 # Of what happened between two readings further apart only the sum is known.
 GAP_S = 2 * 3600
+# Nor is it known, over a longer one, whether what runs after it is what ran before: it begins anew, where it was not odd yet.
+LONG_GAP_S = 12 * 3600
 KEPT_S = 2 * DAY_S
 # A habit is what ended by itself in the last so many days, begun within so many hours of this time of day.
 HABIT_S = 60 * DAY_S
@@ -144,6 +146,8 @@ class Flow:
         elif gone_s <= GAP_S:
             run.heard_s += gone_s
             run.odd = run.odd or (run.heard_s > 2 * gone_s - 60 and run.heard_s >= run.limit_s(gone_s))
+        elif gone_s > LONG_GAP_S and not run.odd:
+            run.since, run.heard_s, run.first = at[last], 0, last
 
     def _forget(self, before: int) -> None:
         count = next(number for number, at in enumerate(self.at) if at >= before)

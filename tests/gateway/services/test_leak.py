@@ -87,6 +87,25 @@ def test_a_burst_is_found_within_the_hour(l_per_h: float, hour: int) -> None:
     assert finding.grounds["l_per_h"] == pytest.approx(l_per_h, rel=0.5)
 
 
+@pytest.mark.parametrize("interval_s", [16, 60, 300, 600])
+def test_a_hose_for_forty_minutes_is_said_of_no_meter_however_often_it_is_heard_and_a_burst_within_the_hour(
+    interval_s: int,
+) -> None:
+    start = START + 6 * HOUR
+
+    def said(minutes: int) -> Iterable[tuple[int, int]]:
+        kept = 0, -1
+        for at in range(START, START + DAY, interval_s):
+            index = int(700 / 3600 * min(max(0, at - start), minutes * 60))
+            if index != kept[1] or at - kept[0] >= 600:  # as the box keeps them
+                kept = at, index
+                yield kept
+
+    assert raised(said(40)) == []
+    ((at, _),) = raised(said(180))
+    assert at - start <= HOUR
+
+
 @pytest.mark.parametrize("step_l", [0.1, 1, 10])
 @pytest.mark.parametrize("interval_s", [600, HOUR, DAY])
 @pytest.mark.parametrize("seed", range(4))
@@ -115,6 +134,29 @@ def test_what_happened_while_nobody_listened_is_not_known() -> None:
     """The sum over a gap is large; how it ran is not known, and nothing is said of it."""
     said = [one for one in readings(40, lived_in(6)) if not 10 * DAY <= one[0] - START < 31 * DAY]
     assert raised(said) == []
+
+
+@pytest.mark.parametrize("gap_d", [1, 3, 10])
+def test_what_began_after_days_that_nobody_heard_is_not_said_to_run_since_before_them(gap_d: int) -> None:
+    """In those days the home took 400 L each, as a leak would, too: without a pause nobody can say."""
+    gone, back = START + 15 * DAY + 19 * HOUR, START + (15 + gap_d) * DAY + 20 * HOUR
+
+    def evening(at: int) -> float:
+        return 10.0 if abs(at - gone) <= HOUR or abs(at - back) <= HOUR else lived_in_at(at)
+
+    lived_in_at = lived_in(9)
+    said = readings(30 + gap_d, with_leak(evening, 12, back))
+    ((at, finding),) = raised(one for one in said if not gone < one[0] < back)
+    assert at - back <= 2 * DAY
+    assert finding.since >= back
+    assert finding.grounds["lost_l"] <= 12 * (at - back + HOUR) / 3600 * 1.5
+
+
+def test_a_leak_that_was_said_goes_on_over_a_weekend_that_nobody_heard() -> None:
+    since, gap = START + 15 * DAY, range(START + 18 * DAY, START + 20 * DAY)
+    said = readings(25, with_leak(lived_in(9), 12, since))
+    ((_, finding),) = raised(one for one in said if one[0] not in gap)
+    assert abs(finding.since - since) <= 3 * HOUR
 
 
 def test_a_reading_a_month_says_nothing() -> None:
