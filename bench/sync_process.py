@@ -120,6 +120,8 @@ class Gateway:
                 return web.json_response({"batch": 1, "parcels": left})
             case "put":
                 self._put = True
+            case "look":
+                return web.json_response({"look": False})
             case "trouble":
                 raise SystemExit(f"{self._job['way']}: {await request.text()}")
         return web.json_response({})
