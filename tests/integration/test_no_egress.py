@@ -127,8 +127,9 @@ def pages() -> list[str]:
         "key": "eau-froide:volume:0",
         "name": "releve.css",
         "to": "webdav",
+        "grant": "0123456789abcdef",
+        "story": "1",
     }
-    known["grant"] = "0123456789abcdef"
     return [
         route.path.format_map(known)
         for route in routes(Assets())
