@@ -6,15 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from drivers.model import Medium, Quantity
-from gateway.hearing import Hearing, Schedule
+from gateway import hearing
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
 from gateway.services import frost
 from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
-from gateway.store import Store, StoreError, offsets
-from gateway.views import PointView, PortView
+from gateway.store import StoreError, offsets
 
 log = logging.getLogger(__name__)
 
@@ -39,26 +38,15 @@ class Catalog(Protocol):
     def setting(self, name: str) -> object | None: ...
 
 
-class House(Protocol):
-    """What is needed of a house."""
+class House(hearing.House, Protocol):
+    """What is needed of a house, beside what tells how it hears."""
 
-    @property
-    def store(self) -> Store: ...
     @property
     def catalog(self) -> Catalog: ...
     @property
     def dating(self) -> bool: ...
-    @property
-    def store_trouble(self) -> str | None: ...
-    @property
-    def card_full(self) -> bool: ...
-    @property
-    def keys_trouble(self) -> str | None: ...
     def now(self) -> int: ...
-    def points(self) -> tuple[PointView, ...]: ...
-    def ports(self) -> tuple[PortView, ...]: ...
     def series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
-    def history_start(self, point_id: str) -> int | None: ...
 
 
 class Alerts(Protocol):
@@ -73,10 +61,10 @@ class Alerts(Protocol):
 class Watch:
     """All services of one house. Methods are called in the event loop, but for `changed`."""
 
-    def __init__(self, house: House, alerts: Alerts, schedule: Schedule | None = None) -> None:
+    def __init__(self, house: House, alerts: Alerts, schedule: hearing.Schedule | None = None) -> None:
         self._house = house
         self._alerts = alerts
-        self._hearing = Hearing(house, LOOK_S, schedule)
+        self._hearing = hearing.Hearing(house, LOOK_S, schedule)
         self._leaks: dict[SeriesKey, _Watched] = {}
         self._changed: set[SeriesKey] = set()
 
@@ -177,7 +165,7 @@ class Watch:
                 if watched is not None:  # it counts finer from now on
                     self._leaks.pop(key)
                     return await self._hear(key, point, now, past_s)
-                watched = self._leaks[key] = _Watched(Leak(point, 10.0**fine), fine, start)
+                watched = self._leaks[key] = _Watched(Leak(point, 10.0**fine), fine, end - 1)
             factor = 10 ** (points.exponent - fine)
             for number, (at, value) in enumerate(zip(points.at, points.value, strict=True), 1):
                 watched.leak.hear(at, value * factor + (offset(at) if offset is not None else 0))

@@ -1,7 +1,7 @@
 """Water that runs without a pause, found in the index of one meter alone.
 
-Between two uses nothing runs in a home for minutes, and at night for hours. A leak has no such pause. For each flow in
-FLOWS the watch knows since when no window was calmer. That is odd once it lasts longer than LIMIT_H, and longer than this
+Between two uses nothing runs in a home for minutes, and at night for hours. A leak has no such pause. For each flow of
+LIMIT_H the watch knows since when no window was calmer. That is odd once it lasts longer than is said there, and longer than this
 home is used to at this hour: a garden is watered for an hour each evening, and a burst runs on.
 """
 
@@ -32,7 +32,7 @@ HABIT_S = 60 * DAY_S
 HABIT_AROUND_S = 3 * 3600
 HABIT_FACTOR = 1.6
 HABITS_MAX = 500
-# A leak's size is the least that ran in half an hour, or in as long as ten steps take at 10 L/h.
+# A leak's size is the least that ran in half an hour, or in as long as four of the meter's steps take at 10 L/h.
 LEAST_WINDOW_S = 1800
 LEAST_STEPS = 360 * 4
 
