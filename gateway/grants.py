@@ -1,4 +1,4 @@
-"""Grants: what an app may read, or a target is sent, on whose word and until when. What stands is what the ledger's entries say."""
+"""Grants: what an app may read, or a target is sent, or a person told; on whose word, until when. What stands is what the ledger's entries say."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gateway import people
 from gateway.chain import Entry
 from gateway.ledger import ANEW, ERASED, READ, READS, RESTORED, DamagedLedgerError, Ledger, LedgerError
 from gateway.model import SeriesKey
+from gateway.telling import Telling
 from gateway.way import Way
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,10 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is about to be granted: whom, what for, what, how fine, how late (`delay_s`) and for how long."""
+    """What is about to be granted: whom, what for, what, how fine, how late (`delay_s`) and for how long.
+
+    Of messages: `telling`, and no series.
+    """
 
     target: str
     operator: str
@@ -112,6 +116,7 @@ class Wish:
     lasts_s: int
     past: bool
     way: Way | None = None
+    telling: Telling | None = None
 
     def check(self) -> None:
         """ValueError for what no form of ours lets through."""
@@ -122,8 +127,14 @@ class Wish:
         ):
             if not 1 <= len(text) <= characters_max or not text.isprintable():
                 raise ValueError(f"{name}: 1 to {characters_max} characters are needed")
-        if not 1 <= len(self.series) <= SERIES_MAX:
+        if (self.telling is not None) is not (self.way is not None and self.way.is_for_messages):
+            raise ValueError("telling: it is needed where messages are sent, and only there")
+        if self.telling is not None:
+            self.telling.check()
+        elif not self.series:
             raise ValueError(f"series: 1 to {SERIES_MAX} are needed")
+        if len(self.series) > (0 if self.telling is not None else SERIES_MAX):
+            raise ValueError(f"series: at most {SERIES_MAX} are possible, and none where messages are sent")
         if self.delay_s < 0 or not 0 < self.lasts_s <= GRANT_S_MAX:
             raise ValueError(f"a delay, and an end within {GRANT_S_MAX} seconds, are needed")
         if self.way is not None:
@@ -135,7 +146,7 @@ class Grant:
     """A consent as it was given, which nothing changes. Times are UTC seconds; it is in force from `start` to `until`.
 
     Either an app reads, and `token_hash` is the SHA-256 of its token in hexadecimal, which itself is kept nowhere; or
-    readings are sent, on their `way`.
+    readings are sent, on their `way`; or messages are, and `telling` says about what.
     """
 
     id: str
@@ -151,6 +162,7 @@ class Grant:
     past: bool
     token_hash: str | None = field(default=None, repr=False)
     way: Way | None = None
+    telling: Telling | None = None
 
     @property
     def data_from(self) -> int:
@@ -175,6 +187,7 @@ class Grant:
             "until": self.until,
             "past": self.past,
             **({"token_sha256": self.token_hash} if self.way is None else {"way": self.way.body()}),
+            **({"telling": self.telling.body()} if self.telling is not None else {}),
         }
 
     @classmethod
@@ -193,6 +206,7 @@ class Grant:
             said["past"],
             said.get("token_sha256"),
             Way.read(said["way"]) if "way" in said else None,
+            Telling.read(said["telling"]) if "telling" in said else None,
         )
 
 
@@ -414,6 +428,7 @@ class Grants:
                 wish.past,
                 hashlib.sha256(token.encode()).hexdigest() if token else None,
                 wish.way,
+                wish.telling,
             )
             (entry,) = await self._ledger.append(now, (GIVEN, grant.body()))
             self._held[id_] = Held(Grant.read(entry.fields))

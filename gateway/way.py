@@ -1,5 +1,6 @@
-"""The way that a grant's readings take to a target outside this program, as the grant says it; no secret is in it."""
+"""The way that a grant's readings, or its messages, take to a target outside this program; no secret is in it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,10 @@ from typing import Any
 ADDRESS_CHARACTERS_MAX = 300
 USER_CHARACTERS_MAX = 200
 RECIPIENTS_MAX = 3
+# Those to whom a mail goes.
+MAILS_TO_MAX = 5
+MAIL_CHARACTERS_MAX = 254
+MAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # a name and a host: whether somebody reads it only a message shows
 # What is kept of what a target says: the word under which a parcel lies there, its answer to it, and why it took none.
 HELD_CHARACTERS_MAX = 300
 ANSWER_CHARACTERS_MAX = 200
@@ -15,7 +20,7 @@ DETAIL_CHARACTERS_MAX = 200
 
 
 class Kind(StrEnum):
-    """What stands at the other end; each has a file of this name in sync/targets."""
+    """What stands at the other end; each has a file of this name in sync/targets, or in sync/messengers."""
 
     WEBDAV = "webdav"
     NEXTCLOUD = "nextcloud"
@@ -24,10 +29,14 @@ class Kind(StrEnum):
     POSTGRESQL = "postgresql"
     INFLUX = "influx"
     PROMETHEUS = "prometheus"
+    MAIL = "mail"
+    NTFY = "ntfy"
+    EVENT = "event"  # of Home Assistant, over MQTT
+    WEBHOOK = "webhook"
 
 
 class Form(StrEnum):
-    """How readings lie there."""
+    """How readings lie there, or what a message says."""
 
     FILES = "files"  # documents that whoever runs the place can read
     SEALED = "sealed"  # the same, and only the owner's key opens them
@@ -35,6 +44,8 @@ class Form(StrEnum):
     DOCUMENTS = "documents"  # of a Cozy, in a doctype of ours
     ECOLYO = "ecolyo"  # of a Cozy, as the app Ecolyo reads them
     LIVE = "live"  # the last value of each series, and no history
+    WORDS = "words"  # messages, as the page says it
+    NOTICE = "notice"  # messages that say only that there is something to look at
 
 
 FORMS = {
@@ -45,7 +56,13 @@ FORMS = {
     Kind.POSTGRESQL: (Form.ROWS,),
     Kind.INFLUX: (Form.ROWS,),
     Kind.PROMETHEUS: (Form.ROWS,),
+    Kind.MAIL: (Form.WORDS, Form.NOTICE),
+    Kind.NTFY: (Form.NOTICE, Form.WORDS),
+    Kind.EVENT: (Form.WORDS, Form.NOTICE),
+    Kind.WEBHOOK: (Form.WORDS, Form.NOTICE),
 }
+# What is told there are messages, and no readings.
+MESSENGERS = frozenset({Kind.MAIL, Kind.NTFY, Kind.EVENT, Kind.WEBHOOK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ class Way:
     """Where and how. `sealed_for`: age recipients (`age1...`), of a sealed form only; `at_home`: its owner said so.
 
     `adopt`, of the form ECOLYO only: where a supplier's figure stands already, the box's is put in its place.
+    `to`, of MAIL only: whom a mail goes to.
     """
 
     kind: Kind
@@ -62,6 +80,11 @@ class Way:
     sealed_for: tuple[str, ...] = ()
     at_home: bool = False
     adopt: bool = False
+    to: tuple[str, ...] = ()
+
+    @property
+    def is_for_messages(self) -> bool:
+        return self.kind in MESSENGERS
 
     def check(self) -> None:
         """ValueError for what no form of ours lets through."""
@@ -81,6 +104,10 @@ class Way:
             )
         if self.adopt and self.form is not Form.ECOLYO:
             raise ValueError(f"adopt: only {Form.ECOLYO} puts a figure in another's place")
+        if (self.kind is Kind.MAIL) is not (0 < len(self.to) <= MAILS_TO_MAX):
+            raise ValueError(f"to: 1 to {MAILS_TO_MAX} addresses are needed for a mail, and only there")
+        if not all(is_mail_address(one) for one in self.to):
+            raise ValueError("to: an address like name@example.org is needed")
 
     def body(self) -> dict[str, object]:
         return {
@@ -92,6 +119,7 @@ class Way:
             "at_home": self.at_home,
             # Not said where it is not so: grants that were given before are as they were, to the letter.
             **({"adopt": True} if self.adopt else {}),
+            **({"to": list(self.to)} if self.to else {}),
         }
 
     @classmethod
@@ -104,4 +132,9 @@ class Way:
             tuple(said["sealed_for"]),
             said["at_home"],
             said.get("adopt", False),
+            tuple(said.get("to", ())),
         )
+
+
+def is_mail_address(text: str) -> bool:
+    return len(text) <= MAIL_CHARACTERS_MAX and MAIL.fullmatch(text) is not None

@@ -112,6 +112,34 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What a person is told: plain text. A kill may have it told twice; `name` is the same then, and no other message's of its grant.
+
+    `about` is a service's word (gateway/services/model.py), "week", "ending" or "test"; "notice" where the grant says no more.
+    """
+
+    name: str
+    about: str
+    subject: str  # one line
+    text: str
+    at: int  # UTC seconds
+    urgent: bool
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> "Message":
+        return cls(said["name"], said["about"], said["subject"], said["text"], said["at"], said["urgent"])
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What left for a message: bytes and their SHA-256, without what opens the target; and what was answered."""
+
+    bytes: int
+    sha256: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """What lies at the target of one period; `held` is empty where no answer came, and nobody knows whether it does."""
 
@@ -233,6 +261,28 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Messenger(Protocol):
+    """Who brings messages to a person. One call at a time. Trouble where the world refuses; whatever else is a bug."""
+
+    async def open(self) -> None:
+        """Connect, and log in where there is a login."""
+
+    async def tell(self, message: Message) -> Told:
+        """Said once whoever runs the place has taken it. A second call with a message of the same name may come."""
+
+    async def leave(self) -> None:
+        """After the grant has ended: take away what of ours stands there (a device, a retained message)."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class MakeMessenger(Protocol):
+    """What each file in sync/messengers has: `make(way, secrets, home, net)`, which asks nothing of anybody yet."""
+
+    def __call__(self, way: Way, secrets: Mapping[str, str], home: Home, net: "Net") -> Messenger: ...
 
 
 class Make(Protocol):

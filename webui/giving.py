@@ -30,7 +30,7 @@ from gateway.house import House
 from gateway.keys import KeysError
 from gateway.ledger import LedgerError
 from gateway.views import PointView
-from gateway.way import ADDRESS_CHARACTERS_MAX, FORMS, USER_CHARACTERS_MAX, Form, Kind, Way
+from gateway.way import ADDRESS_CHARACTERS_MAX, FORMS, MESSENGERS, USER_CHARACTERS_MAX, Form, Kind, Way
 from webui import consent, ecolyo, targets
 from webui.consent import DELAYS, FINE, LASTS
 from webui.page import ACCESS, HOUSE, by_of, joined, read_form, render, see, words_of
@@ -138,6 +138,8 @@ async def form_to(request: web.Request) -> web.Response:
         to = Kind(request.match_info["to"])
     except ValueError:
         raise web.HTTPNotFound from None
+    if to in MESSENGERS:
+        raise web.HTTPNotFound
     return _form(request, Typed(to, form=FORMS[to][0], resolution=Resolution.HALF_HOUR, lasts_s=365 * 86_400))
 
 
@@ -269,7 +271,11 @@ def _typed(house: House, fields: Mapping[str, str]) -> Typed:
         delay_s, lasts_s = int(fields.get("delay", "")), int(fields.get("lasts", ""))
     except (ValueError, KeyError):
         raise web.HTTPBadRequest from None
-    if delay_s not in DELAYS or lasts_s not in LASTS or (to is not None and form not in FORMS[to]):
+    if (
+        delay_s not in DELAYS
+        or lasts_s not in LASTS
+        or (to is not None and (to in MESSENGERS or form not in FORMS[to]))
+    ):
         raise web.HTTPBadRequest
     return Typed(
         to,
