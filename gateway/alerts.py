@@ -64,6 +64,14 @@ class Alerts:
         found = (story for story in self._last.values() if story.is_open)
         return sorted(found, key=lambda story: (-story.finding.rank, -story.raised_at, -story.id))
 
+    def last(self) -> list[Story]:
+        """Of each service and metering point the last story, open or over, with its newest figures; in the order they were raised."""
+        return sorted((self._with_newest(story) for story in self._last.values()), key=lambda story: story.id)
+
+    def _with_newest(self, story: Story) -> Story:
+        finding, found_at = self._newest.get(_key(story), (story.finding, story.found_at))
+        return replace(story, finding=finding, found_at=found_at)
+
     def told_at(self, service: Service) -> int | None:
         """When this service last told what it finds, since the start of the program: UTC seconds."""
         return self._told_at.get(service)

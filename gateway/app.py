@@ -284,7 +284,7 @@ async def _serve(
             control.make_app(house, ledger, backups, lambda: access.setup_code, access.recover),
             runtime / control.SOCKET,
         ),
-        _socket(hatch.make_app(outbox, house.now), runtime / hatch.SOCKET),
+        _socket(hatch.make_app(outbox, access.teller, house.now), runtime / hatch.SOCKET),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:

@@ -1,4 +1,4 @@
-"""The hatch: the unix socket through which the sync process gets granted parcels and says what became of them. Nothing else.
+"""The hatch: the unix socket through which the sync process gets granted parcels and messages, and says what became of them. Nothing else.
 
 Whoever may open it gets what was granted to targets, and what opens these: it is for the sync process alone. What that one
 says is checked nevertheless, word by word: it reads what servers elsewhere answer, and may have been taken over by one.
@@ -15,6 +15,7 @@ from gateway.keys import KeysError
 from gateway.ledger import LedgerError
 from gateway.outbox import BATCH_PARCELS_MAX, PIECES_MAX, Outbox
 from gateway.store import StoreError
+from gateway.teller import Teller
 from gateway.way import ANSWER_CHARACTERS_MAX, DETAIL_CHARACTERS_MAX, HELD_CHARACTERS_MAX
 
 SOCKET = "sync.sock"
@@ -22,6 +23,7 @@ BODY_BYTES_MAX = 4_000_000
 
 NUMBER_MAX = 2**53
 PERIOD_CHARACTERS_MAX = 20
+MESSAGE_CHARACTERS_MAX = 80
 WHY_CHARACTERS_MAX = 40
 LINK_CHARACTERS_MAX = 2000
 SECRETS_MAX, SECRET_CHARACTERS_MAX = 20, 10_000
@@ -33,7 +35,7 @@ THINGS = frozenset({"files", "documents", "figures", "periods", "days"})
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
+def make_app(outbox: Outbox, teller: Teller, now: Callable[[], int]) -> web.Application:
     """What the sync process may ask and say."""
     # A sync process that was another gateway's child sees by it that it is not this one's.
     run = randomness.token_hex(8)
@@ -44,7 +46,8 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
         return web.json_response(said)
 
     async def due(request: web.Request) -> web.Response:
-        return web.json_response({"due": await outbox.due(_grant(request)), "now": now()})
+        id_ = _grant(request)
+        return web.json_response({"due": teller.is_due(id_) or await outbox.due(id_), "now": now()})
 
     async def batch(request: web.Request) -> web.Response:
         found = await outbox.batch(_grant(request))
@@ -57,6 +60,17 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
         if len({put["period"] for put in puts}) < len(puts):
             raise ValueError("puts: each period stands there once")
         return web.json_response({"done": await outbox.acknowledge(_grant(request), batch, puts)})
+
+    async def message(request: web.Request) -> web.Response:
+        return web.json_response({"message": await teller.next(_grant(request))})
+
+    async def told(request: web.Request) -> web.Response:
+        id_, said = _grant(request), await _said(request)
+        name, answer = _text(said, "name", MESSAGE_CHARACTERS_MAX), _text(said, "answer", ANSWER_CHARACTERS_MAX)
+        done = await teller.told(id_, name, _number(said, "bytes"), _sha256(said), answer)
+        if done:
+            outbox.well(id_)
+        return web.json_response({"done": done})
 
     async def trouble(request: web.Request) -> web.Response:
         said = await _said(request)
@@ -126,6 +140,8 @@ def make_app(outbox: Outbox, now: Callable[[], int]) -> web.Application:
             web.get("/grants/{grant}/due", due),
             web.post("/grants/{grant}/batch", batch),
             web.post("/grants/{grant}/put", put),
+            web.post("/grants/{grant}/message", message),
+            web.post("/grants/{grant}/told", told),
             web.post("/grants/{grant}/trouble", trouble),
             web.post("/grants/{grant}/well", well),
             web.post("/grants/{grant}/look", look),
@@ -166,16 +182,20 @@ def _put(said: object) -> Mapping[str, Any]:
     """What became of one parcel (sync.model.Put), with nothing else in it."""
     if not isinstance(said, dict):
         raise ValueError("puts: JSON objects are needed")
-    sha256 = _text(said, "sha256", 64)
-    if not SHA256.fullmatch(sha256):
-        raise ValueError("sha256: 64 hexadecimal digits are needed")
     return {
         "period": _text(said, "period", PERIOD_CHARACTERS_MAX),
         "held": _text(said, "held", HELD_CHARACTERS_MAX),
         "bytes": _number(said, "bytes"),
-        "sha256": sha256,
+        "sha256": _sha256(said),
         "answer": _text(said, "answer", ANSWER_CHARACTERS_MAX),
     }
+
+
+def _sha256(said: Mapping[str, Any]) -> str:
+    sha256 = _text(said, "sha256", 64)
+    if not SHA256.fullmatch(sha256):
+        raise ValueError("sha256: 64 hexadecimal digits are needed")
+    return sha256
 
 
 def _lies(said: object) -> Mapping[str, Any]:

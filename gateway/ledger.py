@@ -90,12 +90,22 @@ CREATE TABLE story (
 ) STRICT;
 CREATE UNIQUE INDEX story_open ON story (service, point) WHERE solved_at IS NULL;
 """,
+    # What a person was told under a grant, a row a message: gateway/teller.py.
+    """
+CREATE TABLE message (
+    grant_id TEXT NOT NULL, name TEXT NOT NULL, told_at INTEGER, PRIMARY KEY (grant_id, name)
+) STRICT, WITHOUT ROWID;
+DROP INDEX entry_of_consent;
+CREATE INDEX entry_of_consent ON entry (i)
+    WHERE kind NOT IN ('read', 'reads', 'sending', 'sent', 'erased', 'telling', 'told');
+""",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
-# What was read of a grant, and what was sent under it; all other kinds change what stands.
+# What was read of a grant, and what was sent or told under it; all other kinds change what stands.
 READ, READS = "read", "reads"
 SENDING, SENT, ERASED = "sending", "sent", "erased"
-_MOVED = f"('{READ}', '{READS}', '{SENDING}', '{SENT}', '{ERASED}')"
+TELLING, TOLD = "telling", "told"
+_MOVED = f"('{READ}', '{READS}', '{SENDING}', '{SENT}', '{ERASED}', '{TELLING}', '{TOLD}')"
 # The house was put back from a back-up: what was withdrawn since then is not known, so nothing given before stands.
 RESTORED = "restored"
 # The file, or what it said of consents, was damaged: nothing given before stands.
@@ -364,7 +374,9 @@ class Ledger:
         asked = f"{_COLUMNS} WHERE json_extract(body, '$.grant') = ? AND kind = ? ORDER BY i DESC LIMIT 1"
 
         def work(db: sqlite3.Connection) -> list[Entry]:
-            found = [_entry(row) for kind in (READS, READ, SENT, ERASED) for row in db.execute(asked, (grant, kind))]
+            found = [
+                _entry(row) for kind in (READS, READ, SENT, ERASED, TOLD) for row in db.execute(asked, (grant, kind))
+            ]
             return sorted(found, key=lambda one: one.i)
 
         return self.ask(work)
@@ -415,6 +427,7 @@ class Ledger:
         def work(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM parcel WHERE grant_id = ?", (grant,))
             db.execute("DELETE FROM page WHERE grant_id = ?", (grant,))
+            db.execute("DELETE FROM message WHERE grant_id = ?", (grant,))
 
         await self.change(work)
 
@@ -444,6 +457,31 @@ class Ledger:
 
         await self._run(work)
 
+    # -- what persons are told ----------------------------------------------------------------------------------------
+    def messages(self) -> dict[str, dict[str, int | None]]:
+        """By grant and name, when it was told (UTC seconds; None: handed out, and no answer came); waits for the card."""
+
+        def work(db: sqlite3.Connection) -> dict[str, dict[str, int | None]]:
+            found: dict[str, dict[str, int | None]] = {}
+            for grant, name, told_at in db.execute("SELECT grant_id, name, told_at FROM message"):
+                found.setdefault(grant, {})[name] = told_at
+            return found
+
+        return self.ask(work)
+
+    async def message(
+        self, now: int, grant: str, name: str, told_at: int | None, *notes: tuple[str, Mapping[str, object]]
+    ) -> None:
+        """A message was handed out, or told at `told_at`, and entries say so: all or none. On the card when it returns."""
+
+        def work(db: sqlite3.Connection) -> None:
+            with _transaction(db):
+                db.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?)", (grant, name, told_at))
+                for kind, body in notes:
+                    add_entry(db, now, kind, body)
+
+        await self._run(work)
+
     # Where a browser comes back to.
     def pages(self) -> dict[str, str]:
         """The address that a grant's target sends its owner's browser back to, by grant; waits for the card."""
@@ -461,6 +499,7 @@ class Ledger:
         def work(db: sqlite3.Connection) -> None:
             db.execute(f"DELETE FROM parcel WHERE {others}", (names,))  # noqa: S608 - our own words
             db.execute(f"DELETE FROM page WHERE {others}", (names,))  # noqa: S608 - our own words
+            db.execute(f"DELETE FROM message WHERE {others}", (names,))  # noqa: S608 - our own words
 
         self.ask(work)
 

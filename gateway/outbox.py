@@ -164,9 +164,9 @@ class Outbox:
             grant = held.grant
             assert grant.way is not None
             if held.end is not None:
-                do = "erase" if held.erase else "leave"
+                do = "erase" if held.erase and grant.telling is None else "leave"  # no message comes back
             elif self._grants.is_in_force(held):
-                do = "send"
+                do = "tell" if grant.telling is not None else "send"
             else:
                 continue
             secrets, live = self._secrets.secrets(grant.id), self.live(grant.id)
@@ -193,8 +193,10 @@ class Outbox:
     async def due(self, id_: str) -> bool:
         """Whether a batch would hold anything, as far as is known, or a person wants to know what lies there.
 
-        While the walk is under way it may be true later.
+        While the walk is under way it may be true later. Never of messages.
         """
+        if (held := self._grants.get(id_)) is None or held.grant.telling is not None:
+            return False
         made = await self._make(id_, parcels_max=1)
         live = self.live(id_)
         return bool(made) or (live.looks and not live.walk.is_under_way)
@@ -467,6 +469,8 @@ class Outbox:
         """
         held = self._grants.get(id_)
         if held is None or held.grant.way is None or not self._house.dating or not self._grants.is_in_force(held):
+            return []
+        if held.grant.telling is not None:  # gateway/teller.py
             return []
         live = self.live(id_)
         async with live.looking:

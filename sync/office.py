@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from gateway.way import ANSWER_CHARACTERS_MAX, Way
-from sync.model import Lies, Parcel, Piece, Put, Trouble, Why, plain
+from sync.model import Lies, Message, Parcel, Piece, Put, Told, Trouble, Why, plain
 
 ANSWER_S_MAX = 120.0
 # So long the owner has to say yes at the target, then the next address is shown.
@@ -22,7 +22,7 @@ class GoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done at the target of one grant: `do` is "send", "erase" or "leave"."""
+    """What is to be done at the target of one grant: `do` is "send", "tell", "erase" or "leave"."""
 
     grant: str
     do: str
@@ -96,6 +96,16 @@ class Office:
             for parcel, put in zip(parcels, puts, strict=True)
         ]
         await self._ask("POST", f"/grants/{grant}/put", {"batch": batch, "puts": said})
+
+    async def message(self, grant: str) -> Message | None:
+        """The next message of a grant; None: none is due."""
+        said = (await self._ask("POST", f"/grants/{grant}/message"))["message"]
+        return None if said is None else Message.read(said)
+
+    async def told(self, grant: str, message: Message, told: Told) -> None:
+        answer = plain(told.answer)[:ANSWER_CHARACTERS_MAX]
+        said = {"name": message.name, "bytes": told.bytes, "sha256": told.sha256, "answer": answer}
+        await self._ask("POST", f"/grants/{grant}/told", said)
 
     async def trouble(self, grant: str, trouble: Trouble, next_s: int | None) -> None:
         said = {"why": trouble.why, "detail": trouble.detail, "next_s": next_s}

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.way import Form
-from sync import targets
-from sync.model import Parcel, Target, Trouble, Why
+from sync import messengers, targets
+from sync.model import Messenger, Parcel, Target, Trouble, Why
 from sync.net import Net
 from sync.office import AtHome, GoneError, Job, Office
 
@@ -155,7 +155,7 @@ async def _tell(office: Office, job: Job, trouble: Trouble, pause_s: float | Non
 
 
 async def _do(office: Office, job: Job, tries: Tries, sleep: Sleep) -> None:
-    while job.do == "send" and not await office.due(job.grant):
+    while job.do in ("send", "tell") and not await office.due(job.grant):
         await sleep(LIVE_S if job.way.form is Form.LIVE else DUE_S)
     batch: Batch | None = None
     if job.do == "send" and tries.gateway:  # no login at the target while the card refuses; else the login comes first,
@@ -165,6 +165,9 @@ async def _do(office: Office, job: Job, tries: Tries, sleep: Sleep) -> None:
         raise Trouble(Why.FORBIDDEN, "the address names no host")
     async with Net(host, at_home=job.way.at_home) as net:
         at_home = AtHome(office, job, await office.now(job.grant))
+        if job.way.is_for_messages:
+            await _messages(office, job, messengers.make(job.way, job.secrets, at_home, net), tries)
+            return
         try:
             target = targets.make(job.way, job.secrets, at_home, net)
         except Trouble:  # a name that cannot be said there, or an address that is none: nothing ever was
@@ -184,7 +187,22 @@ async def _do(office: Office, job: Job, tries: Tries, sleep: Sleep) -> None:
             await _close(job, target)
 
 
-async def _close(job: Job, target: Target) -> None:
+async def _messages(office: Office, job: Job, messenger: Messenger, tries: Tries) -> None:
+    """All that is due, one after the other; or, after the end of the grant, what of ours stands there is taken away."""
+    try:
+        if job.do != "tell":
+            await _leave(office, job, messenger)
+            return
+        await messenger.open()
+        await office.well(job.grant)
+        while (message := await office.message(job.grant)) is not None:
+            await office.told(job.grant, message, await messenger.tell(message))
+            tries.target = tries.gateway = 0
+    finally:
+        await _close(job, messenger)
+
+
+async def _close(job: Job, target: Target | Messenger) -> None:
     try:
         async with asyncio.timeout(CLOSE_S_MAX):
             await target.close()
@@ -239,7 +257,7 @@ async def _erase(office: Office, job: Job, target: Target, tries: Tries) -> None
     await _leave(office, job, target)
 
 
-async def _leave(office: Office, job: Job, target: Target) -> None:
+async def _leave(office: Office, job: Job, target: Target | Messenger) -> None:
     try:
         await target.leave()
     except Trouble as trouble:

@@ -24,6 +24,7 @@ from gateway.ledger import Ledger, Session
 from gateway.outbox import Outbox
 from gateway.people import CODE_MADE, LET_IN, LET_OUT, RECOVERED, TAKEN_OVER, People
 from gateway.roles import Account, Role
+from gateway.teller import Teller
 
 PASSWORD_CHARACTERS_MIN = 8
 PASSWORD_CHARACTERS_MAX = 1000  # scrypt takes any length; a form should not carry megabytes
@@ -164,6 +165,7 @@ class Access:
         self.alerts = Alerts(ledger, lambda: house.dating)
         house.on_erase = self.alerts.forget
         self.outbox = Outbox(self.grants, ledger, house, house.catalog)
+        self.teller = Teller(self.grants, ledger, self.alerts, house)
 
     @property
     def setup_code(self) -> str | None:

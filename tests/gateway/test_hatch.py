@@ -29,7 +29,7 @@ async def asked(home: Box, folder: Path, way: Way | None = None) -> AsyncIterato
     """A grant that has a batch to send, and what the hatch answers to what is said of it."""
     home.say(NOON - 2 * DAY, NOON + 1)
     grant = await home.give(way=way) if way else await home.give()
-    runner = web.AppRunner(hatch.make_app(home.outbox, home.home.now), access_log=None)
+    runner = web.AppRunner(hatch.make_app(home.outbox, home.teller, home.home.now), access_log=None)
     await runner.setup()
     path = str(folder / hatch.SOCKET)
     await web.UnixSite(runner, path).start()

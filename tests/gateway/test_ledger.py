@@ -94,7 +94,7 @@ async def test_a_new_password_ends_every_session_in_the_same_commit(tmp_path: Pa
     ledger.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 async def test_a_file_of_an_older_version_keeps_its_password_and_its_sessions(tmp_path: Path, version: int) -> None:
     path = tmp_path / "ledger.db"
     with contextlib.closing(sqlite3.connect(path)) as db:

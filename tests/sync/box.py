@@ -6,11 +6,16 @@ from decimal import Decimal
 from pathlib import Path
 
 from drivers.model import Medium, Quantity
+from gateway.alerts import Alerts
 from gateway.grants import By, Grant, GrantedSeries, Grants, Resolution, Wish, new_id
 from gateway.house import House
 from gateway.ledger import Ledger
+from gateway.messages import Due, Text
 from gateway.model import Point, SeriesKey
 from gateway.outbox import Outbox
+from gateway.services.model import Finding, Service
+from gateway.teller import Teller
+from gateway.telling import Telling
 from gateway.way import Form, Kind, Way
 from sync.model import Lies, Parcel, Piece, Put, Thing, Trouble, Why
 from tests.house import NOON, Clock, house
@@ -20,7 +25,13 @@ BY = By("Firefox, Android", "192.0.2.7")
 INDEX = GrantedSeries(SeriesKey("maison", "EAST"), "Maison", Medium.ELECTRICITY, Quantity.ENERGY)
 POWER = GrantedSeries(SeriesKey("maison", "SINSTS"), "Maison", Medium.ELECTRICITY, Quantity.POWER)
 WAY = Way(Kind.WEBDAV, "https://cloud.example/dav/", "ada", Form.FILES)
+MAIL = Way(Kind.MAIL, "smtps://mail.example.org", "ada@example.org", Form.WORDS, to=("ada@example.org",))
+TELLING = Telling(("leak", "week"), "fr", "http://192.0.2.1:8080")
 TOML = '[dwelling]\ntime_zone = "Europe/Paris"\n'
+
+
+async def say_its_name(grant: Grant, due: Due) -> Text | None:
+    return None if due.what == "week" else Text(f"{due.what} of {grant.target}", due.name)
 
 
 class Shelf:
@@ -102,6 +113,9 @@ class Box:
         self.ledger = Ledger.open(self.path)
         self.grants = Grants(self.ledger, self.home.now, lambda: self.home.dating)
         self.outbox = Outbox(self.grants, self.ledger, self.home, self.home.catalog)
+        self.alerts = Alerts(self.ledger)
+        self.teller = Teller(self.grants, self.ledger, self.alerts, self.home)
+        self.teller.speak = say_its_name
         self.home.store.on_removal, self.home.store.on_change = self.outbox.take_away, self.outbox.changed
 
     def say(self, start: int, end: int, step_s: int = 1800, series: GrantedSeries = INDEX, per_s: int = 0) -> None:
@@ -125,6 +139,15 @@ class Box:
     ) -> Grant:  # fmt: skip
         wish = Wish("Mon nuage", "moi", "garder mes relevés", series, resolution, delay_s, lasts_s, past, way)
         return (await self.grants.give(new_id(), wish, BY))[0]
+
+    async def give_messages(self, way: Way = MAIL, telling: Telling = TELLING) -> Grant:
+        wish = Wish("Moi", "moi", "être prévenu", (), Resolution.RAW, 0, 30 * DAY, False, way, telling)
+        return (await self.grants.give(new_id(), wish, BY))[0]
+
+    async def leak(self, rank: int = 0, point: str = "eau") -> None:
+        """The service of leaks finds one, and no other."""
+        now = self.home.now()
+        await self.alerts.tell(now, Service.LEAK, [Finding(Service.LEAK, point, "drip", now - 60, {}, rank)])
 
     async def send(self, grant: Grant, *, acknowledged: bool = True) -> int:
         """As the sync process does, until nothing is due; how many batches went. Trouble where the shelf fails."""

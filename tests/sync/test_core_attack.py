@@ -507,7 +507,7 @@ async def test_a_link_that_a_target_sends_leads_to_that_target_or_nowhere(
     from gateway import hatch
 
     id_, _ = await send(home, to="nextcloud", form="files", address="https://dav.example.org", user="")
-    runner = web.AppRunner(hatch.make_app(home.access.outbox, home.house.now), access_log=None)
+    runner = web.AppRunner(hatch.make_app(home.access.outbox, home.access.teller, home.house.now), access_log=None)
     await runner.setup()
     path = str(tmp_path / "h.sock")
     await web.UnixSite(runner, path).start()

@@ -24,7 +24,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @asynccontextmanager
 async def served(home: Box, folder: Path) -> AsyncIterator[Path]:
-    runner = web.AppRunner(hatch.make_app(home.outbox, home.home.now), access_log=None)
+    runner = web.AppRunner(hatch.make_app(home.outbox, home.teller, home.home.now), access_log=None)
     await runner.setup()
     await web.UnixSite(runner, str(folder / hatch.SOCKET)).start()
     try:

@@ -85,7 +85,7 @@ async def send(home: Home) -> str:
 @asynccontextmanager
 async def syncing(home: Home, folder: Path) -> AsyncIterator[None]:
     """The sync process at work, through the gateway's own socket; its time flies."""
-    runner = web.AppRunner(hatch.make_app(home.access.outbox, home.house.now), access_log=None)
+    runner = web.AppRunner(hatch.make_app(home.access.outbox, home.access.teller, home.house.now), access_log=None)
     await runner.setup()
     await web.UnixSite(runner, str(folder / hatch.SOCKET)).start()
     working = asyncio.ensure_future(work(folder / hatch.SOCKET, lambda _: asyncio.sleep(0.005)))

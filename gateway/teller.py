@@ -1,0 +1,173 @@
+"""Messages under grants: handed to the sync process one at a time, and what became of each, kept and in the ledger.
+
+What is due is what was not told (gateway/messages.py), so a restart, an outage or a kill loses none; where a kill took the
+answer, a message is told once more under the same name.
+"""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from gateway.alerts import Alerts
+from gateway.grants import Grant, Grants, Held, Total
+from gateway.ledger import TELLING, TOLD, Ledger
+from gateway.messages import Due, Quiet, Text, What, about_of, due
+from gateway.services.model import Service
+from gateway.way import Form
+
+log = logging.getLogger(__name__)
+
+QUIET = "quiet hours"  # the setting: two minutes of the local day
+DAY_MIN = 24 * 60
+SUBJECT_CHARACTERS_MAX = 200
+TRIAL_BYTES = 4
+WORD_DIGITS = 24
+
+# The words of a message under a grant; None where there is nothing to say after all.
+Speak = Callable[[Grant, Due], Awaitable[Text | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last message that was told since the start of the program: when (UTC seconds), about what, and what was answered."""
+
+    at: int
+    about: str
+    answer: str
+
+
+class Catalog(Protocol):
+    def setting(self, name: str) -> object | None: ...
+
+
+class House(Protocol):
+    """What is needed of a house."""
+
+    @property
+    def dating(self) -> bool: ...
+    @property
+    def zone(self) -> ZoneInfo: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    def now(self) -> int: ...
+
+
+class Teller:
+    """All grants of messages. Methods are called in the event loop; LedgerError where the card refuses."""
+
+    def __init__(self, grants: Grants, ledger: Ledger, alerts: Alerts, house: House) -> None:
+        self._grants = grants
+        self._ledger = ledger
+        self._alerts = alerts
+        self._house = house
+        self._done = ledger.messages()
+        self._trials: dict[str, str] = {}
+        self._last: dict[str, Last] = {}
+        self._writing = asyncio.Lock()
+        self.speak: Speak | None = None
+
+    def is_due(self, id_: str) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self._due(self._grants.get(id_)))
+
+    def last(self, id_: str) -> Last | None:
+        return self._last.get(id_)
+
+    def is_trial(self, id_: str) -> bool:
+        """Whether a person waits for a trial message of this grant."""
+        return id_ in self._trials
+
+    def try_out(self, id_: str) -> bool:
+        """A person wants to see that a message arrives; False where none may be sent."""
+        held = self._grants.get(id_)
+        if held is None or held.grant.telling is None or not self._grants.is_in_force(held):
+            return False
+        self._trials[id_] = f"trial-{secrets.token_hex(TRIAL_BYTES)}"
+        return True
+
+    async def next(self, id_: str) -> dict[str, object] | None:
+        """The next message in the words of sync.model.Message, in the ledger before it is handed out; None: none is due."""
+        async with self._writing:
+            for one in self._due(self._grants.get(id_)):
+                if (said := await self._say(id_, one)) is not None:
+                    return said
+        return None
+
+    async def told(self, id_: str, word: str, size: int, sha256: str, answer: str) -> bool:
+        """A message arrived; False for one that was not handed out, or is known to have arrived."""
+        async with self._writing:
+            held = self._grants.get(id_)
+            known = self._done.get(id_, {})
+            name = next((name for name, told_at in known.items() if told_at is None and _word(id_, name) == word), None)
+            if held is None or held.grant.telling is None or name is None:
+                return False
+            now, was = self._house.now(), held.total
+            total = Total(was.reads + 1, was.points, was.bytes + size, now)
+            said = {"grant": id_, "message": name, "bytes": size, "sha256": sha256, "answer": answer}
+            await self._ledger.message(now, id_, name, now, (TOLD, {**said, "in_all": total.body()}))
+            known[name] = now
+            self._grants.moved(id_, total)
+            self._last[id_] = Last(now, about_of(name), answer)
+            if self._trials.get(id_) == name:
+                del self._trials[id_]
+            return True
+
+    def _due(self, held: Held | None) -> list[Due]:
+        if held is None or held.grant.telling is None or not self._house.dating:
+            return []
+        if not self._grants.is_in_force(held):
+            self._trials.pop(held.grant.id, None)
+            return []
+        id_ = held.grant.id
+        trial = [Due(self._trials[id_], What.TRIAL, What.TRIAL)] if id_ in self._trials else []
+        looked = [service for service in Service if self._alerts.told_at(service) is not None]
+        stories, done = self._alerts.last(), self._done.get(id_, {})
+        now, quiet = self._house.now(), quiet_hours(self._house.catalog)
+        return trial + due(held.grant, stories, done, looked, quiet, self._house.zone, now)
+
+    async def _say(self, id_: str, one: Due) -> dict[str, object] | None:
+        held = self._grants.get(id_)
+        if held is None or self.speak is None:
+            return None
+        text = await self.speak(held.grant, one)
+        done = self._done.setdefault(id_, {})
+        now = self._house.now()
+        if text is None:
+            await self._ledger.message(now, id_, one.name, now)
+            done[one.name] = now
+            return None
+        if one.name not in done:
+            note = TELLING, {"grant": id_, "message": one.name}
+            await self._ledger.message(now, id_, one.name, None, note)
+            done[one.name] = None
+        # Taken back while the card wrote.
+        if (held := self._grants.get(id_)) is None or not self._grants.is_in_force(held):
+            return None
+        reduced = held.grant.way is not None and held.grant.way.form is Form.NOTICE and one.what is not What.TRIAL
+        return {
+            "name": _word(id_, one.name),
+            "about": "notice" if reduced else one.about,
+            "subject": " ".join(text.subject.split())[:SUBJECT_CHARACTERS_MAX],
+            "text": text.text,
+            "at": now,
+            "urgent": one.urgent,
+        }
+
+
+def _word(grant: str, name: str) -> str:
+    """Under which a message is known outside: it says nothing of what it is about."""
+    return hashlib.sha256(f"{grant} {name}".encode()).hexdigest()[:WORD_DIGITS]
+
+
+def quiet_hours(catalog: Catalog) -> Quiet:
+    """As somebody who lives here set them, or as the box proposes."""
+    match catalog.setting(QUIET):
+        case [int(start), int(end)] if 0 <= start < DAY_MIN and 0 <= end < DAY_MIN:
+            return Quiet(start, end)
+        case _:
+            return Quiet()

@@ -1,0 +1,84 @@
+"""The sync process brings messages: each once, in the gateway's order, and says what became of them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sync.model import Message, Told, Trouble, Why
+from sync.work import work
+from tests.sync.box import BY, box
+from tests.sync.test_work import served, sleeps, wait_for
+
+
+class Postman:
+    """A messenger that keeps what it is told, and fails where a test says so."""
+
+    def __init__(self) -> None:
+        self.letters: list[Message] = []
+        self.opened = self.left = self.closed = 0
+        self.fails: Trouble | None = None
+
+    async def open(self) -> None:
+        self.opened += 1
+        if self.fails is not None:
+            raise self.fails
+
+    async def tell(self, message: Message) -> Told:
+        self.letters.append(message)
+        return Told(len(message.text), "ab" * 32, "250 OK")
+
+    async def leave(self) -> None:
+        self.left += 1
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def postman(monkeypatch: pytest.MonkeyPatch) -> Postman:
+    made = Postman()
+    monkeypatch.setattr("sync.messengers.make", lambda way, secrets, at_home, net: made)
+    return made
+
+
+async def test_a_message_is_brought_once_and_none_after_it_was_taken_back(tmp_path: Path, postman: Postman) -> None:
+    with box(tmp_path) as home:
+        grant = await home.give_messages()
+        async with served(home, tmp_path) as socket:
+            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
+            await asyncio.sleep(0.1)
+            assert postman.opened == 0, "nobody is logged in to without a message"
+            await home.leak()
+            await wait_for(lambda: not home.teller.is_due(grant.id))
+            assert [one.text for one in postman.letters] == ["leak-1-0"]
+            await home.leak(rank=3)
+            await wait_for(lambda: not home.teller.is_due(grant.id))
+            assert [(one.text, one.urgent) for one in postman.letters[1:]] == [("leak-1-3", True)]
+            await home.grants.withdraw(grant.id, BY)
+            await asyncio.wait_for(working, 10)
+    assert postman.left == 1
+    assert postman.closed == postman.opened + 1
+    assert len(postman.letters) == 2
+
+
+async def test_a_server_that_is_away_is_a_sentence_and_the_message_waits(tmp_path: Path, postman: Postman) -> None:
+    waits: list[float] = []
+    with box(tmp_path) as home:
+        postman.fails = Trouble(Why.REFUSED, "535 no")
+        grant = await home.give_messages()
+        await home.leak()
+        async with served(home, tmp_path) as socket:
+            working = asyncio.ensure_future(work(socket, sleeps(waits, lambda: len(waits) > 50)))
+            await wait_for(lambda: home.outbox.live(grant.id).trouble is not None)
+            trouble = home.outbox.live(grant.id).trouble
+            assert trouble is not None
+            assert (trouble.why, trouble.detail) == ("refused", "535 no")
+            assert postman.letters == []
+            postman.fails = None
+            home.outbox.poke(grant.id)
+            await wait_for(lambda: not home.teller.is_due(grant.id))
+            assert home.outbox.live(grant.id).trouble is None
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+    assert [one.text for one in postman.letters] == ["leak-1-0"]
