@@ -10,7 +10,7 @@ from markupsafe import Markup
 from gateway import people
 from gateway.chain import Entry
 from gateway.grants import Grant, GrantedSeries, Held, Resolution
-from webui import shown, spoken, targets
+from webui import reached, shown, spoken, targets
 from webui.page import joined
 from webui.people import ROLES
 from webui.words import Words, mark, plain
@@ -81,6 +81,18 @@ def delay(words: Words, delay_s: int) -> Markup:
 
 def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
     """All of a grant, in one sentence and its purpose."""
+    if grant.telling is not None and grant.way is not None:
+        return words.say(
+            "%(target)s (%(to)s), which %(operator)s runs, is told of %(what)s until %(until)s, in %(language)s: %(form)s. What for: %(purpose)s.",
+            target=grant.target,
+            to=reached.to(grant.way),
+            operator=grant.operator,
+            what=reached.about(words, grant.telling),
+            until=moment(words, grant.until),
+            language=words.say(reached.LANGUAGES[grant.telling.language]),
+            form=words.say(targets.form(grant.way)),
+            purpose=grant.purpose.rstrip("."),
+        )
     day = words.day(words.local(grant.start).date(), weekday=False, year=True)
     before = (
         words.say("what was kept before is included")
@@ -188,6 +200,16 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
             return words.say("The access of %(target)s was paused.", target=grant.target)
         case "resumed":
             return words.say("The access of %(target)s goes on.", target=grant.target)
+        case "telling":
+            what_ = reached.of_message(words, said["message"])
+            return words.say("A message is about to go to %(target)s: %(what)s.", target=grant.target, what=what_)
+        case "told":
+            return words.say(
+                "%(target)s was told: %(what)s. %(size)s.",
+                target=grant.target,
+                what=reached.of_message(words, said["message"]),
+                size=size(words, said["bytes"]),
+            )
         case "sending":
             if not said["points"]:
                 return words.say(

@@ -212,7 +212,7 @@ async def give(request: web.Request) -> web.Response:
     id_, password = fields.get("id", ""), fields.get("password", "")
     if isinstance(wish, Fault):
         return _form(request, typed, wish, password=bool(password))
-    if len(id_) != ID_DIGITS or not set(id_) <= set("0123456789abcdef"):
+    if not is_id(id_):
         raise web.HTTPBadRequest
     if len(password) > targets.PASSWORD_CHARACTERS_MAX:
         return _confirm(request, typed, wish, LONG_PASSWORD, 422)
@@ -279,19 +279,19 @@ def _typed(house: House, fields: Mapping[str, str]) -> Typed:
         raise web.HTTPBadRequest
     return Typed(
         to,
-        _clean(fields.get("target", "")),
-        _clean(fields.get("operator", "")),
-        _clean(fields.get("purpose", "")),
+        clean(fields.get("target", "")),
+        clean(fields.get("operator", "")),
+        clean(fields.get("purpose", "")),
         tuple(view.point.id for view in house.points() if f"point-{view.point.id}" in fields),
         "more" in fields,
         resolution,
         delay_s,
         lasts_s,
         "past" in fields,
-        _clean(fields.get("address", "")),
-        _clean(fields.get("user", "")),
+        clean(fields.get("address", "")),
+        clean(fields.get("user", "")),
         form,
-        _clean(fields.get("recipient", "")),
+        clean(fields.get("recipient", "")),
         "at-home" in fields,
         "adopt" in fields and form is Form.ECOLYO,
     )
@@ -384,5 +384,11 @@ def _series(house: House, view: PointView, *, more: bool) -> tuple[GrantedSeries
     )
 
 
-def _clean(text: str) -> str:
+def is_id(text: str) -> bool:
+    """Whether it may be the id of a grant that is about to be given."""
+    return len(text) == ID_DIGITS and set(text) <= set("0123456789abcdef")
+
+
+def clean(text: str) -> str:
+    """A field of one line, as it can be kept and shown."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -22,11 +22,12 @@ SUBJECTS: Mapping[Service, str] = {
 OVER = mark("It is over: %(what)s")
 
 
-async def speak(words: Words, house: House, grant: Grant, due: Due) -> Text | None:
-    """The message in the language of `words`; None where there is nothing to say."""
+async def speak(languages: Mapping[str, Words], house: House, grant: Grant, due: Due) -> Text | None:
+    """The message in the language that was asked for; None where there is nothing to say."""
     telling, way = grant.telling, grant.way
     assert telling is not None
     assert way is not None
+    words = languages[telling.language]
     where = words.say("You can read more on the page of your box, at home: %(page)s", page=telling.page)
     if due.what is What.TRIAL:
         said = words.say("This is a trial message of your meter box. If you read it, messages arrive.")
@@ -42,8 +43,8 @@ async def speak(words: Words, house: House, grant: Grant, due: Due) -> Text | No
         return Text(plain(words.say("Messages of your meter box end soon")), plain(said))
     if due.story is None:
         return None
-    subject, said = story(words, house, due.story)
-    return Text(subject, f"{said}\n\n{plain(where)}")
+    subject, text = story(words, house, due.story)
+    return Text(subject, f"{text}\n\n{plain(where)}")
 
 
 def story(words: Words, house: House, told: Story) -> tuple[str, str]:
@@ -52,14 +53,14 @@ def story(words: Words, house: House, told: Story) -> tuple[str, str]:
     view = house.point(finding.point)
     name = (name_of(words, finding.point) or finding.point) if view is None else view.point.name
     said = SAY[finding.service](words, priced(told, house), name, now)
-    subject = words.say(SUBJECTS[finding.service])
+    subject = plain(words.say(SUBJECTS[finding.service]))
     parts = [plain(said.sentence)]
     if said.what_to_do:
         parts.append(plain(said.what_to_do))
     if told.solved_at is not None:
-        subject = words.say(OVER, what=subject)
+        subject = plain(words.say(OVER, what=subject))
         parts.append(plain(words.say("It has been over since %(time)s.", time=when(words, told.solved_at, now))))
-    return plain(subject), "\n\n".join(parts)
+    return subject, "\n\n".join(parts)
 
 
 def _notice(words: Words, due: Due) -> Text:

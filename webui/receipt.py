@@ -5,7 +5,7 @@ What is not known is left out: nobody asked for a controller's address. docs/con
 
 from datetime import UTC, datetime
 
-from gateway.grants import GrantedSeries, Held
+from gateway.grants import Grant, GrantedSeries, Held
 from gateway.way import Way
 
 SCHEMA = "https://w3id.org/dpv/schema/dpv-27560"
@@ -37,16 +37,14 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
         "dpv:hasPurpose": {"@type": "dpv:Purpose", "dct:description": grant.purpose},
         "dpv:hasLegalBasis": {"@id": "dpv:ExplicitlyExpressedConsent"},
         **_processing(grant.way),
-        "dpv:hasPersonalData": [_data(one) for one in grant.series],
+        "dpv:hasPersonalData": [_data(one) for one in grant.series] or _told(grant),
         "dpv:hasDataSource": {
             "@type": "dpv:DataSource",
             "dct:title": "the meters of this home, read by its own box",
         },
         "dpv:hasRecipient": {"@id": operator},
         "dpv:hasDuration": _lasts(grant.until - grant.start),
-        "releve:resolution": grant.resolution,
-        "releve:delay": _lasts(grant.delay_s),
-        "releve:past": grant.past,
+        **({} if grant.telling else _figures(grant)),
         "dpv:hasConsentControl": {
             "@type": "dpv:WithdrawConsent",
             "dct:description": f"one button on the box's own page {path}; what was read before stays with the recipient",
@@ -87,6 +85,16 @@ def _processing(way: Way | None) -> dict[str, object]:
     if way.adopt:
         said["releve:replaces"] = True
     return said | ({"releve:sealedFor": list(way.sealed_for)} if way.sealed_for else {})
+
+
+def _figures(grant: Grant) -> dict[str, object]:
+    return {"releve:resolution": grant.resolution, "releve:delay": _lasts(grant.delay_s), "releve:past": grant.past}
+
+
+def _told(grant: Grant) -> list[dict[str, object]]:
+    """What messages are about."""
+    about = grant.telling.about if grant.telling is not None else ()
+    return [{"@type": "dpv:PersonalData", "dct:type": f"alerts: {one}"} for one in about]
 
 
 def _data(one: GrantedSeries) -> dict[str, object]:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -41,9 +42,11 @@ from webui import (
     leaving,
     live,
     login,
+    message,
     meters,
     now,
     people,
+    reach,
     settings,
     state,
     takeout,
@@ -132,6 +135,12 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/alerts/seen", OCCUPANT, alerts.seen),
         Route("POST", "/alerts/snooze", OCCUPANT, alerts.snooze),
         Route("POST", "/alerts/least", OCCUPANT, alerts.set_least),
+        Route("GET", "/alerts/reach", OCCUPANT, reach.page),
+        Route("GET", "/alerts/reach/{kind}", OCCUPANT, reach.form),
+        Route("POST", "/alerts/reach", OCCUPANT, reach.confirm),
+        Route("POST", "/alerts/reach/given", OCCUPANT, reach.give),
+        Route("POST", "/alerts/trial", OCCUPANT, reach.trial),
+        Route("POST", "/alerts/quiet", OCCUPANT, reach.set_quiet),
         Route("GET", "/leak/{story}", OCCUPANT, leak.page),
         Route("POST", "/leak/{story}", OCCUPANT, leak.step),
         Route("POST", "/leak/{story}/price", OCCUPANT, leak.set_price),
@@ -261,6 +270,7 @@ def make_app(
             app[ROUTES]["HEAD", route.path] = route
     app.on_response_prepare.append(add_headers)
     app.on_cleanup.append(_close)
+    access.teller.speak = partial(message.speak, app[PAGES].words, house)
     return app
 
 

@@ -6,7 +6,8 @@ from markupsafe import Markup
 
 from gateway.grants import Grant
 from gateway.outbox import Live
-from gateway.way import Form, Kind, Way
+from gateway.way import MESSENGERS, Form, Kind, Way
+from webui import reached
 from webui.words import Words, mark
 
 NAMES = {
@@ -36,6 +37,7 @@ FORMS = {
     Form.DOCUMENTS: mark("documents, that the apps of your Cozy can read"),
     Form.ECOLYO: mark("documents as the app Ecolyo reads them"),
     Form.LIVE: mark("the last figure alone, that all who use the broker can read"),
+    **reached.FORMS,
 }
 ADOPTED = mark("documents as the app Ecolyo reads them, also in the place of your supplier’s older figures")
 STAYS = {
@@ -48,6 +50,10 @@ STAYS = {
     Kind.POSTGRESQL: mark("Copies and sums that whoever runs the database made of it stay with them."),
     Kind.INFLUX: mark("Copies and sums that whoever runs the database made of it stay with them."),
     Kind.PROMETHEUS: mark("What was sent stays there until whoever runs it erases it."),
+    Kind.MAIL: mark("The letters that were sent stay with whoever got them, and with the providers of both."),
+    Kind.NTFY: mark("Messages stay on the telephones, and for a while on the server."),
+    Kind.EVENT: mark("What Home Assistant, or whoever else listens to the broker, has written down stays with them."),
+    Kind.WEBHOOK: mark("What the program made of the messages stays with whoever runs it."),
 }
 EXAMPLES = {
     Kind.WEBDAV: "https://dav.example.org/releve/",
@@ -68,7 +74,7 @@ SCHEMES = {
     Kind.PROMETHEUS: ("https", "http"),
 }
 # What is typed beside the address; at the others their owner says yes, and nothing is typed here.
-PASSWORD = frozenset({Kind.WEBDAV, Kind.MQTT, Kind.POSTGRESQL, Kind.INFLUX, Kind.PROMETHEUS})
+PASSWORD = frozenset({Kind.WEBDAV, Kind.MQTT, Kind.POSTGRESQL, Kind.INFLUX, Kind.PROMETHEUS, *MESSENGERS})
 PASSWORD_CHARACTERS_MAX = 1000
 OPEN = frozenset({"http", "mqtt"})
 

@@ -18,7 +18,7 @@ from gateway.house import House
 from gateway.keys import KeysError
 from gateway.ledger import LedgerError
 from gateway.way import Form
-from webui import consent, days, lying, targets
+from webui import consent, days, lying, reached, targets
 from webui.consent import ENDS, FINE
 from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
 from webui.receipt import receipt
@@ -113,7 +113,8 @@ async def page(request: web.Request) -> web.Response:
     grants = request.app[ACCESS].grants.all()
     today = days.today(house.zone, house.now())
     rows = [await row_of(request, held) for held in grants if _stands(house, held)]
-    sent = [row for row in rows if row.is_sent]
+    telling = [row for row in rows if row.held.grant.telling is not None]
+    sent = [row for row in rows if row.is_sent and row not in telling]
     sending = [row for row in sent if not row.held.paused]
     leaving = [
         await row_of(request, held) for held in grants if held.end is not None and held.grant.way and not held.left
@@ -126,8 +127,11 @@ async def page(request: web.Request) -> web.Response:
         sending=len(sending),
         rows=[row for row in rows if not row.is_sent],
         leaving=leaving,
+        telling=telling,
+        tells_out=any(not row.held.paused and not _at_home(row.held) for row in telling),
+        reached=reached,
         targets=targets,
-        out=any(row.held.grant.way is not None and not row.held.grant.way.at_home for row in (*sending, *leaving)),
+        out=any(not _at_home(row.held) for row in (*sending, *leaving)),
         ended=ended[:ENDED_SHOWN_MAX],
         consent=consent,
         fine=FINE,
@@ -152,7 +156,7 @@ async def row_of(request: web.Request, held: Held) -> Row:
     words, outbox, grant = words_of(request), request.app[ACCESS].outbox, held.grant
     row = Row(
         held,
-        consent.what(words, grant.series),
+        reached.about(words, grant.telling) if grant.telling else consent.what(words, grant.series),
         consent.delay(words, grant.delay_s),
         consent.size(words, held.total.bytes),
     )
@@ -171,6 +175,10 @@ async def row_of(request: web.Request, held: Held) -> Row:
     return row
 
 
+def _at_home(held: Held) -> bool:
+    return held.grant.way is not None and held.grant.way.at_home
+
+
 def _stands(house: House, held: Held) -> bool:
     """Not ended yet, as far as anybody knows: a clock that may be wrong ends nothing."""
     return held.end is None and (not house.dating or house.now() < held.grant.until)
@@ -182,12 +190,12 @@ async def withdraw(request: web.Request) -> web.Response:
     held = request.app[ACCESS].grants.get(fields.get("grant", ""))
     try:
         if not await request.app[ACCESS].grants.withdraw(fields.get("grant", ""), by_of(request), erase=erase):
-            raise see("/data")  # it has ended already, which is what was wanted
+            raise _back(fields)  # it has ended already, which is what was wanted
     except LedgerError as error:
         log.warning("an access was taken back, and the card does not take it: %s", error)
-        raise see("/data?done=unwritten") from None
+        raise _back(fields, "unwritten") from None
     sent = held is not None and held.grant.way is not None
-    raise see(f"/data?done={'erasing' if erase else 'ended' if sent else 'withdrawn'}")
+    raise _back(fields, "erasing" if erase else "ended" if sent else "withdrawn")
 
 
 async def pause(request: web.Request) -> web.Response:
@@ -195,7 +203,7 @@ async def pause(request: web.Request) -> web.Response:
     fields = await read_form(request)
     paused = fields.get("what") == "pause"
     await request.app[ACCESS].grants.pause(fields.get("grant", ""), by_of(request), paused=paused)
-    raise see("/data?done=paused" if paused else "/data?done=resumed")
+    raise _back(fields, "paused" if paused else "resumed")
 
 
 async def now(request: web.Request) -> web.Response:
@@ -244,7 +252,7 @@ async def leave(request: web.Request) -> web.Response:
 
 def _back(fields: Mapping[str, str], done: str = "") -> web.HTTPSeeOther:
     """After a form was taken that stands on the page of moving out, too: where it was sent from."""
-    path = "/leave" if fields.get("from") == "leave" else "/data"
+    path = {"leave": "/leave", "reach": "/alerts/reach"}.get(fields.get("from", ""), "/data")
     return see(f"{path}?done={done}" if done else path)
 
 
@@ -272,9 +280,10 @@ async def grant_page(request: web.Request) -> web.Response:
         request,
         "grant.html",
         held=held,
+        reached=reached,
         stands=_stands(request.app[HOUSE], held),
         sentence=consent.sentence(words, held.grant),
-        what=consent.what(words, held.grant.series),
+        what=reached.about(words, held.grant.telling) if held.grant.telling else consent.what(words, held.grant.series),
         targets=targets,
         consent=consent,
         fine=FINE,

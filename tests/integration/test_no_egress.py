@@ -127,6 +127,7 @@ def pages() -> list[str]:
         "key": "eau-froide:volume:0",
         "name": "releve.css",
         "to": "webdav",
+        "kind": "mail",
         "grant": "0123456789abcdef",
         "story": "1",
     }

@@ -37,6 +37,12 @@ GET /alerts O
 POST /alerts/seen O
 POST /alerts/snooze O
 POST /alerts/least O
+GET /alerts/reach O
+GET /alerts/reach/{kind} O
+POST /alerts/reach O
+POST /alerts/reach/given O
+POST /alerts/trial O
+POST /alerts/quiet O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O
