@@ -49,6 +49,7 @@ from webui import (
     takeout,
     today,
     uploads,
+    week,
     who,
     wire,
 )
@@ -132,6 +133,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/alerts/seen", OCCUPANT, alerts.seen),
         Route("POST", "/alerts/snooze", OCCUPANT, alerts.snooze),
         Route("POST", "/alerts/least", OCCUPANT, alerts.set_least),
+        Route("GET", "/week", OCCUPANT, week.page),
         Route("GET", "/leak/{story}", OCCUPANT, leak.page),
         Route("POST", "/leak/{story}", OCCUPANT, leak.step),
         Route("POST", "/leak/{story}/price", OCCUPANT, leak.set_price),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from gateway.services.model import Story
+from webui import words as words_
 from webui.words import Words
 
 # A weekday alone names a day of the last six.
@@ -19,6 +20,19 @@ class Told:
     sentence: Markup
     what_to_do: Markup
     grounds: Sequence[tuple[Markup, str]]  # a label and a figure with its unit
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a person is told away from a page: no markup, a sentence or two a line."""
+
+    subject: str
+    lines: Sequence[str]
+
+
+def plain(told: Told) -> str:
+    """A story without markup: its sentence, and what to do."""
+    return words_.plain(" ".join(each for each in (told.sentence, told.what_to_do) if each))
 
 
 # The words, the story, its metering point's name, and now (UTC seconds).
