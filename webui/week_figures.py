@@ -35,7 +35,7 @@ def figures(words: Words, found: Sequence[Looked], monday: date) -> Figures | No
         *each_day,
         (words.say("The week"), [one.facts.week.total for one in found]),
         (words.say("The week before"), [one.facts.before for one in found]),
-        (words.say("As usual: the mean of the four weeks before"), [one.facts.usual for one in found]),
+        (words.say("Usual"), [one.facts.usual for one in found]),
     ]
     said = [
         (
@@ -74,6 +74,13 @@ def notes(words: Words, house: House, found: Sequence[Looked], monday: date) -> 
                     "The meter “%(name)s” was exchanged on %(day)s at %(time)s: both are counted, and what ran between them is not.",
                     day=day,
                     **values,
+                )
+            )
+        if not one.by_day and one.facts.week.total is not None:
+            said.append(
+                words.say(
+                    "%(name)s is read too seldom for single days: its week runs from the last reading before Monday to the last one of Sunday.",
+                    name=one.view.point.name,
                 )
             )
         if 0 < one.facts.weeks < week.WEEKS_BACK and one.facts.usual is not None:

@@ -12,10 +12,10 @@ from drivers.model import Quantity
 DAYS = 7
 # What is usual is the mean of the last four weeks: further back is another season. Of fewer than three nothing is usual.
 WEEKS_BACK, WEEKS_MIN = 4, 3
-# Between readings further apart than this nobody knows what had been taken at midnight.
+# What had been taken at midnight is what the last reading before it says: of one that is followed by none for so long, nothing.
 APART_S_MAX = 36 * 3600
 # A day is told by itself where the meter is heard so often, and where it took so much more than a seventh of the week.
-DAY_APART_S_MAX = 6 * 3600
+DAY_APART_S_MAX = 2 * 3600
 TOP_SHARE = Decimal("1.2")
 # Up to so much more or less than what it is compared with: as usual, a little, more; beyond it, much.
 LIKE, LITTLE, MUCH = Decimal("0.10"), Decimal("0.25"), Decimal("0.50")
