@@ -147,10 +147,11 @@ def sentences(words: Words, found: Sequence[Looked]) -> list[Markup]:
 
 def _named(words: Words, one: Looked) -> Markup:
     """`Electricity (House)`: what it counts, and what it is called; a plug alone is not the home's electricity."""
-    name, medium = one.view.point.name, words.say(shown.MEDIUM_NAMES[one.view.point.medium])
-    if one.view.produces or one.view.point.medium is Medium.OTHER or medium.casefold() in name.casefold():
+    name, medium = one.view.point.name, one.view.point.medium
+    what = words.say("Produced") if one.view.produces else words.say(shown.MEDIUM_NAMES[medium])
+    if (medium is Medium.OTHER and not one.view.produces) or what.casefold() in name.casefold():
         return Markup("{}").format(name)
-    return Markup("{} ({})").format(medium, name)
+    return Markup("{} ({})").format(what, name)
 
 
 def _sentence(words: Words, one: Looked, name: Markup) -> Markup:
@@ -182,10 +183,7 @@ def _whole(words: Words, one: Looked, name: Markup) -> Markup:
     found = one.facts
     assert found.week.total is not None
     amount = _bold(_amount(words, one, found.week.total))
-    if one.view.produces:
-        said = words.say("%(name)s gave %(amount)s", name=name, amount=amount)
-    else:
-        said = words.say("%(name)s: %(amount)s", name=name, amount=amount)
+    said = words.say("%(name)s: %(amount)s", name=name, amount=amount)
     if (how := week.compared(found, one.quantity, one.step)) is not None:
         said += ", " + words.say(COMPARED[how])
     said += "."

@@ -44,6 +44,7 @@ def reads(
     quantity: Quantity = Quantity.VOLUME,
     silent: tuple[int, int] = (0, 0),
     exponent: int = 0,
+    main: bool = True,
 ) -> SeriesKey:
     """A meter that was read each half-hour from `first` (UTC seconds) until now, but while it was `silent`."""
     meter = home.catalog.adopt(str(address), name, medium, first)
@@ -51,7 +52,7 @@ def reads(
     points, index = [], 5_000_000
     for moment in range(first, home.now() + 1, HALF_HOUR_S):
         if not silent[0] < moment < silent[1]:
-            points.append(Point(key, quantity, moment, index // 10**exponent, exponent, main=True))
+            points.append(Point(key, quantity, moment, index // 10**exponent, exponent, main=main))
         index += rate(datetime.fromtimestamp(moment, PARIS))
     home.store.add(points)
     return key
@@ -150,6 +151,23 @@ async def test_where_the_box_knows_one_week_before_that_one_is_what_it_is_compar
         reads(home, weekly(10, 14), at(2026, 11, 1))
         assert await said(home, tmp_path) == "Eau froide : 4 704 litres, plus que la semaine d’avant."
         assert (await said(home, tmp_path, EN)).endswith(": 4,704 litres, more than the week before.")
+
+
+async def test_what_panels_give_is_called_production_and_what_goes_to_the_network_is_said(tmp_path: Path) -> None:
+    with house(tmp_path, TOML, Clock(NOW)) as home:
+        for address, name, register, rate in (
+            (LINKY, "Maison", "EAST", 150),
+            (LINKY, "Maison", "EAIT", 90),
+            (Address("modbus", "toit/1"), "Panneaux", "export_energy", 200),
+        ):
+            reads(home, always(rate), at(2026, 10, 1), address=address, name=name, medium=Medium.ELECTRICITY,
+                  register=register, quantity=Quantity.ENERGY, main=register != "EAIT")  # fmt: skip
+        found = await text(home, tmp_path)
+    assert found is not None
+    assert spaced(found.lines)[:2] == [
+        "Électricité (Maison) : 50 kWh, comme d’habitude. Donné au réseau : 30 kWh.",
+        "Production (Panneaux) : 67 kWh, comme d’habitude.",
+    ]
 
 
 def test_every_comparison_has_words_of_its_own() -> None:
