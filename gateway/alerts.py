@@ -91,6 +91,12 @@ class Alerts:
         asked = f"{_COLUMNS} AND id < ? ORDER BY id DESC LIMIT ?"
         return await asyncio.to_thread(self._ledger.ask, lambda db: _stories(db, asked, bound, count))
 
+    async def between(self, start: int, end: int) -> list[Story]:
+        """What went on at some time between two times (UTC seconds) and was told before the end: what still does first, the worst, the newest."""
+        order = "ORDER BY solved_at IS NOT NULL, worst DESC, id DESC"
+        asked = f"{_COLUMNS} AND raised_at < ? AND coalesce(solved_at, ?) >= ? {order}"
+        return await asyncio.to_thread(self._ledger.ask, lambda db: _stories(db, asked, end, end, start))
+
     async def tell(
         self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str] = ()
     ) -> list[Story]:

@@ -310,10 +310,22 @@ class House:
         return any(self.store.is_damaged(key, start, end) for key in keys)
 
     # -- how much -----------------------------------------------------------------------------------------------------
-    async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
-        """What was taken between each two bounds (UTC seconds), in the point's unit; None where it is not known."""
+    async def consumption(
+        self, point_id: str, bounds: Sequence[int], *, gap_s_max: int | None = None
+    ) -> list[Decimal | None]:
+        """What was taken between each two bounds (UTC seconds), in the point's unit; None where it is not known.
+
+        With `gap_s_max` nothing is known at a bound between two readings further apart, however seldom the meter speaks.
+        """
         found = self._eras(point_id, self._mains())
-        return await self.store.run(eras.amounts, found, tuple(bounds), self._consumption)
+        of = partial(self._consumption, gap_s_max=gap_s_max)
+        return await self.store.run(eras.amounts, found, tuple(bounds), of)
+
+    def step_of(self, point_id: str) -> Decimal:
+        """What the index counts in, as it is said now, in the point's unit: a meter that says whole m³ counts in 1000 L."""
+        keys = self.index_series(point_id)
+        exponents = [info.exponent for info in self.store.series() if info.key in keys]
+        return Decimal(1).scaleb(max(exponents, default=0))
 
     async def injected(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
         """As `consumption`, of what a producer gave to the network, in Wh."""
@@ -330,11 +342,14 @@ class House:
                 return known
         return ()
 
-    def _consumption(self, keys: Sequence[SeriesKey], bounds: Sequence[int]) -> list[Decimal | None]:
+    def _consumption(
+        self, keys: Sequence[SeriesKey], bounds: Sequence[int], *, gap_s_max: int | None = None
+    ) -> list[Decimal | None]:
         totals: list[Decimal | None] = [Decimal(0)] * (len(bounds) - 1)
         for key in keys:
+            gap_s = self.gap_s(key)
             try:
-                parts = self.store.consumption(key, bounds, gap_s=self.gap_s(key))
+                parts = self.store.consumption(key, bounds, gap_s=gap_s if gap_s_max is None else min(gap_s, gap_s_max))
             except StoreError as error:
                 if not self.store.damaged:
                     raise

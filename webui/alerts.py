@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from aiohttp import web
 
+from gateway.alerts import Alerts
 from gateway.house import House
 from gateway.services import frost
 from gateway.services.model import Service, Story
@@ -20,7 +21,7 @@ from webui.shown import HUES
 from webui.stories import SAY
 from webui.told import Told, when
 from webui.troubles import name_of
-from webui.words import mark, plain
+from webui.words import Words, mark, plain
 
 PAGE = 50
 ID_DIGITS_MAX = 18  # of a row in SQLite
@@ -68,23 +69,30 @@ def open_ones(request: web.Request) -> tuple[list[Shown], int]:
 
 
 def _shown(request: web.Request, story: Story) -> Shown:
-    house, words, finding = request.app[HOUSE], words_of(request), story.finding
-    now = house.now()
+    house, service = request.app[HOUSE], story.finding.service
+    name, told, is_stale = told_of(house, request.app[ACCESS].alerts, words_of(request), story)
+    view = house.point(story.finding.point)
+    path = STEPS.get(service, "")
+    return Shown(
+        story,
+        told,
+        name,
+        "o" if view is None else HUES[view.point.medium],
+        is_stale,
+        path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
+    )
+
+
+def told_of(house: House, alerts: Alerts, words: Words, story: Story) -> tuple[str, Told, bool]:
+    """What a story is about by its name, its words, and whether the box has not been able to look for a while."""
+    finding, now = story.finding, house.now()
     view = house.point(finding.point)
     name = (name_of(words, finding.point) or finding.point) if view is None else view.point.name
-    alerts = request.app[ACCESS].alerts
     looked_at = max(story.found_at, alerts.told_at(finding.service) or 0)
     silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
     is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
-    path = STEPS.get(finding.service, "")
-    return Shown(
-        story,
-        SAY[finding.service](words, priced(story, house), name, now),
-        name,
-        "o" if view is None else HUES[view.point.medium],
-        story.is_open and (is_stale or not house.dating),
-        path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
-    )
+    told = SAY[finding.service](words, priced(story, house), name, now)
+    return name, told, story.is_open and (is_stale or not house.dating)
 
 
 async def page(request: web.Request) -> web.Response:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
+from gateway.alerts import Alerts
 from gateway.grants import Grant
 from gateway.house import House
 from gateway.messages import Due, Text, What
 from gateway.services.model import Service, Story
 from gateway.way import Form
-from webui.price import priced
-from webui.stories import SAY
+from webui import week
+from webui.alerts import told_of
 from webui.told import when
-from webui.troubles import name_of
 from webui.words import Words, mark, plain
 
 # The first thing that is read of it, on a telephone that lies on a table.
@@ -19,10 +19,9 @@ SUBJECTS: Mapping[Service, str] = {
     Service.FROST: mark("A meter may freeze"),
     Service.SILENCE: mark("Something does not work as usual"),
 }
-OVER = mark("It is over: %(what)s")
 
 
-async def speak(languages: Mapping[str, Words], house: House, grant: Grant, due: Due) -> Text | None:
+async def speak(languages: Mapping[str, Words], house: House, alerts: Alerts, grant: Grant, due: Due) -> Text | None:
     """The message in the language that was asked for; None where there is nothing to say."""
     telling, way = grant.telling, grant.way
     assert telling is not None
@@ -41,26 +40,24 @@ async def speak(languages: Mapping[str, Words], house: House, grant: Grant, due:
             page=telling.page,
         )
         return Text(plain(words.say("Messages of your meter box end soon")), plain(said))
-    if due.story is None:
-        return None
-    subject, text = story(words, house, due.story)
-    return Text(subject, f"{text}\n\n{plain(where)}")
+    found = await week.digest(words, house, alerts, due.monday) if due.monday is not None else None
+    if due.story is not None:
+        found = _story(words, house, alerts, due.story)
+    return None if found is None else Text(found.subject, f"{found.text}\n\n{plain(where)}")
 
 
-def story(words: Words, house: House, told: Story) -> tuple[str, str]:
-    """A subject and a text."""
-    finding, now = told.finding, house.now()
-    view = house.point(finding.point)
-    name = (name_of(words, finding.point) or finding.point) if view is None else view.point.name
-    said = SAY[finding.service](words, priced(told, house), name, now)
-    subject = plain(words.say(SUBJECTS[finding.service]))
-    parts = [plain(said.sentence)]
-    if said.what_to_do:
-        parts.append(plain(said.what_to_do))
-    if told.solved_at is not None:
-        subject = plain(words.say(OVER, what=subject))
-        parts.append(plain(words.say("It has been over since %(time)s.", time=when(words, told.solved_at, now))))
-    return subject, "\n\n".join(parts)
+def _story(words: Words, house: House, alerts: Alerts, story: Story) -> Text:
+    now = house.now()
+    _, told, is_stale = told_of(house, alerts, words, story)
+    subject = words.say(SUBJECTS[story.finding.service])
+    parts = [told.sentence, told.what_to_do]
+    if is_stale:
+        since = when(words, story.found_at, now)
+        parts.append(words.say("So it was %(time)s. The box has not been able to look since then.", time=since))
+    if story.solved_at is not None:
+        subject = words.say("It is over: %(what)s", what=subject)
+        parts.append(words.say("It has been over since %(time)s.", time=when(words, story.solved_at, now)))
+    return Text(plain(subject), "\n\n".join(plain(part) for part in parts if part))
 
 
 def _notice(words: Words, due: Due) -> Text:

@@ -52,6 +52,7 @@ from webui import (
     takeout,
     today,
     uploads,
+    week,
     who,
     wire,
 )
@@ -141,6 +142,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/alerts/reach/given", OCCUPANT, reach.give),
         Route("POST", "/alerts/trial", OCCUPANT, reach.trial),
         Route("POST", "/alerts/quiet", OCCUPANT, reach.set_quiet),
+        Route("GET", "/week", OCCUPANT, week.page),
         Route("GET", "/leak/{story}", OCCUPANT, leak.page),
         Route("POST", "/leak/{story}", OCCUPANT, leak.step),
         Route("POST", "/leak/{story}/price", OCCUPANT, leak.set_price),
@@ -270,7 +272,7 @@ def make_app(
             app[ROUTES]["HEAD", route.path] = route
     app.on_response_prepare.append(add_headers)
     app.on_cleanup.append(_close)
-    access.teller.speak = partial(message.speak, app[PAGES].words, house)
+    access.teller.speak = partial(message.speak, app[PAGES].words, house, access.alerts)
     return app
 
 

@@ -181,9 +181,11 @@ class Words:
     def day(self, day: date, *, weekday: bool = True, year: bool = False) -> Markup:
         """`jeudi 19 novembre`; the first of a month has its raised letters in French."""
         text = str(format_date(day, "MMMM" + (" y" if year else ""), locale=self._locale))
-        number = Markup("1<sup>er</sup>") if self.language == "fr" and day.day == 1 else Markup("{}").format(day.day)
         name = self.weekday(day) + " " if weekday else ""
-        return Markup("{}{}{}{}").format(name, number, NO_BREAK, text)
+        return Markup("{}{}{}{}").format(name, self.day_of_month(day), NO_BREAK, text)
+
+    def day_of_month(self, day: date) -> Markup:
+        return Markup("1<sup>er</sup>") if self.language == "fr" and day.day == 1 else Markup("{}").format(day.day)
 
     def weekday(self, day: date) -> str:
         return str(format_date(day, "EEEE", locale=self._locale))

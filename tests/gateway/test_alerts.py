@@ -56,6 +56,26 @@ async def test_what_is_found_no_longer_is_over_with_its_last_figures(ledger: Led
     assert (story.solved_at, story.found_at, story.finding) == (NOW + 120, NOW + 60, leak(lost_l=30))
 
 
+async def test_what_went_on_between_two_times_is_found_with_what_still_does_first(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    for point, rank, raised_at, solved_at in (
+        ("before", 3, 0, 999),
+        ("into", 1, 0, 1000),
+        ("within", 2, 1200, 1300),
+        ("worse", 3, 1200, 1300),
+        ("through", 0, 500, 2500),
+        ("goes on", 0, 1500, None),
+        ("after", 3, 2000, None),
+    ):
+        await alerts.tell(raised_at, LEAK, [leak(rank, point=point)], [one.finding.point for one in alerts.open()])
+        if solved_at is not None:
+            open_ = [one.finding.point for one in alerts.open() if one.finding.point != point]
+            await alerts.tell(solved_at, LEAK, [], open_)
+    found = [story.finding.point for story in await alerts.between(1000, 2000)]
+    assert found == ["goes on", "worse", "within", "into", "through"]
+    assert [story.finding.point for story in Alerts(ledger).open()] == ["after", "goes on"]
+
+
 @pytest.mark.parametrize(("pause_s", "count"), [(SAME_S - 1, 1), (SAME_S, 2)])
 async def test_what_comes_back_within_a_day_is_the_same_story(ledger: Ledger, pause_s: int, count: int) -> None:
     alerts = Alerts(ledger)

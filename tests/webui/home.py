@@ -190,10 +190,15 @@ def water_frame(address: Address, litres: int, key: bytes | None = None) -> Fram
 
 @asynccontextmanager
 async def open_home(
-    folder: Path, *, password: bool = False, toml: str = TOML, backup: Backup | None = None
+    folder: Path,
+    *,
+    password: bool = False,
+    toml: str = TOML,
+    backup: Backup | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Home]:
     """The home whose files are in `folder`, its lines open, behind a server on loopback; `backup`: made by themselves."""
-    clock = Clock(NOW)
+    clock = clock or Clock(NOW)
     with house(folder, toml, clock) as home:
         for port in home.collect.ports:
             home.collect.opened(port)

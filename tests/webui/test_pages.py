@@ -13,7 +13,7 @@ from webui.assets import FOLDER
 from webui.meters import HEARD_SHOWN_MAX
 
 PAGES = ("/", "/history/maison", "/history/maison?by=day", "/history/maison?by=year", "/history/chauffage?by=day",
-         "/meters", "/import", "/data", "/data/give", "/data/ledger", "/box", "/settings")  # fmt: skip
+         "/meters", "/import", "/data", "/data/give", "/data/ledger", "/box", "/settings", "/week")  # fmt: skip
 
 
 async def test_today_says_the_kilowatt_hours_of_the_day(home: Home) -> None:

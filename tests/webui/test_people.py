@@ -43,6 +43,7 @@ POST /alerts/reach O
 POST /alerts/reach/given O
 POST /alerts/trial O
 POST /alerts/quiet O
+GET /week O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O
