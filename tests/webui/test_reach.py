@@ -204,3 +204,14 @@ async def test_the_end_of_a_grant_and_of_an_event_are_said(home: Home) -> None:
     assert over is not None
     assert over.subject.replace("\u00a0", " ") == "C’est fini : De l’eau coule"
     assert "C’est fini depuis" in over.text
+
+
+async def test_the_week_is_told_on_monday_morning_as_its_page_tells_it(home: Home) -> None:
+    id_ = await give(home)
+    home.clock.at = NOW + 4 * DAY  # Monday evening
+    said = await home.access.teller.next(id_)
+    assert said is not None
+    assert said["about"] == "week"
+    assert str(said["subject"]).startswith("Votre semaine du 16 au 22")
+    assert "Électricité" in str(said["text"])
+    assert "http://127.0.0.1" in str(said["text"])
