@@ -93,7 +93,7 @@ CREATE UNIQUE INDEX story_open ON story (service, point) WHERE solved_at IS NULL
     # What a person was told under a grant, a row a message: gateway/teller.py.
     """
 CREATE TABLE message (
-    grant_id TEXT NOT NULL, name TEXT NOT NULL, told_at INTEGER, PRIMARY KEY (grant_id, name)
+    grant_id TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, told_at INTEGER, PRIMARY KEY (grant_id, name)
 ) STRICT, WITHOUT ROWID;
 DROP INDEX entry_of_consent;
 CREATE INDEX entry_of_consent ON entry (i)
@@ -194,6 +194,14 @@ class Parcel:
     revision: int
     held: str
     kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """When it was handed out first, and when it is known to have arrived; None: no answer came. UTC seconds."""
+
+    at: int
+    told_at: int | None = None
 
 
 class LedgerError(Exception):
@@ -458,25 +466,26 @@ class Ledger:
         await self._run(work)
 
     # -- what persons are told ----------------------------------------------------------------------------------------
-    def messages(self) -> dict[str, dict[str, int | None]]:
-        """By grant and name, when it was told (UTC seconds; None: handed out, and no answer came); waits for the card."""
+    def messages(self) -> dict[str, dict[str, Message]]:
+        """By grant and name, what was handed out; waits for the card."""
 
-        def work(db: sqlite3.Connection) -> dict[str, dict[str, int | None]]:
-            found: dict[str, dict[str, int | None]] = {}
-            for grant, name, told_at in db.execute("SELECT grant_id, name, told_at FROM message"):
-                found.setdefault(grant, {})[name] = told_at
+        def work(db: sqlite3.Connection) -> dict[str, dict[str, Message]]:
+            found: dict[str, dict[str, Message]] = {}
+            for grant, name, at, told_at in db.execute("SELECT grant_id, name, at, told_at FROM message"):
+                found.setdefault(grant, {})[name] = Message(at, told_at)
             return found
 
         return self.ask(work)
 
     async def message(
-        self, now: int, grant: str, name: str, told_at: int | None, *notes: tuple[str, Mapping[str, object]]
+        self, now: int, grant: str, name: str, message: Message, *notes: tuple[str, Mapping[str, object]]
     ) -> None:
-        """A message was handed out, or told at `told_at`, and entries say so: all or none. On the card when it returns."""
+        """What became of a message, and entries say so: all or none. On the card when it returns."""
 
         def work(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                db.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?)", (grant, name, told_at))
+                row = (grant, name, message.at, message.told_at)
+                db.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)", row)
                 for kind, body in notes:
                     add_entry(db, now, kind, body)
 

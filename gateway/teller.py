@@ -9,13 +9,13 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.alerts import Alerts
 from gateway.grants import Grant, Grants, Held, Total
-from gateway.ledger import TELLING, TOLD, Ledger
+from gateway.ledger import TELLING, TOLD, Ledger, Message
 from gateway.messages import Due, Quiet, Text, What, about_of, due
 from gateway.services.model import Service
 from gateway.way import Form
@@ -103,14 +103,16 @@ class Teller:
         async with self._writing:
             held = self._grants.get(id_)
             known = self._done.get(id_, {})
-            name = next((name for name, told_at in known.items() if told_at is None and _word(id_, name) == word), None)
+            waits = (name for name, one in known.items() if one.told_at is None)
+            name = next((name for name in waits if _word(id_, name) == word), None)
             if held is None or held.grant.telling is None or name is None:
                 return False
             now, was = self._house.now(), held.total
             total = Total(was.reads + 1, was.points, was.bytes + size, now)
             said = {"grant": id_, "message": name, "bytes": size, "sha256": sha256, "answer": answer}
-            await self._ledger.message(now, id_, name, now, (TOLD, {**said, "in_all": total.body()}))
-            known[name] = now
+            arrived = replace(known[name], told_at=now)
+            await self._ledger.message(now, id_, name, arrived, (TOLD, {**said, "in_all": total.body()}))
+            known[name] = arrived
             self._grants.moved(id_, total)
             self._last[id_] = Last(now, about_of(name), answer)
             if self._trials.get(id_) == name:
@@ -126,7 +128,8 @@ class Teller:
         id_ = held.grant.id
         trial = [Due(self._trials[id_], What.TRIAL, What.TRIAL)] if id_ in self._trials else []
         looked = [service for service in Service if self._alerts.told_at(service) is not None]
-        stories, done = self._alerts.last(), self._done.get(id_, {})
+        stories = self._alerts.last()
+        done = {name: one.told_at for name, one in self._done.get(id_, {}).items()}
         now, quiet = self._house.now(), quiet_hours(self._house.catalog)
         return trial + due(held.grant, stories, done, looked, quiet, self._house.zone, now)
 
@@ -138,13 +141,14 @@ class Teller:
         done = self._done.setdefault(id_, {})
         now = self._house.now()
         if text is None:
-            await self._ledger.message(now, id_, one.name, now)
-            done[one.name] = now
+            nothing = Message(now, now)
+            await self._ledger.message(now, id_, one.name, nothing)
+            done[one.name] = nothing
             return None
         if one.name not in done:
             note = TELLING, {"grant": id_, "message": one.name}
-            await self._ledger.message(now, id_, one.name, None, note)
-            done[one.name] = None
+            await self._ledger.message(now, id_, one.name, Message(now), note)
+            done[one.name] = Message(now)
         # Taken back while the card wrote.
         if (held := self._grants.get(id_)) is None or not self._grants.is_in_force(held):
             return None
@@ -154,7 +158,7 @@ class Teller:
             "about": "notice" if reduced else one.about,
             "subject": " ".join(text.subject.split())[:SUBJECT_CHARACTERS_MAX],
             "text": text.text,
-            "at": now,
+            "at": done[one.name].at,  # a second try is the same letter
             "urgent": one.urgent,
         }
 

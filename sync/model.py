@@ -115,7 +115,7 @@ class Parcel:
 class Message:
     """What a person is told: plain text. A kill may have it told twice; `name` is the same then, and no other message's of its grant.
 
-    `about` is a service's word (gateway/services/model.py), "week", "ending" or "test"; "notice" where the grant says no more.
+    `about` is a service's word (gateway/services/model.py), "week", "ending" or "trial"; "notice" where the grant says no more.
     """
 
     name: str
