@@ -95,7 +95,7 @@ def due(
             found += _of_story(story, done, now)
     if WEEK in about and grant.way is not None and grant.way.form is Form.WORDS:
         found += _of_week(grant, zone, now)
-    lately = sum(at is not None and at > now - DAY_S for at in done.values())
+    lately = sum(at is not None and at > now - DAY_S for name, at in done.items() if about_of(name) != What.TRIAL)
     waits = [one for one in found if done.get(one.name) is None and (one.urgent or not quiet.holds(zone, now))]
     return sorted(waits, key=lambda one: not one.urgent)[: max(0, MESSAGES_A_DAY - lately)]
 

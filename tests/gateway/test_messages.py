@@ -152,3 +152,5 @@ def test_a_day_brings_no_more_than_so_many() -> None:
     done: dict[str, int | None] = {one.name: NOON for one in first}
     assert asked(stories, NOON + 3600, done) == []
     assert len(asked(stories, NOON + DAY, done)) == MESSAGES_A_DAY
+    trials: dict[str, int | None] = {f"trial-{number}": NOON for number in range(30)}
+    assert len(asked(stories, done=trials)) == MESSAGES_A_DAY, "who tries out is not kept waiting by that"
