@@ -6,6 +6,7 @@ The protocol is the standard library's, in a thread; the connection is cut when 
 import asyncio
 import base64
 import contextlib
+import os
 import re
 import smtplib
 import socket
@@ -107,6 +108,7 @@ class Line:
             if not doing.done():
                 smtp.cut()
                 await asyncio.wait((doing,))
+                doing.exception()  # of the cut: it is asked for, or the loop logs it
 
 
 async def connect(net: Net, manner: Manner) -> Line:
@@ -133,7 +135,7 @@ async def _dial(net: Net, port: int) -> socket.socket:
                 await asyncio.get_running_loop().sock_connect(sock, (address, port))
         except (OSError, TimeoutError) as error:
             sock.close()
-            lost = getattr(error, "strerror", None) or "no answer in time"
+            lost = os.strerror(error.errno) if error.errno else "no answer in time"
         except BaseException:
             sock.close()
             raise

@@ -5,6 +5,7 @@ Home Assistant, "MQTT: device discovery payload", "MQTT event", "MQTT sensor".
 
 import asyncio
 import json
+import secrets as random
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.telling import ABOUT
@@ -29,9 +30,10 @@ def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> Messenge
 
 
 class Event:
-    """The device is retained by the broker, the event is not: one that comes again would be taken for a new one.
+    """The device is retained by the broker, the event is not: Home Assistant takes no event that was.
 
-    Beside it the last message is retained as a state, for a Home Assistant that was away.
+    After it the last message is retained as a state: for a Home Assistant that was away, and for us, who see by it that a
+    second try is one.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Event:
         self._base = f"releve/{home.grant}"
         self._device = f"releve_{home.grant}_messages"
         self._config = f"homeassistant/device/{self._device}/config"
+        self._last = f"{self._base}/message"
         self._line: Line | None = None
 
     async def open(self) -> None:
@@ -56,15 +59,17 @@ class Event:
             await self.open()
         line = self._line
         assert line is not None
-        last, event = (json.dumps(one, ensure_ascii=False).encode() for one in self._bodies(message))
-        await line.say(f"{self._base}/message", last)
+        event, last = (json.dumps(one, ensure_ascii=False).encode() for one in self._bodies(message))
+        if line.seen.get(self._last) == last:
+            return told(b"\n".join((event, last)), "it was told before")
         await line.say(f"{self._base}/event", event, retain=False)
-        return told(b"\n".join((last, event)), "2 messages")
+        await line.say(self._last, last)
+        return told(b"\n".join((event, last)), "2 messages")
 
     async def leave(self) -> None:
         """Home Assistant removes a device whose topic is emptied."""
         line = self._line if self._line is not None and self._line.lost is None else await self._connect()
-        for topic in (self._config, f"{self._base}/message"):
+        for topic in (self._config, self._last):
             await line.say(topic, b"")
 
     async def close(self) -> None:
@@ -77,9 +82,11 @@ class Event:
         await self.close()
         line = self._line = Line(self._way, self._secrets, self._net)
         await line.connect()
-        for topic in (self._config, f"{self._base}/message", f"{self._base}/event"):
+        for topic in (self._config, f"{self._base}/#"):
             await line.subscribe(topic)
-        await line.say(f"{self._base}/event", b"", retain=False)  # what is retained comes before it
+        await line.say(
+            f"{self._base}/probe", random.token_hex(8).encode(), retain=False
+        )  # what is retained comes before it
         return line
 
     def _bodies(self, message: Message) -> tuple[dict[str, object], dict[str, object]]:
@@ -92,7 +99,7 @@ class Event:
         }
         if message.about not in (*ABOUT, *MORE):
             raise Trouble(Why.ODD, f"{message.about}: Home Assistant was told of no such event")
-        return said, {"event_type": message.about, **said}
+        return {"event_type": message.about, **said}, said
 
 
 def discovery(base: str, device: str) -> dict[str, object]:

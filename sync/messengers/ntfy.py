@@ -85,6 +85,6 @@ def _server_and_topic(way: Way) -> tuple[str, str]:
         url = URL(way.address)
     except ValueError:
         url = URL()
-    if url.user or url.password or url.query_string or url.fragment or not TOPIC.fullmatch(url.name):
+    if not url.host or url.user or url.password or url.query_string or url.fragment or not TOPIC.fullmatch(url.name):
         raise Trouble(Why.ODD, "address: https://HOST/TOPIC is needed, a topic of letters, digits, - and _")
     return str(url.with_path(url.path.removesuffix(url.name))), url.name
