@@ -1,12 +1,14 @@
-"""Messages through servers of other projects: Debian's mosquitto, and a mail server that is a process of its own."""
+"""Messages through servers of other projects: Debian's mosquitto, and its mail server exim."""
 
 import json
+import os
+import shutil
 import smtplib
 import subprocess
-import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email import message_from_binary_file
 from email.message import EmailMessage
 from email.policy import default
@@ -19,8 +21,10 @@ from sync.messengers.event import Event
 from sync.messengers.mail import Mail
 from sync.model import Message, Trouble, Why
 from sync.net import Net
+from tests.authority import Authority, authority
 from tests.integration.conftest import Start
 from tests.integration.mosquitto import PASSWORD, USER, Broke, Mosquitto, until
+from tests.loopback import free_port
 from tests.parcels import GRANT, House
 
 pytestmark = pytest.mark.timeout(90)
@@ -154,28 +158,158 @@ async def test_a_wrong_password_and_a_right_that_is_missing_are_said(guarded: Mo
 
 
 # -- a mail server ----------------------------------------------------------------------------------------------------
-async def test_a_letter_in_french_and_one_in_english_lie_in_the_mailbox_once(
-    start: Start, port: int, tmp_path: Path
-) -> None:
-    box = tmp_path / "Maildir"
-    command = ("-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}", "-c", "aiosmtpd.handlers.Mailbox", str(box))
-    start(sys.executable, *command, ready=lambda: greets(port))
-    way = Way(Kind.MAIL, f"smtp://127.0.0.1:{port}", "", Form.WORDS, to=("camille@example.org",), at_home=True)
-    async with Net("127.0.0.1", at_home=True) as net:
-        one = Mail(way, {}, House(), net)
+# Exim's specification, chapters 14, 29, 33 and 34: two people have a mailbox, who is logged in writes to them, and to nobody else.
+EXIM = """
+primary_hostname = mail.home.test
+spool_directory = {folder}/spool
+log_file_path = {folder}/%slog
+pid_file_path = {folder}/pid
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {starttls} : {smtps}
+tls_on_connect_ports = {smtps}
+tls_advertise_hosts = *
+tls_certificate = {certificate}
+tls_privatekey = {key}
+auth_advertise_hosts = ${{if def:tls_in_cipher{{*}}}}
+rfc1413_query_timeout = 0s
+host_lookup =
+acl_smtp_rcpt = rcpt
+acl_smtp_data = data
+begin acl
+rcpt:
+  deny !authenticated = *
+       message = log in first
+  accept domains = home.test
+         local_parts = alice : bob
+  defer local_parts = grey
+        message = come back in five minutes
+  deny message = no such user
+data:
+  accept
+begin routers
+box:
+  driver = accept
+  local_parts = alice : bob
+  transport = box
+begin transports
+box:
+  driver = appendfile
+  directory = {folder}/box/$local_part_data
+  maildir_format
+  user = {runs_as}
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+  server_set_id = $auth2
+"""
+RUNS_AS = "Debian-exim"
+MAIL_USER, MAIL_PASSWORD = "camille@home.test", "cheval réglo à piles"
+ALICE, BOB, GREY, NOBODY = (f"{name}@home.test" for name in ("alice", "bob", "grey", "nobody"))
+
+
+@dataclass(frozen=True)
+class Exim:
+    folder: Path
+    ports: dict[str, int]
+    signed: Authority
+
+    def box(self, name: str) -> list[EmailMessage]:
+        return [read(path) for path in sorted((self.folder / "box" / name / "new").glob("*"))]
+
+    @asynccontextmanager
+    async def mail(self, scheme: str, to: tuple[str, ...], password: str = MAIL_PASSWORD) -> AsyncIterator[Mail]:
+        """As to a server beyond the home: its certificate is looked at."""
+        way = Way(Kind.MAIL, f"{scheme}://127.0.0.1:{self.ports[scheme]}", MAIL_USER, Form.WORDS, to=to)
+        async with Net("127.0.0.1", at_home=True) as net:
+            made = Mail(way, {"password": password}, House(), net)
+            try:
+                yield made
+            finally:
+                await made.close()
+
+
+@pytest.fixture
+def exim(start: Start, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exim]:
+    """Debian's, as a user of its own, who may not see what tests of root keep."""
+    assert os.geteuid() == 0, "it changes its user"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        signed, ports = authority(folder, "mail"), {"smtp": free_port(), "smtps": free_port()}
+        monkeypatch.setenv("SSL_CERT_FILE", str(signed.ca))
+        config = folder / "exim.conf"
+        config.write_text(
+            EXIM.format(
+                folder=folder,
+                starttls=ports["smtp"],
+                smtps=ports["smtps"],
+                certificate=signed.certificate,
+                key=signed.key,
+                runs_as=RUNS_AS,
+                user=MAIL_USER,
+                password=MAIL_PASSWORD,
+            )
+        )
+        for path in (folder, signed.certificate, signed.key):
+            shutil.chown(path, RUNS_AS)
+        start("exim4", "-bdf", "-C", str(config), ready=lambda: greets(ports["smtp"]))
+        yield Exim(folder, ports, signed)
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+async def test_a_letter_in_french_and_one_in_english_lie_in_the_mailbox_once(exim: Exim, scheme: str) -> None:
+    async with exim.mail(scheme, (ALICE, BOB)) as one:
         await one.open()
         for message in (FRENCH, ENGLISH):
-            assert (await one.tell(message)).answer.startswith("250")
-        await one.close()
-    letters = sorted((read(path) for path in (box / "new").iterdir()), key=lambda letter: str(letter["Subject"]))
-    assert [str(letter["Subject"]) for letter in letters] == [FRENCH.subject, ENGLISH.subject]
-    assert [letter.get_content() for letter in letters] == [FRENCH.text, ENGLISH.text]
-    assert {str(letter["To"]) for letter in letters} == {"camille@example.org"}
+            assert (await one.tell(message)).answer.startswith("250 OK id=")
+    until(lambda: len(exim.box("alice")) == len(exim.box("bob")) == 2, "the letters are there")
+    for name in ("alice", "bob"):
+        letters = {str(letter["Subject"]): letter for letter in exim.box(name)}
+        assert letters.keys() == {FRENCH.subject, ENGLISH.subject}
+        for message in (FRENCH, ENGLISH):
+            assert letters[message.subject].get_content() == message.text
+        assert str(letters[FRENCH.subject]["From"]) == f"Relevé <{MAIL_USER}>"
+        assert "with esmtpsa" in str(letters[FRENCH.subject]["Received"]), "in TLS and logged in"
+
+
+async def test_a_second_try_is_known_by_its_number(exim: Exim) -> None:
+    for _ in range(2):
+        async with exim.mail("smtps", (ALICE,)) as one:
+            await one.tell(FRENCH)
+    until(lambda: len(exim.box("alice")) == 2, "both are there")
+    first, second = exim.box("alice")
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+@pytest.mark.parametrize(
+    ("to", "why", "said"),
+    [((NOBODY,), Why.REFUSED, "550 no such user"), ((GREY, NOBODY), Why.BUSY, "451 come back in five minutes")],
+)
+async def test_who_takes_nothing_is_said(exim: Exim, to: tuple[str, ...], why: Why, said: str) -> None:
+    async with exim.mail("smtp", to) as one:
+        with pytest.raises(Trouble) as caught:
+            await one.tell(FRENCH)
+    assert (caught.value.why, caught.value.detail) == (why, f"127.0.0.1: {said}")
+
+
+async def test_of_two_who_is_there_is_told_and_who_is_not_is_named(exim: Exim) -> None:
+    async with exim.mail("smtp", (NOBODY, BOB)) as one:
+        assert (await one.tell(FRENCH)).answer.endswith(f"; refused: {NOBODY} (550 no such user)")
+    until(lambda: len(exim.box("bob")) == 1, "the letter is there")
+
+
+async def test_a_wrong_password_of_the_mail_server_is_said(exim: Exim) -> None:
+    async with exim.mail("smtps", (ALICE,), "not this one") as one:
+        with pytest.raises(Trouble) as caught:
+            await one.open()
+    assert (caught.value.why, caught.value.detail) == (Why.REFUSED, "127.0.0.1: 535 the login is not taken")
+    assert "not this one" not in (exim.folder / "mainlog").read_text()
 
 
 def greets(port: int) -> bool:
     try:
-        with smtplib.SMTP("127.0.0.1", port, timeout=1) as there:
+        with smtplib.SMTP("127.0.0.1", port, "test", timeout=1) as there:
             return there.noop()[0] == 250
     except OSError:
         return False
