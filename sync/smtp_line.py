@@ -12,6 +12,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -56,10 +57,11 @@ class Manner:
 
 
 class Line:
-    """One call at a time. After a Trouble it is good for nothing but `drop`."""
+    """One call at a time, in a thread that is its own. After a Trouble it is good for nothing but `drop`."""
 
     def __init__(self, smtp: "_Smtp") -> None:
         self._smtp = smtp
+        self._thread = ThreadPoolExecutor(1, "smtp")
 
     async def is_there(self) -> bool:
         """Whether the server still answers: most end a connection that is idle."""
@@ -80,10 +82,11 @@ class Line:
     def drop(self) -> None:
         self._smtp.cut()
         self._smtp.close()
+        self._thread.shutdown(wait=False)
 
     async def _do(self, seconds: float, work: Callable[[], Result]) -> Result:
         """What blocks, in a thread, which has ended when this does."""
-        smtp, doing = self._smtp, asyncio.get_running_loop().run_in_executor(None, work)
+        smtp, doing = self._smtp, asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(doing)

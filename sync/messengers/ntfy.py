@@ -16,8 +16,9 @@ TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 TEXT_BYTES_MAX = 3_900
 TITLE_BYTES_MAX = 400
 CUT = " …"
-# "Message priority": 5 is loud until somebody looks, 3 is as any other.
+# "Message priority": 5 is loud until somebody looks, 3 is as any other. "Tags & emojis": a sign before the title.
 URGENT, USUAL = 5, 3
+SIGN = "warning"
 
 
 def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> Messenger:
@@ -26,7 +27,7 @@ def make(way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> Messenge
 
 
 class Ntfy:
-    """What is sent names the topic, the message's own words and how urgent it is: no tag, no link, and nothing of what it is about."""
+    """What is sent names the topic, the message's own words and how urgent it is: no link, and nothing of what it is about."""
 
     def __init__(self, way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> None:
         self._server, self._topic = _server_and_topic(way)
@@ -59,6 +60,7 @@ class Ntfy:
             "title": shortened(subject(message), TITLE_BYTES_MAX),
             "message": shortened(text(message), TEXT_BYTES_MAX),
             "priority": URGENT if message.urgent else USUAL,
+            "tags": [SIGN] if message.urgent else [],
             "sequence_id": mark(self._home.grant, message),
         }
 

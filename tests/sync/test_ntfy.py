@@ -39,9 +39,10 @@ async def test_a_message_is_its_words_and_how_urgent_it_is_and_nothing_else() ->
         "title": "Fuite d’eau probable",
         "message": "Depuis 9 heures.\nRelevé",
         "priority": 5,
+        "tags": ["warning"],
         "sequence_id": first["sequence_id"],
     }
-    assert calm["priority"] == 3
+    assert (calm["priority"], calm["tags"]) == (3, [])
     assert calm["sequence_id"] == first["sequence_id"] != other["sequence_id"]
     assert "leak" not in there.asked[0].body.decode()
     assert {(asked.method, asked.path) for asked in there.asked} == {("POST", "/")}
