@@ -35,7 +35,7 @@ fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
-	@tools/install age apache2-bin e2fsprogs faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat victoria-metrics xfsprogs
+	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat victoria-metrics xfsprogs
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
 

@@ -41,8 +41,6 @@ SCHEMES = {
 }
 # Of a mail server `smtp` begins in clear and is encrypted before anything is said (STARTTLS); docs/messages.md.
 OPEN = frozenset({"http", "mqtt"})
-# At these a user name is asked for beside the password.
-USER = frozenset({Kind.MAIL, Kind.NTFY, Kind.EVENT})
 
 FORMS = {
     Form.WORDS: mark("the same words as on the page of the box"),

@@ -3,35 +3,17 @@
 MQTT 3.1.1; Home Assistant, "MQTT: device discovery payload". docs/home-assistant.md says which topics.
 """
 
-import asyncio
-import contextlib
 import hashlib
 import json
 import re
 import secrets as random
-import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
-from urllib.parse import urlsplit
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
-from gateway.ports.mqtt import named
 from gateway.way import Way
 from sync.model import Home, Lies, Parcel, Piece, Put, Series, Target, Trouble, Why
+from sync.mqtt_line import HA_STATUS, Line
 from sync.net import Net
-
-PORTS = {"mqtt": 1883, "mqtts": 8883}
-HA_STATUS = "homeassistant/status"
-KEEP_ALIVE_S = 30
-ANSWER_S_MAX = 10.0
-PAYLOAD_BYTES_MAX = 65_536
-TOPICS_MAX = 10_000
-REFUSED_LOGIN = frozenset({134, 135})  # MQTT 3.1.1, section 3.2.2.3, by paho's numbers
 
 # quantity, unit: device class, unit there, and how many of ours that is. Only what HA 2026.11 took in a trial, or names in its list.
 CLASSES = {
@@ -65,11 +47,11 @@ class Mqtt:
         self._way, self._secrets, self._home, self._net = way, secrets, home, net
         self._base = f"releve/{home.grant}"
         self._device = f"releve_{home.grant}_"
-        self._line: _Line | None = None
+        self._line: Line | None = None
 
     async def open(self) -> None:
         """Log in, and hear what of ours the broker holds."""
-        line = self._line = _Line(self._way, self._secrets, self._net, self._base)
+        line = self._line = Line(self._way, self._secrets, self._net, f"{self._base}/status")
         await line.connect()
         for topic in (f"{self._base}/#", "homeassistant/device/+/config", HA_STATUS):
             await line.subscribe(topic)
@@ -100,15 +82,15 @@ class Mqtt:
     async def close(self) -> None:
         line, self._line = self._line, None
         if line is not None:
-            await line.close(f"{self._base}/status")
+            await line.close()
 
-    def _open_line(self) -> "_Line":
+    def _open_line(self) -> "Line":
         line = self._line
         if line is None or line.lost is not None:
             raise Trouble(Why.UNREACHABLE, f"{self._net.host}: the connection is lost")
         return line
 
-    async def _put(self, line: "_Line", parcel: Parcel) -> Put:
+    async def _put(self, line: "Line", parcel: Parcel) -> Put:
         devices: dict[str, list[Series]] = {}
         for series in parcel.series:
             devices.setdefault(series.key.partition(":")[0], []).append(series)
@@ -195,157 +177,3 @@ def _class(series: Series) -> tuple[str, str, str]:
     if series.quantity == "volume":
         return VOLUMES.get(series.medium, ("", "L", "1"))
     return CLASSES.get((series.quantity, series.unit), ("", series.unit, "1"))
-
-
-class _Line:
-    """One connection. paho's own thread keeps it alive; all that it says is done in the event loop."""
-
-    def __init__(self, way: Way, secrets: Mapping[str, str], net: Net, base: str) -> None:
-        self._way, self._secrets, self._net, self._base = way, secrets, net, base
-        self._loop = asyncio.get_running_loop()
-        self._changed = asyncio.Event()
-        self._granted: dict[int, bool] = {}
-        self._heard: dict[str, bytes] = {}
-        self._connected = False
-        self._client: Client | None = None
-        self.seen: dict[str, bytes] = {}  # what the broker holds
-        self.lost: Trouble | None = None
-        self.asked_again = False
-        self.erased = False
-
-    async def connect(self) -> None:
-        try:
-            parts = urlsplit(self._way.address)
-            usual = PORTS[parts.scheme]
-            port = parts.port or usual
-        except (ValueError, KeyError):
-            raise Trouble(Why.ODD, "address: mqtt://HOST:1883 or mqtts://HOST:8883 is needed") from None
-        if parts.scheme == "mqtt" and not self._way.at_home:
-            raise Trouble(Why.FORBIDDEN, "mqtts is needed for a broker that is not at home")
-        client = self._client = Client(
-            CallbackAPIVersion.VERSION2,
-            f"releve{random.token_hex(6)}",
-            protocol=MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
-        client.connect_timeout = ANSWER_S_MAX
-        if self._way.user:
-            client.username_pw_set(self._way.user, self._secrets.get("password", ""))
-        client.will_set(f"{self._base}/status", b"offline", 1, retain=True)
-        if parts.scheme == "mqtts":
-            context = self._net.tls()
-            if self._way.at_home:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            client.tls_set_context(named(context, self._net.host))
-        host = (await self._net.addresses())[0]
-        try:
-            await self._loop.run_in_executor(None, client.connect, host, port, KEEP_ALIVE_S)
-        except ssl.SSLError as error:
-            reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
-            raise Trouble(Why.CERTIFICATE, f"{self._net.host}: {reason}") from None
-        except (OSError, ValueError) as error:
-            raise Trouble(Why.UNREACHABLE, f"{self._net.host}: {getattr(error, 'strerror', None) or error}") from None
-        client.loop_start()
-        await self._until(lambda: self._connected)
-
-    async def subscribe(self, topic: str) -> None:
-        assert self._client is not None
-        _, number = self._client.subscribe(topic, 1)
-        assert number is not None
-        await self._until(lambda: number in self._granted)
-        if not self._granted[number]:
-            raise Trouble(Why.REFUSED, f"{self._net.host}: the broker refuses to let us hear {topic}")
-
-    async def say(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
-        """Until the broker brings it to us, too."""
-        assert self._client is not None
-        self._heard.pop(topic, None)
-        self._client.publish(topic, payload, 1, retain)
-        try:
-            await self._until(lambda: self._heard.get(topic) == payload)
-        except Trouble:
-            if self.lost is not None:
-                raise
-            raise Trouble(Why.REFUSED, f"{self._net.host}: the broker does not take what is said to {topic}") from None
-
-    async def close(self, status: str) -> None:
-        client = self._client
-        if client is None:
-            return
-        if self._connected and self.lost is None and not self.erased:
-            with contextlib.suppress(Trouble):
-                await self.say(status, b"offline")
-        client.disconnect()
-        if self._connected:  # else the broker takes it for a cut line, and says `offline` after an erasure
-            with contextlib.suppress(Trouble):
-                await self._until(lambda: False)
-        await self._loop.run_in_executor(None, client.loop_stop)
-        if (sock := client.socket()) is not None:
-            sock.close()
-        client._reset_sockets(sockpair_only=True)  # what paho wakes its thread with; it would wait for the collector
-        self._client = None
-
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        try:
-            async with asyncio.timeout(ANSWER_S_MAX):
-                while not holds():
-                    if self.lost is not None:
-                        raise self.lost
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise Trouble(Why.UNREACHABLE, f"{self._net.host}: no answer of a broker in time") from None
-
-    def _tell(self, change: Callable[[], None]) -> None:
-        def done() -> None:
-            change()
-            self._changed.set()
-
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(done)
-
-    def _on_connect(
-        self, _: Client, _data: Any, _flags: ConnectFlags, why: ReasonCode, _more: Properties | None
-    ) -> None:
-        def change() -> None:
-            if why.is_failure:
-                refused = Why.REFUSED if why.value in REFUSED_LOGIN else Why.ODD
-                self.lost = self.lost or Trouble(refused, f"{self._net.host}: the broker refuses us ({why})")
-            else:
-                self._connected = True
-
-        self._tell(change)
-
-    def _on_disconnect(
-        self, _: Client, _data: Any, _flags: DisconnectFlags, why: ReasonCode, _more: Properties | None
-    ) -> None:
-        def change() -> None:
-            self.lost = self.lost or Trouble(Why.UNREACHABLE, f"{self._net.host}: the connection is lost ({why})")
-
-        self._tell(change)
-
-    def _on_subscribe(
-        self, _: Client, _data: Any, number: int, granted: list[ReasonCode], _more: Properties | None
-    ) -> None:
-        self._tell(lambda: self._granted.__setitem__(number, not any(each.is_failure for each in granted)))
-
-    def _on_message(self, _: Client, _data: Any, message: MQTTMessage) -> None:
-        topic, payload = message.topic, bytes(message.payload)
-        if len(payload) > PAYLOAD_BYTES_MAX:
-            return
-
-        def change() -> None:
-            if topic == HA_STATUS:
-                self.asked_again = self.asked_again or (payload == b"online" and not message.retain)
-                return
-            self._heard[topic] = payload
-            if topic.endswith("/probe"):
-                return
-            if not payload:
-                self.seen.pop(topic, None)
-            elif len(self.seen) < TOPICS_MAX or topic in self.seen:
-                self.seen[topic] = payload
-
-        self._tell(change)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,22 +19,13 @@ import pytest
 from sync.targets.mqtt import slug
 from tests.e2e import conftest
 from tests.e2e.conftest import Running, started
+from tests.home_assistant.conftest import BROKER, THEIRS
 from tests.home_assistant.hass import Entity, HomeAssistant, until
 from tests.home_assistant.meters import CONFIG, Meters, speaking
 from tests.integration.home import Host
 from tests.integration.mosquitto import PASSWORD, USER, Mosquitto
 from tests.integration.visitor import Visitor, hidden
 
-BROKER = 1883
-THEIRS = "maison"  # Home Assistant's own user at the broker
-ACCESS = f"""
-user {USER}
-topic readwrite releve/#
-topic readwrite homeassistant/device/+/config
-topic read homeassistant/status
-user {THEIRS}
-topic readwrite #
-"""
 SOON_S = 90.0
 STATISTICS_S_MAX = 400.0  # it counts each five minutes
 RESTART_S_MAX = 120.0  # what sends is started again after half a minute
@@ -110,30 +100,10 @@ class Tried:
 
 
 @pytest.fixture
-def alone() -> Iterator[Host]:
-    assert os.geteuid() == 0, "network namespaces need root"
-    host = Host("home-assistant")
-    try:
-        host.ip("link", "set", "lo", "multicast", "on")
-        host.ip("route", "add", "224.0.0.0/4", "dev", "lo")  # its discovery does not start without one
-        with host.inside():
-            yield host
-    finally:
-        host.remove()
-
-
-@pytest.fixture
-def tried(alone: Host, tmp_path: Path) -> Iterator[Tried]:
-    passwords, access = tmp_path / "passwords", tmp_path / "access"
-    for options, user in ((("-c", "-b"), USER), (("-b",), THEIRS)):
-        subprocess.run(("mosquitto_passwd", *options, str(passwords), user, PASSWORD), check=True, capture_output=True)
-    access.write_text(ACCESS)
+def tried(alone: Host, broker: Mosquitto, tmp_path: Path) -> Iterator[Tried]:
     config = tmp_path / "releve.toml"
     config.write_text(f'[box]\ndata = "{tmp_path}/data"\nruntime = "{tmp_path}/run"\ncommit_s = 10\n{CONFIG}')
     with contextlib.ExitStack() as opened:
-        broker = Mosquitto(tmp_path, BROKER, f"allow_anonymous false\npassword_file {passwords}\nacl_file {access}")
-        opened.callback(broker.end)
-        broker.start()
         meters = opened.enter_context(speaking())
         house = Path(conftest.__file__).with_name("open_house.py")
         box = opened.enter_context(started(str(house), str(config), lines=1))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from drivers.model import Kind as QuantityKind
 from drivers.model import Medium, Quantity
 from gateway.way import Form, Kind, Way
+from sync import mqtt_line
 from sync.model import Series, Trouble, Why
 from sync.net import Net
 from sync.targets import mqtt
@@ -130,7 +131,7 @@ async def test_away_from_home_a_broker_in_clear_is_refused() -> None:
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x20\x02\x00\x05", b"\xff" * 20])
 async def test_what_is_no_broker_is_one_sentence(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mqtt, "ANSWER_S_MAX", 1.0)
+    monkeypatch.setattr(mqtt_line, "ANSWER_S_MAX", 1.0)
     async with saying(answer) as url, Net("127.0.0.1", at_home=True) as net:
         target = made(net, url.replace("http:", "mqtt:"))
         with pytest.raises(Trouble):
