@@ -62,7 +62,11 @@ def make_app(outbox: Outbox, teller: Teller, now: Callable[[], int]) -> web.Appl
         return web.json_response({"done": await outbox.acknowledge(_grant(request), batch, puts)})
 
     async def message(request: web.Request) -> web.Response:
-        return web.json_response({"message": await teller.next(_grant(request))})
+        id_ = _grant(request)
+        found = await teller.next(id_)
+        if found is None:
+            outbox.settled(id_)
+        return web.json_response({"message": found})
 
     async def told(request: web.Request) -> web.Response:
         id_, said = _grant(request), await _said(request)

@@ -295,6 +295,10 @@ class Outbox:
         live = self.live(id_)
         live.trouble, live.link, live.answers = None, None, True
 
+    def settled(self, id_: str) -> None:
+        """All that was to be told is told."""
+        self.live(id_).well_at = self._house.now()
+
     async def looks(self, id_: str) -> bool:
         """Whether the target is to be asked now what lies there: a person says so, or nobody asked it for a day. Says so once.
 

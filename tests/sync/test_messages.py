@@ -52,6 +52,7 @@ async def test_a_message_is_brought_once_and_none_after_it_was_taken_back(tmp_pa
             await home.leak()
             await wait_for(lambda: not home.teller.is_due(grant.id))
             assert [one.text for one in postman.letters] == ["leak-1-0"]
+            await wait_for(lambda: home.outbox.live(grant.id).well_at is not None)
             await home.leak(rank=3)
             await wait_for(lambda: not home.teller.is_due(grant.id))
             assert [(one.text, one.urgent) for one in postman.letters[1:]] == [("leak-1-3", True)]
