@@ -250,6 +250,11 @@ def _text(words: Words, entry: Entry, grant: Grant) -> Markup | None:
                 target=grant.target,
                 **span,
             )
+        case "left" if grant.telling is not None:
+            return words.say(
+                "The box has left %(target)s: no message goes there any longer. Those that were sent stay there.",
+                target=grant.target,
+            )
         case "left":
             if not said["points"]:
                 return words.say(

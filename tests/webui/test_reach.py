@@ -170,6 +170,9 @@ async def test_it_is_paused_and_taken_back_with_one_click_from_its_own_page(home
     assert "Ada" not in text
     assert [job["do"] for job in home.access.outbox.jobs()] == ["leave"]
     assert "Rien ne quitte la maison" not in read(await home.text("/data")).text, "it is being ended"
+    await home.access.outbox.left(id_)
+    assert "Rien ne quitte la maison" in read(await home.text("/data")).text
+    assert "Ceux qui sont partis y restent" in read(await home.text("/data/ledger")).text
 
 
 async def fields(home: Home, id_: str, **more: str) -> dict[str, str]:
