@@ -18,7 +18,8 @@ from sync.told import mark, subject, text, told
 # Beside what a grant of messages can be about.
 MORE = ("ending", "trial", "notice")
 # Home Assistant says nowhere that it listens to a device of which it was just told, and keeps no event that came before.
-SETTLE_S = 5.0
+# 2026.11 on two busy cores: 1 s was too short, 5 s enough.
+SETTLE_S = 10.0
 # Of a state; Home Assistant takes no longer one ("States").
 STATE_CHARACTERS_MAX = 255
 

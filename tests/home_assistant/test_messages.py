@@ -91,7 +91,7 @@ def test_home_assistant_is_told_each_message_once_and_finds_the_last_one_when_it
     until(lambda: said(theirs, "message", "title") == ENGLISH.subject.strip(), "the last one is there", SOON_S)
     late = entity(theirs, "message")
     assert late is not None
-    assert late.state == ENGLISH.subject[:255]
+    assert late.state == ENGLISH.subject[:255].strip()
     assert said(theirs, "event", "event_type") == "leak"
 
     # Ended: neither an entity nor a device is left.

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gateway.way import Form, Kind, Way
-from sync.messengers.event import Event
+from sync.messengers.event import SETTLE_S, Event
 from sync.messengers.mail import Mail
 from sync.model import Message, Trouble, Why
 from sync.net import Net
@@ -92,7 +92,7 @@ async def test_an_event_comes_once_and_the_last_message_stays(mosquitto: Broke, 
             assert (await again.tell(FRENCH)).answer == "it was told before"
             await again.tell(ENGLISH)
         until(lambda: len(heard(live, f"releve/{GRANT}/message")) == 2, "both are heard")
-    assert pause.asked_s == [5.0], "Home Assistant is given time for a device that it does not know, once"
+    assert pause.asked_s == [SETTLE_S], "Home Assistant is given time for a device that it does not know, once"
     assert told.answer == "2 messages"
     french, english = (json.loads(payload) for _, payload in heard(live, f"releve/{GRANT}/event"))
     assert french == {
