@@ -12,7 +12,10 @@ RECIPIENTS_MAX = 3
 # Those to whom a mail goes.
 MAILS_TO_MAX = 5
 MAIL_CHARACTERS_MAX = 254
-MAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # a name and a host: whether somebody reads it only a message shows
+# RFC 5322, section 3.4.1, without what would have to be quoted: whether somebody reads it only a message shows.
+MAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
+)
 # What is kept of what a target says: the word under which a parcel lies there, its answer to it, and why it took none.
 HELD_CHARACTERS_MAX = 300
 ANSWER_CHARACTERS_MAX = 200

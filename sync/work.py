@@ -32,6 +32,8 @@ CLOSE_S_MAX = 15.0
 LOOK_S_MAX = 300.0
 # What only a person can change is tried again so seldom; they may say "now" on the page.
 PERSON_S = 6 * 3600.0
+# A letter that was refused for what it says may keep an urgent one waiting; a wrong password that is tried more often shuts an account.
+PERSON_TOLD_S = 3600.0
 PERSON = frozenset({Why.REFUSED, Why.FULL, Why.FORBIDDEN, Why.MOVED})
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -105,7 +107,7 @@ async def _keep_doing(office: Office, job: Job, sleep: Sleep) -> None:
             await sleep(pause_s)
         except Exception as error:  # noqa: BLE001 - see _bug
             trouble = error if isinstance(error, Trouble) else _bug(job, error)
-            wait_s = pause(trouble, tries.target)
+            wait_s = pause(trouble, tries.target, PERSON_TOLD_S if job.do == "tell" else PERSON_S)
             tries.target += 1
             log.warning("%s: %s; %s", job, trouble, "not tried again" if wait_s is None else f"again in {wait_s:.0f} s")
             await _tell(office, job, trouble, wait_s)
@@ -128,12 +130,12 @@ def _bug(job: Job, error: Exception) -> Trouble:
     return Trouble(Why.ODD, f"a fault of this program: {type(error).__name__}")
 
 
-def pause(trouble: Trouble, tries: int) -> float | None:
-    """Before the next try, in seconds; None where only another grant, or other secrets, can change anything."""
+def pause(trouble: Trouble, tries: int, person_s: float = PERSON_S) -> float | None:
+    """Before the next try, in seconds, `person_s` where it is a person's turn; None where only another grant, or other secrets, can change anything."""
     if trouble.why is Why.ENDED:
         return None
     if trouble.why in PERSON:
-        base = PERSON_S
+        base = person_s
     else:
         base = _grown(tries, WAITING_S_MAX if trouble.why is Why.WAITING else RETRY_S_MAX)
     return max(_jittered(base), trouble.wait_s or 0)
@@ -166,7 +168,14 @@ async def _do(office: Office, job: Job, tries: Tries, sleep: Sleep) -> None:
     async with Net(host, at_home=job.way.at_home) as net:
         at_home = AtHome(office, job, await office.now(job.grant))
         if job.way.is_for_messages:
-            await _messages(office, job, messengers.make(job.way, job.secrets, at_home, net), tries)
+            try:
+                messenger = messengers.make(job.way, job.secrets, at_home, net)
+            except Trouble:  # an address that is none: nothing ever was told there
+                if job.do == "tell":
+                    raise
+                await office.left(job.grant)
+                return
+            await _messages(office, job, messenger, tries)
             return
         try:
             target = targets.make(job.way, job.secrets, at_home, net)

@@ -1,6 +1,5 @@
 """E-mail, by a mail server that its owner has an account with (RFC 6409, RFC 8314; docs/messages.md)."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -9,17 +8,13 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-from gateway.way import Way
+from gateway.way import Way, is_mail_address
 from sync.model import Home, Message, Messenger, Told, Trouble, Why
 from sync.net import Net
 from sync.smtp_line import Line, Manner, connect
 from sync.told import mark, subject, text, told
 
 PORTS = {"smtps": 465, "smtp": 587}
-# RFC 5322, 3.4.1: without what would have to be quoted.
-ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
-)
 NAME = "Relevé"
 
 
@@ -34,10 +29,10 @@ class Mail:
     def __init__(self, way: Way, secrets: Mapping[str, str], home: Home, net: Net) -> None:
         self._to, self._home, self._net = way.to, home, net
         self._manner = _manner(way, secrets.get("password", ""))
-        wrong = [one for one in way.to if ADDRESS.fullmatch(one) is None]
+        wrong = [one for one in way.to if not is_mail_address(one)]
         if wrong:
             raise Trouble(Why.REFUSED, f"{wrong[0]}: no address that a mail can be sent to")
-        self._sender = way.user if ADDRESS.fullmatch(way.user) else way.to[0]
+        self._sender = way.user if is_mail_address(way.user) else way.to[0]
         self._line: Line | None = None
 
     async def open(self) -> None:

@@ -177,7 +177,16 @@ def test_a_way_of_messages_needs_an_address_to_write_to_and_no_other_has_one() -
     MAIL.check()
     NOTICE.check()
     TELLING.check()
-    for to in ((), ("ada",), ("a@b\r\nBcc: c@d",), ("a b@c.d",), ("@c.d",), ("ada@example.org",) * 6):
+    for to in (
+        (),
+        ("ada",),
+        ("a@b\r\nBcc: c@d",),
+        ("a b@c.d",),
+        ("@c.d",),
+        ("a,b@c.d",),
+        ("<a@b.c>",),
+        ("ada@example.org",) * 6,
+    ):
         with pytest.raises(ValueError, match="to: "):
             Way(Kind.MAIL, "smtps://mail.example.org", "", Form.WORDS, to=to).check()
     with pytest.raises(ValueError, match="to: "):

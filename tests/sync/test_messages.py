@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync.model import Message, Told, Trouble, Why
-from sync.work import work
+from sync.work import PERSON_S, PERSON_TOLD_S, work
 from tests.sync.box import BY, box
 from tests.sync.test_work import served, sleeps, wait_for
 
@@ -76,6 +76,7 @@ async def test_a_server_that_is_away_is_a_sentence_and_the_message_waits(tmp_pat
             assert trouble is not None
             assert (trouble.why, trouble.detail) == ("refused", "535 no")
             assert postman.letters == []
+            assert max(waits) <= 1.5 * PERSON_TOLD_S < PERSON_S
             postman.fails = None
             home.outbox.poke(grant.id)
             await wait_for(lambda: not home.teller.is_due(grant.id))
@@ -83,3 +84,19 @@ async def test_a_server_that_is_away_is_a_sentence_and_the_message_waits(tmp_pat
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
     assert [one.text for one in postman.letters] == ["leak-1-0"]
+
+
+async def test_a_way_whose_address_is_none_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> Postman:
+        raise Trouble(Why.ODD, "no address")
+
+    monkeypatch.setattr("sync.messengers.make", refuses)
+    with box(tmp_path) as home:
+        grant = await home.give_messages()
+        await home.leak()
+        async with served(home, tmp_path) as socket:
+            working = asyncio.ensure_future(work(socket, sleeps([], lambda: False)))
+            await wait_for(lambda: home.outbox.live(grant.id).trouble is not None)
+            await home.grants.withdraw(grant.id, BY)
+            await asyncio.wait_for(working, 10)
+        assert not home.outbox.sent()
