@@ -9,7 +9,7 @@ from decimal import Decimal
 from aiohttp import web
 
 from gateway.house import House
-from gateway.services import frost
+from gateway.services import alarm, frost
 from gateway.services.model import Service, Story
 from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
@@ -76,7 +76,7 @@ def _shown(request: web.Request, story: Story) -> Shown:
     looked_at = max(story.found_at, alerts.told_at(finding.service) or 0)
     silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
     is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
-    path = STEPS.get(finding.service, "")
+    path = "" if finding.kind == alarm.BACKFLOW else STEPS.get(finding.service, "")
     return Shown(
         story,
         SAY[finding.service](words, priced(story, house), name, now),

@@ -37,6 +37,11 @@ class Leak:
         self._flow.hear(at, steps)
         self._days.hear(at, steps)
 
+    @property
+    def flow(self) -> Flow:
+        """What it heard in the last two days."""
+        return self._flow
+
     def find(self, least_l_per_h: float = 0) -> Finding | None:
         """What is wrong by the last reading; of leaks of about so much at least."""
         odd = self._flow.odd()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from drivers.model import Medium, Quantity
+from drivers.model import Medium, Quantity, State
 from gateway.model import Point, SeriesKey
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
@@ -66,6 +66,7 @@ class Home:
         self.keys_trouble: str | None = None
         self.heard_at: int | None = None  # since the start
         self.status: tuple[str, ...] = ()
+        self.reading = State.DECODED  # what became of its last message
 
     def now(self) -> int:
         return self.at
@@ -78,6 +79,7 @@ class Home:
                 index_series=(SeriesKey(id_, self.register),),
                 address=f"wmbus:RLV:{id_}",
                 state=None,
+                reading=self.reading,
                 port=None if self.heard_at is None else "radio",
                 heard_at=self.heard_at or (latest.at if latest else None),
                 telegrams=int(self.heard_at is not None),
@@ -457,3 +459,74 @@ async def test_what_is_erased_while_it_is_heard_is_told_no_more(tmp_path: Path) 
         assert told.unknown[Service.LEAK] == {"eau"}
         await watch.look()
         assert told.findings
+
+
+# -- what a water meter says itself of a leak -----------------------------------------------------------------------------
+
+
+async def test_a_meters_own_bit_is_a_leak_after_ten_minutes_and_a_restart_neither_raises_nor_ends_it(
+    tmp_path: Path,
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - DAY, 24, 1000, 0))
+        here.heard_at, here.status = NOW, ("leak", "burst (earlier)")
+        watch = Watch(here, told)
+        await watch.look()
+        assert told.findings == []
+        await listen(watch, here, 0.2)
+        (one,) = told.findings
+        assert (one.kind, one.at) == ("meter leak", NOW)
+        assert "l_per_h" not in one.grounds
+        anew = Watch(here, told)
+        here.heard_at = None
+        await anew.look()
+        assert told.findings == []
+        assert told.unknown[Service.LEAK] == {"eau"}, "it is not over: the meter was not heard yet"
+        told.findings = [one]
+        here.heard_at = here.at
+        await anew.look()
+        assert [(each.kind, each.since) for each in told.findings] == [("meter leak", one.since)]
+        here.status = ()
+        await anew.look()
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], set())
+
+
+async def test_bits_that_cannot_be_read_end_nothing_and_begin_nothing(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - DAY, 24, 1000, 0))
+        here.heard_at, here.status, here.reading = NOW, ("leak",), State.KEY_MISSING
+        watch = Watch(here, told)
+        await listen(watch, here, 1)
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], set())
+        here.reading = State.DECODED
+        await listen(watch, here, 0.3)
+        assert told.findings
+        before = list(told.findings)
+        here.reading, here.status = State.WRONG_KEY, ()
+        await watch.look()
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], {"eau"})
+        told.findings = before
+        here.reading = State.DECODED
+        await watch.look()
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], set())
+
+
+async def test_a_leak_that_the_index_shows_keeps_its_figures_beside_the_meters_word(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        here.heard_at, here.status = here.at, ("burst",)
+        watch = Watch(here, told)
+        await listen(watch, here, 0.3)
+        (one,) = told.findings
+        assert (one.kind, one.rank, round(one.grounds["l_per_h"])) == ("toilet", 3, 12)
+        assert one.grounds["meter_burst_at"] <= here.at - 600
+        for least, kinds in ((25, ["meter burst"]), (NEVER, [])):
+            here.settings[LEAST_LEAK] = least
+            await watch.look()
+            assert [each.kind for each in told.findings] == kinds
+        here.settings[LEAST_LEAK], here.status = 25, ("leak",)
+        await listen(watch, here, 0.3)
+        assert told.findings == [], "its owner wants to be told of more"
