@@ -18,7 +18,8 @@ from gateway.views import PointState, PointView
 from webui import shown
 from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
 from webui.price import DEFAULT, PRICE, money, parse_price, price, priced
-from webui.stories import BURST, DAYS, DRIP, SAY, TOILET, about
+from webui.stories import BURST, DAYS, DRIP, SAY, TOILET
+from webui.told import about
 from webui.words import Amount, Words, mark
 
 TEST = "leak test"  # the setting: which story, how far, since when

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from gateway.services import alarm
 from gateway.services.model import Service, Story
 from webui.alarm import own_words, say_alarm, too
-from webui.told import Say, Told, interval, so_long, when
+from webui.told import Say, Told, about, interval, so_long, when
 from webui.troubles import say_silence
 from webui.words import NO_BREAK, THIN, Words, mark
 
@@ -209,17 +209,6 @@ SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost, 
 
 
 # Figures, rounded to what they are worth
-
-
-def about(figure: float) -> int:
-    """To two digits, the second of them a nought or a five from three on: what "about" promises, and no more."""
-    step = Decimal(1)
-    whole = Decimal(repr(figure))
-    while whole / step >= 100:
-        step *= 10
-    if whole / step >= 30:
-        step *= 5
-    return int((whole / step).to_integral_value() * step)
 
 
 def _litres(words: Words, litres: float) -> str:

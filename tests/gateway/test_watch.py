@@ -14,6 +14,7 @@ from drivers.model import Medium, Quantity, State
 from gateway.model import Point, SeriesKey
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
+from gateway.services.room import Space
 from gateway.store import Points, Store, StoreError
 from gateway.watch import LEAST_LEAK, LOOK_S, NEVER, Watch
 
@@ -64,12 +65,17 @@ class Home:
         self.store_trouble: str | None = None
         self.card_full = False
         self.keys_trouble: str | None = None
+        self.unvouched_s: float | None = None
+        self.free_bytes = 10**10
         self.heard_at: int | None = None  # since the start
         self.status: tuple[str, ...] = ()
         self.reading = State.DECODED  # what became of its last message
 
     def now(self) -> int:
         return self.at
+
+    def card_space(self) -> Space:
+        return Space(self.free_bytes, 10**11)
 
     def points(self) -> Any:
         latest = self.store.latest(KEY)
@@ -309,6 +315,35 @@ async def test_a_card_that_refuses_and_late_back_ups_are_told(tmp_path: Path) ->
         schedule.last_at = here.at
         await listen(watch, here, 0.1)
         assert told.silent == []
+
+
+async def test_a_card_that_is_nearly_full_is_told_and_gives_way_when_it_refuses(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.free_bytes = 10**8
+        watch = Watch(here, told)
+        await listen(watch, here, 0.5)
+        assert told.silent == []
+        await listen(watch, here, 1)
+        assert [(one.point, one.kind, one.grounds) for one in told.silent] == [
+            ("box:card", "nearly full", {"free_mb": 100.0})
+        ]
+        here.store_trouble, here.card_full = "database or disk is full", True
+        await listen(watch, here, 0.3)
+        assert [(one.point, one.kind) for one in told.silent] == [("box:card", "full")]
+        here.store_trouble, here.free_bytes = None, 10**9
+        await listen(watch, here, 2.1)
+        assert told.silent == []
+
+
+async def test_a_clock_that_nobody_has_set_right_for_a_month_is_told(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.unvouched_s = 31.0 * DAY
+        await Watch(here, told).look()
+        assert [(one.point, one.kind, one.since) for one in told.silent] == [
+            ("box:clock", "unconfirmed", here.at - 31 * DAY)
+        ]
 
 
 async def test_a_damaged_day_of_one_meter_blinds_nobody_to_the_others_and_ends_no_story(
