@@ -10,7 +10,7 @@ from gateway import hearing
 from gateway.alarm_bits import AlarmBits
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
-from gateway.services import frost
+from gateway.services import frost, same_water
 from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
@@ -131,7 +131,7 @@ class Watch:
             story.finding.point: story.finding for story in self._alerts.open() if story.finding.service is Service.LEAK
         }
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
-        return list(every.values()), unsaid
+        return list(same_water.beside(every, {point: leak.flow for point, leak in leaks.items()}).values()), unsaid
 
     async def _freezing(self, points: Sequence[str], now: int, refused: dict[str, str]) -> list[Finding]:
         """Of each meter the coldest of its temperatures: of the water in it, of what is around it."""

@@ -16,6 +16,7 @@ from webui import days
 from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
 from webui.price import priced
+from webui.same_water import with_others
 from webui.shown import HUES
 from webui.stories import SAY
 from webui.told import Told, when
@@ -77,14 +78,20 @@ def _shown(request: web.Request, story: Story) -> Shown:
     silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
     is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
     path = "" if finding.kind == alarm.BACKFLOW else STEPS.get(finding.service, "")
+    told = SAY[finding.service](words, priced(story, house), name, now)
     return Shown(
         story,
-        SAY[finding.service](words, priced(story, house), name, now),
+        with_others(words, told, story, alerts.open(), lambda point: _name(house, point)),
         name,
         "o" if view is None else HUES[view.point.medium],
         story.is_open and (is_stale or not house.dating),
         path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
     )
+
+
+def _name(house: House, point: str) -> str | None:
+    view = house.point(point)
+    return None if view is None else view.point.name
 
 
 async def page(request: web.Request) -> web.Response:

@@ -565,3 +565,16 @@ async def test_a_leak_that_the_index_shows_keeps_its_figures_beside_the_meters_w
         here.settings[LEAST_LEAK], here.status = 25, ("leak",)
         await listen(watch, here, 0.3)
         assert told.findings == [], "its owner wants to be told of more"
+
+
+async def test_a_meter_that_is_read_twice_says_so_at_both_of_its_leaks(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        here.ids = ["eau", "radio"]
+        told = Told()
+        start = NOW - 2 * DAY
+        said = [(at, index + (at - start) // 7200 * 40) for at, index in running(start, 48, 1000, 2)]
+        here.read(*said)
+        here.read(*((at + 60, 10 * index + 5) for at, index in said), exponent=-1, key=SeriesKey("radio", "volume"))
+        await Watch(here, told).look()
+        common = {one.point: {name for name in one.grounds if ":" in name} for one in told.findings}
+        assert common == {"eau": {"within_l:radio", "holds_l:radio"}, "radio": {"within_l:eau", "holds_l:eau"}}
