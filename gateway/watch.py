@@ -131,6 +131,7 @@ class Watch:
             story.finding.point: story.finding for story in self._alerts.open() if story.finding.service is Service.LEAK
         }
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
+        unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
         return list(same_water.beside(every, {point: leak.flow for point, leak in leaks.items()}).values()), unsaid
 
     async def _freezing(self, points: Sequence[str], now: int, refused: dict[str, str]) -> list[Finding]:
@@ -188,6 +189,7 @@ class Watch:
                 if number % HEARD_AT_A_TIME == 0:
                     await asyncio.sleep(0)
             watched.heard_to = max([watched.heard_to, *points.at[-1:]])
+            watched.first_at = min([watched.first_at or now, *points.at[:1]])
         return None
 
 
@@ -206,3 +208,10 @@ class _Watched:
         self.leak = leak
         self.exponent = exponent
         self.heard_to = heard_to
+        self.first_at: int | None = None  # of what it has heard
+
+    def is_new(self, told: Mapping[str, Finding]) -> bool:
+        """Whether it has not counted for so long that what was told by the meter before it could be found again."""
+        story = told.get(self.leak.point)
+        limit_h = 0.0 if story is None else story.grounds.get("limit_h", 0.0)
+        return self.first_at is not None and self.heard_to - self.first_at < limit_h * 3600

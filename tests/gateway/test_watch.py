@@ -159,6 +159,27 @@ async def test_an_exchange_of_the_meter_in_the_middle_goes_on(tmp_path: Path) ->
         assert round(one.grounds["l_per_h"]) == 12
 
 
+@pytest.mark.parametrize("l_per_10_min", [2, 0])
+async def test_another_meter_in_its_place_ends_no_leak_before_it_could_have_found_it(
+    tmp_path: Path, l_per_10_min: int
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 987_000, 2))
+        await watch.look()
+        (before,) = told.findings
+        here.register, swapped = "volume_2", here.at + 600
+        for hours in (1, 23, 30):
+            here.read(*running(swapped, hours, 5, l_per_10_min), key=SeriesKey("eau", here.register))
+            await watch.look()
+            if hours < before.grounds["limit_h"]:
+                assert (told.findings, told.unknown[Service.LEAK]) == ([], {"eau"}), "nobody knows whether it goes on"
+                told.findings = [before]
+        assert told.unknown[Service.LEAK] == set()
+        assert [one.since for one in told.findings] == ([swapped] if l_per_10_min else [])
+
+
 async def test_a_meter_that_begins_to_count_finer_is_looked_at_anew(tmp_path: Path) -> None:
     with home(tmp_path) as here:
         told = Told()
