@@ -132,7 +132,9 @@ class Watch:
         }
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
         unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
-        return list(same_water.beside(every, {point: leak.flow for point, leak in leaks.items()}).values()), unsaid
+        flows = {point: leak.flow for point, leak in leaks.items()}
+        every = await asyncio.to_thread(same_water.beside, every, flows)
+        return list(every.values()), unsaid
 
     async def _freezing(self, points: Sequence[str], now: int, refused: dict[str, str]) -> list[Finding]:
         """Of each meter the coldest of its temperatures: of the water in it, of what is around it."""

@@ -29,6 +29,9 @@ INTERVAL_S_MAX = 2 * 3600
 # Half an hour, or as long as between two readings: from, to (UTC seconds), litres.
 While = tuple[int, int, float]
 
+# Of more leaks at once, as in a stairwell, none is laid beside another: each two cost 2 ms, on a Pi ten.
+POINTS_MAX = 12
+
 # Grounds, each with the other one's metering point behind it: litres of the last two days that the other counted, too; that this
 # one counted of the other's; that one of them counted and the other did not.
 WITHIN, HOLDS, APART_FROM = "within_l:", "holds_l:", "apart_l:"
@@ -37,7 +40,8 @@ WITHIN, HOLDS, APART_FROM = "within_l:", "holds_l:", "apart_l:"
 def beside(found: Mapping[str, Finding], flows: Mapping[str, Flow]) -> dict[str, Finding]:
     """What was `found` of metering points, with what each two of them have in common among their grounds."""
     grounds: dict[str, dict[str, float]] = {point: {} for point in found}
-    for one, other in combinations([point for point in found if point in flows], 2):
+    some = [point for point in found if point in flows]
+    for one, other in combinations(some if len(some) <= POINTS_MAX else (), 2):
         for inner, outer in ((one, other), (other, one)):
             whole, litres = within(flows[inner], flows[outer])
             if whole:

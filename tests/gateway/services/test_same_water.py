@@ -107,6 +107,8 @@ def test_what_each_two_have_in_common_is_a_ground_of_both() -> None:
     common = {point: {name for name in one.grounds if ":" in name} for point, one in every.items()}
     assert {WITHIN + "froide", APART_FROM + "froide", APART_FROM + "voisin"} == common["chaude"]
     assert {HOLDS + "chaude", APART_FROM + "chaude", APART_FROM + "voisin"} == common["froide"]
+    many = {f"etage-{number}": finding(f"etage-{number}") for number in range(13)}
+    assert beside(many, dict.fromkeys(many, flows["froide"])) == many, "nobody waits for a stairwell"
     alone = {"froide": finding("froide")}
     assert beside(alone, flows) == alone
     assert beside({"seul": finding("seul")}, {}) == {"seul": finding("seul")}, "what a meter says itself has no index"
