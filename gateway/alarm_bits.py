@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from drivers.model import State
+from drivers.model import Medium, State
 from gateway.services import alarm
 from gateway.services.alarm import Said
 from gateway.services.leak import Leak
 from gateway.services.model import Finding
 from gateway.views import PointView
+
+WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
+HEAT = frozenset({Medium.HEAT, Medium.COOLING})
 
 
 class AlarmBits:
@@ -31,7 +34,7 @@ class AlarmBits:
         `told` is what goes on by what was told before.
         """
         every, unknown = dict(found), set()
-        for point, said in self._heard(views, now).items():
+        for point, said in self._heard([view for view in views if view.point.medium in WATER | HEAT], now).items():
             says = alarm.lasting(said, alarm.told_before(told.get(point)), now)
             if says and said.since is None and point not in found:
                 unknown.add(point)
@@ -48,7 +51,7 @@ class AlarmBits:
         if self._asked_at is None or not 0 <= now - self._asked_at <= self._break_s:
             self._since = {}  # it was off, or slept, or its clock was set
         self._asked_at = now
-        known = {view.point.id: alarm.kinds(view.status) for view in views if _is_read(view)}
+        known = {view.point.id: _kinds(view) for view in views if _is_read(view)}
         self._since = {
             (point, kind): self._since.get((point, kind), now) for point, kinds in known.items() for kind in kinds
         }
@@ -57,6 +60,10 @@ class AlarmBits:
     def _said(self, view: PointView, kinds: frozenset[str] | None) -> Said:
         since = None if kinds is None else {kind: self._since[view.point.id, kind] for kind in kinds}
         return Said(since, view.heard_at or 0, view.interval_s)
+
+
+def _kinds(view: PointView) -> frozenset[str]:
+    return alarm.kinds(view.status, of_heat=view.point.medium in HEAT)
 
 
 def _is_read(view: PointView) -> bool:

@@ -85,10 +85,11 @@ class Watch:
         if not self._house.dating:
             return
         now = self._house.now()
-        views = [view for view in self._house.points() if view.point.medium in WATER]
+        every = self._house.points()
+        views = [view for view in every if view.point.medium in WATER]
         refused: dict[str, str] = {}
         keys = {key: view.point.id for view in views for key in view.index_series[-1:]}
-        found, unsaid = await self._leaking(views, keys, now, past_s, refused)
+        found, unsaid = await self._leaking(every, keys, now, past_s, refused)
         # Of what was erased while it was heard no story is written that nobody would erase.
         unknown = {*refused, *unsaid, *(point for key, point in keys.items() if key in self._changed)}
         await self._alerts.tell(now, Service.LEAK, [one for one in found if one.point not in unknown], unknown)

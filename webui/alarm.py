@@ -1,4 +1,4 @@
-"""What a water meter says itself of a leak, in words (gateway/services/alarm.py): without litres, which it does not say."""
+"""What a meter says itself of a leak, in words (gateway/services/alarm.py): without litres, which it does not say."""
 
 from markupsafe import Markup
 
@@ -12,11 +12,15 @@ SAYS = {
     alarm.BURST: mark(
         "The meter itself has said since %(since)s that a pipe may have burst. If it is not you who takes water, close the stopcock."
     ),
+    alarm.HEATING: mark(
+        "The meter “%(name)s” itself has said since %(since)s that water leaks: from the heating, or at what is wired to this meter."
+    ),
     alarm.BACKFLOW: mark("The meter itself has said since %(since)s that water runs backwards through it."),
 }
 SAID = {
     alarm.LEAK: mark("For about %(time)s the meter itself said that water leaks. How much, it did not say."),
     alarm.BURST: mark("For about %(time)s the meter itself said that a pipe may have burst."),
+    alarm.HEATING: mark("For about %(time)s the meter “%(name)s” itself said that water leaks."),
     alarm.BACKFLOW: mark("For about %(time)s the meter itself said that water runs backwards through it."),
 }
 WHAT_TO_DO = {
@@ -25,6 +29,9 @@ WHAT_TO_DO = {
     ),
     alarm.BURST: mark(
         "The stopcock is most often beside the meter, or where the water comes into your home. Once it is closed, look for where it runs, and call a plumber."
+    ),
+    alarm.HEATING: mark(
+        "Look below the radiators, at the pipes and at the boiler, and at the heating’s pressure gauge. If it falls, or if anything is wet, call whoever looks after the heating, or your landlord."
     ),
     alarm.BACKFLOW: mark(
         "Take hoses out of a pool, a pond, a basin: water could be drawn back from them into the water that you drink. Else the valve that lets water pass one way only may be worn, or the meter be fitted the wrong way round: tell your water service, or a plumber."
@@ -39,6 +46,7 @@ ROWS = {
     alarm.LEAK: mark("The meter itself says “leak” since"),
     alarm.BURST: mark("The meter itself says “burst” since"),
     alarm.BACKFLOW: mark("The meter itself says “backwards” since"),
+    alarm.HEATING: mark("The meter itself says “leak” since"),
 }
 
 
@@ -55,8 +63,8 @@ def say_alarm(words: Words, story: Story, name: str, now: int) -> Told:
     rows.append((words.say("Its last message"), str(when(words, story.found_at, now))))
     if not story.is_open:
         time = so_long(words, (story.found_at - finding.since) / 3600)
-        return Told(words.say(SAID[kind], time=time), Markup(""), rows)
-    said = [words.say(SAYS[kind], since=when(words, finding.since, now))]
+        return Told(words.say(SAID[kind], time=time, name=name), Markup(""), rows)
+    said = [words.say(SAYS[kind], since=when(words, finding.since, now), name=name)]
     if still is not None:
         said.append(
             words.say(

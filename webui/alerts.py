@@ -77,7 +77,7 @@ def _shown(request: web.Request, story: Story) -> Shown:
     looked_at = max(story.found_at, alerts.told_at(finding.service) or 0)
     silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
     is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
-    path = "" if finding.kind == alarm.BACKFLOW else STEPS.get(finding.service, "")
+    path = "" if finding.kind in alarm.NO_STEPS else STEPS.get(finding.service, "")
     told = SAY[finding.service](words, priced(story, house), name, now)
     return Shown(
         story,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from gateway.house import House
 from gateway.model import SeriesKey
-from gateway.services.alarm import BACKFLOW
+from gateway.services.alarm import NO_STEPS
 from gateway.services.model import Finding, Service, Story
 from gateway.services.step_test import WAIT_S_MAX, Saw, Seen, Sight, look, sight
 from gateway.views import PointState, PointView
@@ -156,8 +156,7 @@ async def story_of(request: web.Request) -> Story:
     if not (asked.isascii() and asked.isdecimal() and len(asked) <= STORY_DIGITS_MAX):
         raise web.HTTPNotFound
     story = await request.app[ACCESS].alerts.get(int(asked))
-    # Water that runs backwards through a meter is no leak behind it.
-    if story is None or story.finding.service is not Service.LEAK or story.finding.kind == BACKFLOW:
+    if story is None or story.finding.service is not Service.LEAK or story.finding.kind in NO_STEPS:
         raise web.HTTPNotFound
     return story
 

@@ -106,4 +106,4 @@ def _l_per_h(finding: Finding) -> float | None:
 
 def _is_leak(story: Story) -> bool:
     finding = story.finding
-    return story.is_open and finding.service is Service.LEAK and finding.kind != alarm.BACKFLOW
+    return story.is_open and finding.service is Service.LEAK and finding.kind not in alarm.NO_STEPS

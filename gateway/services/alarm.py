@@ -1,4 +1,4 @@
-"""What a water meter says itself of its water, by its own bits: a leak, a burst, water that runs backwards.
+"""What a meter says itself of its water, by its own bits: a leak, a burst, water that runs backwards.
 
 It is told beside what its index shows, as one finding: a leak that the index shows keeps its figures, and one that the meter
 alone says has none.
@@ -13,10 +13,17 @@ from gateway.services.model import Finding, Service
 from gateway.services.silence import LASTING_S, PAST
 
 # Kinds, the least bad first.
-BACKFLOW, LEAK, BURST = "backflow", "meter leak", "meter burst"
-RANKS = {BACKFLOW: 1, LEAK: 1, BURST: 3}
+BACKFLOW, LEAK, HEATING, BURST = "backflow", "meter leak", "heating leak", "meter burst"
+RANKS = {BACKFLOW: 1, LEAK: 1, HEATING: 2, BURST: 3}
+# What no tap and no stopcock ends: there is nothing to look for step by step.
+NO_STEPS = frozenset({BACKFLOW, HEATING})
 # Since when the meter says so, as a ground (UTC seconds), whoever else finds a leak.
-GROUNDS = {BACKFLOW: "meter_backflow_at", LEAK: "meter_leak_at", BURST: "meter_burst_at"}
+GROUNDS = {
+    BACKFLOW: "meter_backflow_at",
+    LEAK: "meter_leak_at",
+    HEATING: "meter_heating_leak_at",
+    BURST: "meter_burst_at",
+}
 _MEANINGS = {"backflow": BACKFLOW, "leak": LEAK, "burst": BURST}
 # What was so once is no news; and a bit that may as well mean that nobody is at home means nothing.
 _NOT_NOW = PAST | {"or no consumption"}
@@ -34,11 +41,15 @@ class Said:
     interval_s: float | None = None
 
 
-def kinds(codes: Collection[str]) -> frozenset[str]:
-    """What a meter's status codes (drivers/meters/_words.toml) say of its water now."""
+def kinds(codes: Collection[str], *, of_heat: bool = False) -> frozenset[str]:
+    """What a meter's status codes (drivers/meters/_words.toml) say of its water now; a heat meter's (`of_heat`) of its circuit.
+
+    In a circuit water runs backwards by itself, when its pump stands still.
+    """
     parts = (code.partition(" (") for code in codes)
     said = {meaning for meaning, _, detail in parts if detail.removesuffix(")") not in _NOT_NOW}
-    return frozenset(_MEANINGS[meaning] for meaning in said & _MEANINGS.keys())
+    found = frozenset(_MEANINGS[meaning] for meaning in said & _MEANINGS.keys())
+    return found if not of_heat else frozenset({HEATING}) if found & {LEAK, BURST} else frozenset()
 
 
 def told_before(story: Finding | None) -> dict[str, int]:

@@ -60,6 +60,7 @@ class Home:
         self.dating = True
         self.ids = ["eau"]
         self.register = KEY.register
+        self.medium = Medium.WATER
         self.settings: dict[str, object] = {}
         self.catalog = SimpleNamespace(setting=self.settings.get)
         self.store_trouble: str | None = None
@@ -81,7 +82,7 @@ class Home:
         latest = self.store.latest(KEY)
         return tuple(
             SimpleNamespace(
-                point=SimpleNamespace(id=id_, medium=Medium.WATER),
+                point=SimpleNamespace(id=id_, medium=self.medium),
                 index_series=(SeriesKey(id_, self.register),),
                 address=f"wmbus:RLV:{id_}",
                 state=None,
@@ -599,3 +600,17 @@ async def test_a_meter_that_is_read_twice_says_so_at_both_of_its_leaks(tmp_path:
         await Watch(here, told).look()
         common = {one.point: {name for name in one.grounds if ":" in name} for one in told.findings}
         assert common == {"eau": {"within_l:radio", "holds_l:radio"}, "radio": {"within_l:eau", "holds_l:eau"}}
+
+
+@pytest.mark.parametrize(
+    ("medium", "kinds"), [(Medium.HEAT, ["heating leak"]), (Medium.GAS, []), (Medium.HOT_WATER, ["meter leak"])]
+)
+async def test_a_heat_meters_bit_is_a_leak_of_the_heating_and_a_gas_meters_is_no_water(
+    tmp_path: Path, medium: Medium, kinds: list[str]
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - DAY, 24, 1000, 0))
+        here.medium, here.heard_at, here.status = medium, NOW, ("leak",)
+        await listen(Watch(here, told), here, 0.3)
+        assert [one.kind for one in told.findings] == kinds

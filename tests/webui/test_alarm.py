@@ -5,9 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from drivers.model import State, Telegram
 from gateway.services import alarm
 from gateway.services.model import Finding, Service, Story
-from tests.webui.home import NOW, Home, at, read
+from gateway.watch import Watch
+from tests.webui.home import NOW, WATER, Home, at, read, say
 from tests.webui.test_leak import Tap, press, text
 from webui.alarm import ROWS, SAID, SAYS, WHAT_TO_DO
 from webui.stories import say_leak
@@ -52,6 +54,12 @@ def spaced(text: str) -> str:
             "Pendant à peu près 4 jours, le compteur a dit lui-même qu’un tuyau avait peut-être éclaté.",
         ),
         (
+            finding(alarm.HEATING),
+            "Le compteur « Eau froide » dit lui-même depuis lundi à 3 h 10 que de l’eau fuit : du chauffage, ou de ce qui est "
+            "relié à ce compteur.",
+            "Pendant à peu près 4 jours, le compteur « Eau froide » a dit lui-même que de l’eau fuyait.",
+        ),
+        (
             finding(alarm.BACKFLOW),
             "Depuis lundi à 3 h 10, le compteur dit lui-même que l’eau y coule à l’envers.",
             "Pendant à peu près 4 jours, le compteur a dit lui-même que l’eau y coulait à l’envers.",
@@ -87,6 +95,23 @@ def test_beside_a_leak_that_the_index_shows_the_meters_word_is_a_ground_and_news
     assert "lui-même" not in said(FR, burst)
 
 
+async def test_a_house_that_really_hears_a_meter_has_its_bit_among_the_grounds_for_as_long_as_it_says_so(
+    home: Home,
+) -> None:
+    watch = Watch(home.house, home.access.alerts)
+    says = []
+    for look in range(8):
+        status = ("burst", "leak (earlier)") if look < 5 else ()
+        say(home.house, "radio", Telegram(WATER, State.DECODED, status=status))
+        await watch.look(past_s=86_400)
+        says.append("tuyau a peut-être éclaté" in await home.text("/"))
+        assert "sans arrêt" in await home.text("/"), "its index shows a leak, too"
+        home.clock.at += 300
+    assert says[:5] == [False, False, True, True, True]
+    (one,) = home.access.alerts.open()
+    assert (one.finding.kind, one.worst) == ("toilet", 3)
+
+
 @pytest.mark.parametrize("kind", [alarm.LEAK, alarm.BURST])
 async def test_the_steps_and_the_letter_do_well_with_a_leak_of_no_known_size(home: Home, kind: str) -> None:
     tap = Tap(home)
@@ -109,11 +134,17 @@ async def test_the_steps_and_the_letter_do_well_with_a_leak_of_no_known_size(hom
     assert "la fuite est chez vous, après le robinet d’arrêt" in text(await home.text("/leak/1"))
 
 
-async def test_water_that_runs_backwards_is_no_leak_to_look_for(home: Home) -> None:
-    await home.access.alerts.tell(NOW, Service.LEAK, [finding(alarm.BACKFLOW)])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(alarm.BACKFLOW, "l’eau y coule à l’envers"), (alarm.HEATING, "du chauffage, ou de ce qui est relié")],
+)
+async def test_water_that_runs_backwards_or_out_of_the_heating_is_no_leak_to_look_for(
+    home: Home, kind: str, words: str
+) -> None:
+    await home.access.alerts.tell(NOW, Service.LEAK, [finding(kind)])
     page = await home.text("/")
-    assert "l’eau y coule à l’envers" in page
+    assert words in page
     assert "/leak/1" not in page
     await home.text("/leak/1", 404)
     await home.text("/leak/1/letter", 404)
-    assert "l’eau y coule à l’envers" in await home.text("/alerts")
+    assert words in await home.text("/alerts")

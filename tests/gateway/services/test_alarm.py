@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.meters import codes, details
 from gateway.services import alarm
-from gateway.services.alarm import BACKFLOW, BURST, LEAK, Said, kinds, lasting, stood_still, together
+from gateway.services.alarm import BACKFLOW, BURST, HEATING, LEAK, Said, kinds, lasting, stood_still, together
 from gateway.services.flow import Flow
 from gateway.services.model import Finding, Service
 
@@ -38,6 +38,15 @@ def running(kind: str = "toilet", rank: int = 1) -> Finding:
 )
 def test_what_a_meter_says_now_counts_and_what_was_so_once_does_not(codes: tuple[str, ...], kind: set[str]) -> None:
     assert kinds(codes) == kind
+
+
+def test_a_heat_meter_says_a_leak_of_its_circuit_and_none_where_water_runs_backwards_in_it() -> None:
+    for code in ("leak (water lost)", "burst (water coming in)", "leak (input A1)"):
+        assert kinds((code, "backflow"), of_heat=True) == {HEATING}
+    assert kinds(("backflow (second flow sensor)", "leak (earlier)"), of_heat=True) == set()
+    one = together("chauffage", None, {HEATING: NOW - HOUR}, said({}), 0)
+    assert one is not None
+    assert (one.kind, one.rank, one.grounds["meter_heating_leak_at"]) == ("heating leak", 2, NOW - HOUR)
 
 
 def test_each_word_is_one_of_the_drivers() -> None:
