@@ -36,7 +36,9 @@ class AlarmBits:
         every, unknown = dict(found), set()
         for point, said in self._heard([view for view in views if view.point.medium in WATER | HEAT], now).items():
             says = alarm.lasting(said, alarm.told_before(told.get(point)), now)
-            if says and said.since is None and point not in found:
+            if not says:
+                continue
+            if said.since is None and point not in found:
                 unknown.add(point)
                 continue
             leak = leaks.get(point)

@@ -134,7 +134,8 @@ class Watch:
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
         unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
         flows = {point: leak.flow for point, leak in leaks.items()}
-        every = await asyncio.to_thread(same_water.beside, every, flows)
+        if len(every) > 1:
+            every = await asyncio.to_thread(same_water.beside, every, flows)
         return list(every.values()), unsaid
 
     async def _freezing(self, points: Sequence[str], now: int, refused: dict[str, str]) -> list[Finding]:
