@@ -45,7 +45,7 @@ class Room:
         free_bytes, days_left = max(free for _, free in list(self._hours)[-2:]), self._days_left()
         least_bytes = min(FREE_BYTES_MIN, FREE_SHARE_MIN * space.total_bytes)
         # A start raises nothing: an hour is seen whole. Nor does it end what was told by a pace that is not known anew.
-        is_low = free_bytes < more * least_bytes and (was_told or len(self._hours) > 1)
+        is_low = free_bytes < more * least_bytes and (was_told or len(self._hours) > 2)
         is_soon = days_left is not None and days_left < more * DAYS_LEFT_MIN
         known_mb = before.grounds.get("free_mb", 0.0) if before is not None and "days_left" in before.grounds else 0.0
         goes_on = was_told and len(self._hours) <= 24 * PACE_DAYS_MIN and free_bytes < OVER * known_mb * MB

@@ -346,7 +346,7 @@ async def test_a_card_that_is_nearly_full_is_told_and_gives_way_when_it_refuses(
         watch = Watch(here, told)
         await listen(watch, here, 0.5)
         assert told.silent == []
-        await listen(watch, here, 1)
+        await listen(watch, here, 2)
         assert [(one.point, one.kind, one.grounds) for one in told.silent] == [
             ("box:card", "nearly full", {"free_mb": 100.0})
         ]

@@ -33,8 +33,8 @@ def test_a_card_with_little_room_is_told_with_how_much_and_until_there_is_half_a
 
 
 def test_of_a_small_card_a_tenth_is_little() -> None:
-    assert found(lambda hour: 60 * MB, 3, total=512 * MB) == {}
-    assert found(lambda hour: 50 * MB, 3, total=512 * MB)
+    assert found(lambda hour: 60 * MB, 4, total=512 * MB) == {}
+    assert found(lambda hour: 50 * MB, 4, total=512 * MB)
 
 
 def test_an_hour_in_which_a_file_came_and_went_is_no_news() -> None:
@@ -64,12 +64,13 @@ def test_a_start_raises_nothing_and_ends_nothing() -> None:
     assert list(still) == list(range(80))
     assert max(found(lambda hour: 7 * GB, 80, before=told)) == 71, "it fills up no more"
     assert found(lambda hour: 20 * GB, 3, before=told) == {}, "somebody made room"
-    low = found(lambda hour: MB, 2)[1]
+    assert found(lambda hour: MB, 2) == {}, "an hour is seen whole"
+    low = found(lambda hour: MB, 3)[2]
     assert list(found(lambda hour: MB, 2, before=low)) == [0, 1]
 
 
 def test_a_clock_that_is_set_back_begins_anew() -> None:
     room = Room()
-    for hour in (0, 1, -20, -19):
+    for hour in (0, 1, 2, -20, -19, -18):
         told = room.find(Space(MB, TOTAL), None, NOW + hour * HOUR_S)
-        assert (told is None) is (hour in (0, -20))
+        assert (told is None) is (hour not in (2, -18))
