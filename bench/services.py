@@ -14,10 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from drivers.model import Medium, Quantity
+from drivers.model import Medium, Quantity, State
 from gateway.alerts import Alerts
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
+from gateway.services.room import Space
 from gateway.store import Store
 from gateway.views import PointState, PortView
 from gateway.watch import LOOK_S, Watch
@@ -38,11 +39,15 @@ class Home:
         self.catalog = SimpleNamespace(setting=lambda name: None)
         self.store_trouble = self.keys_trouble = None
         self.card_full = False
+        self.unvouched_s = None
         self.store = Store.open(
             folder / "series.db", folder / "tail", zone=ZoneInfo("Europe/Paris"), now=lambda: self.at
         )
         self._rng = Random(1)
         self._litres = dict.fromkeys(WATER, 612_000)
+
+    def card_space(self) -> Space:
+        return Space(10**10, 10**11)
 
     def now(self) -> int:
         return self.at
@@ -59,6 +64,7 @@ class Home:
             "heard_at": self.at,
             "telegrams": 1,
             "interval_s": 60.0,
+            "reading": State.DECODED,
         }
         series = (SeriesKey(id_, "volume"),)
         return SimpleNamespace(point=point, state=PointState.SPEAKING, status=(), index_series=series, **heard)

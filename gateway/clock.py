@@ -7,11 +7,11 @@ import os
 import struct
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from gateway.files import replace
+from gateway import files
 
 # 1 January 2026: a clock that says less was never set.
 NOT_BEFORE = 1_767_225_600
@@ -27,6 +27,9 @@ BATTERY_S_MAX = 60.0
 MAXERROR_US = 16_000_000
 # PCs have a clock with a battery, and their virtual machines one of the host's, though it may be shown nowhere.
 PCS = frozenset({"x86_64", "i686", "i386"})
+# Who says a time within so much says the same. That one still does is written so often.
+VOUCHED_S_MAX = 60.0
+VOUCHED_S = 86_400
 # A meter that told the time is heard again when the time is off by more.
 DRIFT_S_MAX = 5.0
 PERSON = "person"
@@ -89,11 +92,15 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is to add to this boot's uptime; who told it, a person or a meter's address. None: what vouched was `trust`."""
+    """What is to add to this boot's uptime; who told it, a person or a meter's address. None: what vouched was `trust`.
+
+    `vouched_at` is the uptime at which somebody last said so.
+    """
 
     offset: float
     teller: str | None
     trust: Trust
+    vouched_at: float
 
 
 class Clock:
@@ -135,6 +142,15 @@ class Clock:
             return self._at - self._steady_since if vouched else 0.0
 
     @property
+    def unvouched_s(self) -> float | None:
+        """For how long nobody has said what time it is; None where that is of no weight, or it is not known at all."""
+        with self._lock:
+            self._look()
+            if self.trust not in (Trust.NETWORK, Trust.TOLD) or self._kept is None:
+                return None
+            return 0.0 if self._synchronised else self._at - self._kept.vouched_at
+
+    @property
     def steady_s(self) -> float:
         """For how long nobody has set it."""
         with self._lock:
@@ -172,12 +188,19 @@ class Clock:
     def hear(self, meter: str, utc: float) -> None:
         """A meter says its own time: believed when it says so a few times, and nobody else has said anything."""
         teller = self._teller
-        if self._synchronised or self.trust not in (Trust.NOBODY, Trust.TOLD) or teller not in (None, meter):
+        if self._synchronised or self.trust not in (Trust.NOBODY, Trust.TOLD, Trust.NETWORK):
             return
         uptime = self._system.uptime()
-        agreed = self._meters.hear(meter, utc, uptime)
-        if agreed and (self._kept is None or teller is None or abs(utc - uptime - self._kept.offset) > DRIFT_S_MAX):
+        if not self._meters.hear(meter, utc, uptime):
+            return
+        kept = self._kept
+        off_s = 0.0 if kept is None else abs(utc - uptime - kept.offset)
+        is_unsaid = self.trust is not Trust.NETWORK and (kept is None or teller is None)
+        if is_unsaid or (teller == meter and off_s > DRIFT_S_MAX):
             self.tell(utc, meter)
+        elif kept is not None and off_s <= VOUCHED_S_MAX:  # it says what somebody else has said
+            with self._lock:
+                self._vouch(kept, uptime)
 
     def tell(self, utc: float, teller: str = PERSON) -> None:
         """Somebody says what time it is; the network's time, where it comes, is believed more.
@@ -188,9 +211,11 @@ class Clock:
             return
         with self._lock:
             uptime = self._system.uptime()
-            self._keep(Kept(utc - uptime, teller, Trust.TOLD))
+            self._keep(Kept(utc - uptime, teller, Trust.TOLD, uptime))
             self._steady_since = uptime
             self._look()
+            if self.known and not self._synchronised:
+                self.trust = Trust.TOLD
 
     def look(self, newest: int | None) -> None:
         """Find out whether the time is known; `newest` is when the newest point on the card was heard."""
@@ -204,7 +229,9 @@ class Clock:
             if ground is Trust.NETWORK if self.known else newest is None or newest <= now:
                 self.trust = ground
             if self.trust in (Trust.NETWORK, Trust.BATTERY) and not self._is_kept(self.trust):
-                self._keep(Kept(self._offset, None, self.trust))
+                self._keep(Kept(self._offset, None, self.trust, self._at))
+            elif self._synchronised and self._kept is not None and self._kept.trust is Trust.NETWORK:
+                self._vouch(self._kept, self._at)
 
     @property
     def _teller(self) -> str | None:
@@ -252,9 +279,14 @@ class Clock:
     def _keep(self, kept: Kept) -> None:
         self._kept = kept
         if self._file is not None:
-            said = {"boot": self._system.boot, "offset": kept.offset, "teller": kept.teller, "trust": kept.trust}
+            said = {"boot": self._system.boot, **asdict(kept)}
             with contextlib.suppress(OSError):  # found again after a restart, or told again
-                replace(self._file, json.dumps(said).encode())
+                files.replace(self._file, json.dumps(said).encode())
+
+    def _vouch(self, kept: Kept, uptime: float) -> None:
+        """Whoever said the time says it again. What the file says of it is a day old at most."""
+        if uptime - kept.vouched_at >= VOUCHED_S:
+            self._keep(replace(kept, vouched_at=uptime))
 
     def _read(self) -> Kept | None:
         if self._file is None:
@@ -262,7 +294,8 @@ class Clock:
         try:
             said = json.loads(self._file.read_bytes())
             teller = None if said["teller"] is None else str(said["teller"])
-            kept = Kept(float(said["offset"]), teller, Trust(said["trust"]))
+            vouched_at = float(said.get("vouched_at", self._system.uptime()))  # an older version wrote none
+            kept = Kept(float(said["offset"]), teller, Trust(said["trust"]), vouched_at)
             return kept if said["boot"] == self._system.boot else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -9,6 +9,7 @@ from gateway.clock import Clock, Trust
 from gateway.collect import Collect
 from gateway.dial import Dials
 from gateway.model import SeriesKey
+from gateway.services.silence import CLOCK_S
 from gateway.store import Store, StoreError
 from gateway.turned import Turns
 from gateway.undated import Undated, UndatedPoint
@@ -38,7 +39,8 @@ class Dating:
 
     async def tell(self, utc: float) -> bool:
         """A person says what time it is; False where the card holds later points: those are put aside in a while."""
-        if self._clock.trust in (Trust.NOBODY, Trust.TOLD, Trust.PLAUSIBLE):
+        asks = self._clock.trust in (Trust.NOBODY, Trust.TOLD, Trust.PLAUSIBLE)
+        if asks or (self._clock.unvouched_s or 0) > CLOCK_S:  # else the network knows better
             self._clock.tell(utc)
         await self.find()
         return self._clock.known

@@ -1,5 +1,6 @@
 """How the house hears its meters and lines, and how the box does, as the silence service asks (gateway/services/silence.py)."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from gateway.collect import AWAY
 from gateway.model import SeriesKey
 from gateway.services import silence
 from gateway.services.model import Finding
+from gateway.services.room import Room, Space
 from gateway.services.silence import Box, Line, Meter
 from gateway.store import Store
 from gateway.views import PointState, PointView, PortView
@@ -26,6 +28,9 @@ class House(Protocol):
     def card_full(self) -> bool: ...
     @property
     def keys_trouble(self) -> str | None: ...
+    @property
+    def unvouched_s(self) -> float | None: ...
+    def card_space(self) -> Space | None: ...
     def points(self) -> tuple[PointView, ...]: ...
     def ports(self) -> tuple[PortView, ...]: ...
     def history_start(self, point_id: str) -> int | None: ...
@@ -50,20 +55,25 @@ class Hearing:
         self._asked_at: int | None = None
         self._listening_since = 0
         self._since: dict[tuple[str, str], int] = {}  # a subject and what is wrong with it: since when
+        self._room = Room()
         self._pauses: dict[SeriesKey, tuple[int, tuple[int, ...]]] = {}  # the last point, and those before it
 
     async def find(self, told: Mapping[str, Finding], now: int) -> list[Finding]:
         """All that is wrong; StoreError from the card."""
         if self._asked_at is None or not 0 <= now - self._asked_at <= self._break_s:
             # It was off, or slept, or its clock was set: nobody knows what was said meanwhile.
-            self._listening_since, self._since = now, {}
+            self._listening_since, self._since, self._room = now, {}, Room()
         self._asked_at = now
         ports = self._house.ports()
         views = [view for view in self._house.points() if view.state is not PointState.LET_GO]
         self._since = {each: self._since.get(each, now) for each in self._wrong(views)}
         meters = [await self._meter(view, view.address, ports, now) for view in views if view.address is not None]
         lines = [Line(port.name, port.protocol, port.open, port.since, port.heard_at) for port in ports]
-        return silence.find(meters, lines, self._box(), told, now)
+        found = silence.find(meters, lines, self._box(now), told, now)
+        space = await asyncio.to_thread(self._house.card_space)
+        nearly = None if space is None else self._room.find(space, told.get(silence.CARD_SUBJECT), now)
+        refuses = any(one.point == silence.CARD_SUBJECT for one in found)
+        return found if nearly is None or refuses else [*found, nearly]
 
     def _wrong(self, views: Sequence[PointView]) -> Collection[tuple[str, str]]:
         house = self._house
@@ -74,8 +84,9 @@ class Hearing:
             found.add((silence.KEYS_SUBJECT, silence.KEYS))
         return found
 
-    def _box(self) -> Box:
+    def _box(self, now: int) -> Box:
         since, schedule = self._since, self._schedule
+        unvouched_s = self._house.unvouched_s
         return Box(
             self._listening_since,
             since.get((silence.CARD_SUBJECT, silence.FULL)),
@@ -83,6 +94,7 @@ class Hearing:
             since.get((silence.KEYS_SUBJECT, silence.KEYS)),
             None if schedule is None else schedule.every_s,
             None if schedule is None else schedule.last_at,
+            None if unvouched_s is None else now - int(unvouched_s),
         )
 
     async def _meter(self, view: PointView, address: str, ports: Sequence[PortView], now: int) -> Meter:

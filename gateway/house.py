@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -36,6 +37,7 @@ from gateway.ports.lan import is_loopback
 from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
+from gateway.services.room import Space
 from gateway.store import Points, SeriesInfo, Store, StoreError
 from gateway.turned import Turns
 from gateway.undated import Undated
@@ -186,6 +188,19 @@ class House:
     def card_full(self) -> bool:
         """Whether that was for want of room."""
         return self.store.full or self._aside.full
+
+    def card_space(self) -> Space | None:
+        """What is left of the card; None where it does not say. A card that hangs keeps it waiting: in a thread of its own."""
+        try:
+            usage = shutil.disk_usage(self.config.data)
+        except OSError:
+            return None
+        return Space(usage.free, usage.total)
+
+    @property
+    def unvouched_s(self) -> float | None:
+        """For how long nobody has said what time it is; None where its clock needs nobody to."""
+        return self.clock.unvouched_s
 
     @property
     def keys_trouble(self) -> str | None:

@@ -7,13 +7,15 @@ from typing import Protocol
 
 from drivers.model import Medium, Quantity
 from gateway import hearing
+from gateway.alarm_bits import AlarmBits
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
-from gateway.services import frost
+from gateway.services import frost, same_water
 from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import StoreError, offsets
+from gateway.views import PointView
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Watch:
         self._house = house
         self._alerts = alerts
         self._hearing = hearing.Hearing(house, LOOK_S, schedule)
+        self._bits = AlarmBits(LOOK_S)
         self._leaks: dict[SeriesKey, _Watched] = {}
         self._changed: set[SeriesKey] = set()
 
@@ -82,12 +85,13 @@ class Watch:
         if not self._house.dating:
             return
         now = self._house.now()
-        views = [view for view in self._house.points() if view.point.medium in WATER]
+        every = self._house.points()
+        views = [view for view in every if view.point.medium in WATER]
         refused: dict[str, str] = {}
         keys = {key: view.point.id for view in views for key in view.index_series[-1:]}
-        found = await self._leaking(keys, now, past_s, refused)
+        found, unsaid = await self._leaking(every, keys, now, past_s, refused)
         # Of what was erased while it was heard no story is written that nobody would erase.
-        unknown = {*refused, *(point for key, point in keys.items() if key in self._changed)}
+        unknown = {*refused, *unsaid, *(point for key, point in keys.items() if key in self._changed)}
         await self._alerts.tell(now, Service.LEAK, [one for one in found if one.point not in unknown], unknown)
         if refused:
             log.warning("leaks: the card does not say all of %s", refused)
@@ -100,9 +104,17 @@ class Watch:
         await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, now), ())
 
     async def _leaking(
-        self, keys: Mapping[SeriesKey, str], now: int, past_s: int, refused: dict[str, str]
-    ) -> list[Finding]:
-        """What the card `refused`, and why, is of one point alone: a damaged day blinds nobody to the others."""
+        self,
+        views: Sequence[PointView],
+        keys: Mapping[SeriesKey, str],
+        now: int,
+        past_s: int,
+        refused: dict[str, str],
+    ) -> tuple[list[Finding], set[str]]:
+        """What is found, and of which points it is not known whether what they said goes on.
+
+        What the card `refused`, and why, is of one point alone: a damaged day blinds nobody to the others.
+        """
         for key in self._leaks.keys() - keys.keys():
             del self._leaks[key]
         while self._changed:  # one at a time: others come meanwhile, from another thread
@@ -113,9 +125,18 @@ class Watch:
             except StoreError as error:
                 refused[point] = str(error)
         if (least := least_leak(self._house.catalog)) == NEVER:
-            return []
-        found = (watched.leak.find(least) for watched in self._leaks.values())
-        return [each for each in found if each is not None]
+            return [], set()
+        leaks = {watched.leak.point: watched.leak for watched in self._leaks.values()}
+        found = {point: one for point, leak in leaks.items() if (one := leak.find(least)) is not None}
+        told = {
+            story.finding.point: story.finding for story in self._alerts.open() if story.finding.service is Service.LEAK
+        }
+        every, unsaid = self._bits.beside(views, found, leaks, told, now)
+        unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
+        flows = {point: leak.flow for point, leak in leaks.items()}
+        if len(every) > 1:
+            every = await asyncio.to_thread(same_water.beside, every, flows)
+        return list(every.values()), unsaid
 
     async def _freezing(self, points: Sequence[str], now: int, refused: dict[str, str]) -> list[Finding]:
         """Of each meter the coldest of its temperatures: of the water in it, of what is around it."""
@@ -172,6 +193,7 @@ class Watch:
                 if number % HEARD_AT_A_TIME == 0:
                     await asyncio.sleep(0)
             watched.heard_to = max([watched.heard_to, *points.at[-1:]])
+            watched.first_at = min([watched.first_at or now, *points.at[:1]])
         return None
 
 
@@ -190,3 +212,10 @@ class _Watched:
         self.leak = leak
         self.exponent = exponent
         self.heard_to = heard_to
+        self.first_at: int | None = None  # of what it has heard
+
+    def is_new(self, told: Mapping[str, Finding]) -> bool:
+        """Whether it has not counted for so long that what was told by the meter before it could be found again."""
+        story = told.get(self.leak.point)
+        limit_h = 0.0 if story is None else story.grounds.get("limit_h", 0.0)
+        return self.first_at is not None and self.heard_to - self.first_at < limit_h * 3600

@@ -10,13 +10,14 @@ from aiohttp import web
 
 from gateway.alerts import Alerts
 from gateway.house import House
-from gateway.services import frost
+from gateway.services import alarm, frost
 from gateway.services.model import Service, Story
 from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
 from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
 from webui.price import priced
+from webui.same_water import with_others
 from webui.shown import HUES
 from webui.stories import SAY
 from webui.told import Told, when
@@ -69,10 +70,10 @@ def open_ones(request: web.Request) -> tuple[list[Shown], int]:
 
 
 def _shown(request: web.Request, story: Story) -> Shown:
-    house, service = request.app[HOUSE], story.finding.service
+    house, finding = request.app[HOUSE], story.finding
     name, told, is_stale = told_of(house, request.app[ACCESS].alerts, words_of(request), story)
-    view = house.point(story.finding.point)
-    path = STEPS.get(service, "")
+    view = house.point(finding.point)
+    path = "" if finding.kind in alarm.NO_STEPS else STEPS.get(finding.service, "")
     return Shown(
         story,
         told,
@@ -92,7 +93,13 @@ def told_of(house: House, alerts: Alerts, words: Words, story: Story) -> tuple[s
     silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
     is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
     told = SAY[finding.service](words, priced(story, house), name, now)
+    told = with_others(words, told, story, alerts.open(), lambda point: _name(house, point))
     return name, told, story.is_open and (is_stale or not house.dating)
+
+
+def _name(house: House, point: str) -> str | None:
+    view = house.point(point)
+    return None if view is None else view.point.name
 
 
 async def page(request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import web
 
 from gateway import heal
+from gateway.services.silence import CLOCK_S
 from webui import clock, line
 from webui.page import HOUSE, SCHEDULE, read_form, render, see
 from webui.words import mark
@@ -92,6 +93,7 @@ async def page(request: web.Request) -> web.Response:
         protocol_words=PROTOCOL_WORDS,
         trust=house.clock.trust,
         trust_words=clock.TRUST_WORDS,
+        unconfirmed=(house.unvouched_s or 0) > CLOCK_S,
         time_fault=TIME_FAULTS.get(request.query.get("time", "")),
         started_at=house.started_at,
         heard=len(house.heard()),

@@ -11,13 +11,15 @@ from markupsafe import Markup
 
 from gateway.house import House
 from gateway.model import SeriesKey
+from gateway.services.alarm import NO_STEPS
 from gateway.services.model import Finding, Service, Story
 from gateway.services.step_test import WAIT_S_MAX, Saw, Seen, Sight, look, sight
 from gateway.views import PointState, PointView
 from webui import shown
 from webui.page import ACCESS, HOUSE, read_form, render, see, words_of
 from webui.price import DEFAULT, PRICE, money, parse_price, price, priced
-from webui.stories import BURST, DAYS, DRIP, SAY, TOILET, about
+from webui.stories import BURST, DAYS, DRIP, SAY, TOILET
+from webui.told import about
 from webui.words import Amount, Words, mark
 
 TEST = "leak test"  # the setting: which story, how far, since when
@@ -154,7 +156,7 @@ async def story_of(request: web.Request) -> Story:
     if not (asked.isascii() and asked.isdecimal() and len(asked) <= STORY_DIGITS_MAX):
         raise web.HTTPNotFound
     story = await request.app[ACCESS].alerts.get(int(asked))
-    if story is None or story.finding.service is not Service.LEAK:
+    if story is None or story.finding.service is not Service.LEAK or story.finding.kind in NO_STEPS:
         raise web.HTTPNotFound
     return story
 

@@ -1,12 +1,15 @@
 """What a service found, in words: one sentence, what to do, and the figures that it rests on. A function a service."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from markupsafe import Markup
 
+from gateway.services import alarm
 from gateway.services.model import Service, Story
-from webui.told import Say, Told, interval, so_long, when
+from webui.alarm import own_words, say_alarm, too
+from webui.told import Say, Told, about, interval, so_long, when
 from webui.troubles import say_silence
 from webui.words import NO_BREAK, THIN, Words, mark
 
@@ -44,8 +47,15 @@ WHAT_TO_DO = {
 def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
     """`l_per_h` and `lost_l` are needed; of the other grounds those that are known."""
     finding = story.finding
-    if finding.kind == DAYS:
-        return _days_that_took_more(words, story, name, now)
+    if finding.kind in alarm.RANKS:
+        return say_alarm(words, story, name, now)
+    told = _days_that_took_more(words, story, name, now) if finding.kind == DAYS else _running(words, story, name, now)
+    sentence = Markup(" ").join(each for each in (told.sentence, too(words, story)) if each)
+    return replace(told, sentence=sentence, grounds=[*told.grounds, *own_words(words, story, now)])
+
+
+def _running(words: Words, story: Story, name: str, now: int) -> Told:
+    finding = story.finding
     often = words.say(OFTEN[finding.kind]) if finding.kind in OFTEN else Markup("")
     if not story.is_open:
         sentence, often = _leak_was(words, story), Markup("")
@@ -199,17 +209,6 @@ SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost, 
 
 
 # Figures, rounded to what they are worth
-
-
-def about(figure: float) -> int:
-    """To two digits, the second of them a nought or a five from three on: what "about" promises, and no more."""
-    step = Decimal(1)
-    whole = Decimal(repr(figure))
-    while whole / step >= 100:
-        step *= 10
-    if whole / step >= 30:
-        step *= 5
-    return int((whole / step).to_integral_value() * step)
 
 
 def _litres(words: Words, litres: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from markupsafe import Markup
 
@@ -44,3 +45,14 @@ def so_long(words: Words, hours: float) -> str:
 
 def interval(words: Words, interval_s: float) -> str:
     return words.duration(round(interval_s / 60) * 60 if interval_s >= 60 else max(1, round(interval_s)))
+
+
+def about(figure: float) -> int:
+    """To two digits, the second of them a nought or a five from three on: what "about" promises, and no more."""
+    step = Decimal(1)
+    whole = Decimal(repr(figure))
+    while whole / step >= 100:
+        step *= 10
+    if whole / step >= 30:
+        step *= 5
+    return int((whole / step).to_integral_value() * step)

@@ -1,17 +1,18 @@
-"""What is silent or in trouble, in words: meters, lines, the card, the keys, the back-ups (gateway/services/silence.py)."""
+"""What is silent or in trouble, in words: meters, lines, the card, the keys, the clock, the back-ups (gateway/services/silence.py)."""
 
 from markupsafe import Markup
 
-from gateway.services import silence
+from gateway.services import room, silence
 from gateway.services.model import Story
 from webui import status
-from webui.told import Told, interval, so_long, when
+from webui.told import Told, about, interval, so_long, when
 from webui.words import Words, mark
 
 BOX_NAMES = {
     silence.CARD_SUBJECT: mark("The memory card"),
     silence.KEYS_SUBJECT: mark("The keys"),
     silence.BACKUP_SUBJECT: mark("Back-ups"),
+    silence.CLOCK_SUBJECT: mark("The box’s clock"),
 }
 LOOK_FOR_METER = mark(
     "As long as it works it counts on, and nothing is lost. Look whether it is still in its place, plugged in if it has a plug, and whether nothing hides it (a cupboard, a sheet of metal). If it was exchanged, add the new one on the page of the meters. Else its battery may be empty: tell the company that fitted it."
@@ -48,6 +49,10 @@ def say_silence(words: Words, story: Story, name: str, now: int) -> Told:
         return _of_line(words, story, now)
     if subject == silence.BACKUP_SUBJECT:
         return _of_backups(words, story, now)
+    if subject == silence.CLOCK_SUBJECT:
+        return _of_clock(words, story, now)
+    if story.finding.kind == room.NEARLY_FULL:
+        return _of_room(words, story, now)
     if subject in BOX_NAMES:
         return _of_box(words, story, now)
     return _of_silence(words, story, name, now) if story.finding.kind == silence.SILENT else _said(words, story, name)
@@ -137,6 +142,49 @@ def _of_box(words: Words, story: Story, now: int) -> Told:
         )
         to_do = words.say("The card may be worn out: have a new one at hand, and ask whoever installed the box.")
     return Told(sentence, words.say(DO_NOT_UNPLUG) + " " + to_do, rows)
+
+
+def _of_room(words: Words, story: Story, now: int) -> Told:
+    """`free_mb` is needed, `days_left` where it is known."""
+    grounds = story.finding.grounds
+    left = _room_left(words, grounds["free_mb"])
+    rows = [(words.say("Since"), str(when(words, story.finding.since, now))), (words.say("Room left"), str(left))]
+    if not story.is_open:
+        return Told(words.say("The memory card was nearly full. It has room again."), Markup(""), rows)
+    if "days_left" in grounds:
+        soon = so_long(words, 24 * grounds["days_left"])
+        rows.append((words.say("Full, at the pace of these days, in about"), soon))
+        sentence = words.say(
+            "The memory card fills up: %(left)s are left, and at the pace of these days it is full in about %(time)s.",
+            left=left, time=soon,
+        )  # fmt: skip
+    else:
+        sentence = words.say("The memory card is nearly full: %(left)s are left.", left=left)
+    to_do = words.say(
+        "All is still saved. Before the card is full, something has to be removed from it: ask whoever installed the box."
+    )
+    return Told(sentence, to_do, rows)
+
+
+def _room_left(words: Words, free_mb: float) -> Markup:
+    if free_mb < 1000:
+        return words.say("about %(amount)s MB", amount=words.number(max(1, about(free_mb))))
+    return words.say("about %(amount)s GB", amount=words.number(about(free_mb / 1000)))
+
+
+def _of_clock(words: Words, story: Story, now: int) -> Told:
+    since = when(words, story.finding.since, now)
+    rows = [(words.say("The time was told for the last time"), str(since))]
+    if not story.is_open:
+        return Told(words.say("Nobody had told the box the time for weeks. Somebody has, since."), Markup(""), rows)
+    sentence = words.say(
+        "Nobody has told the box what time it is since %(since)s: its clock may be some minutes wrong by now.",
+        since=since,
+    )
+    to_do = words.say(
+        "On the page of the box, under “Its clock”, tell it the time, even if the one that it shows looks right: it is one button."
+    )
+    return Told(sentence, to_do, rows)
 
 
 def _of_backups(words: Words, story: Story, now: int) -> Told:

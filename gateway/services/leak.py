@@ -13,6 +13,8 @@ KINDS = ((250, "burst", 3), (60, "pipe", 2), (5, "toilet", 1), (0, "drip", 0))
 ABOUT = 0.9
 # A meter that is heard seldom: between two readings so far apart there is no looking for pauses.
 APART_S = 12 * 3600
+# Of what lies further apart than this, no day is known: a reading a month is no day, and none in four weeks is usual.
+SELDOM_S = int(2.5 * DAY_S)
 # One that is heard more often for so long is watched for pauses from now on, and what it said by the day is past.
 CLOSE_S = 6 * 3600
 USUAL_DAYS = 28
@@ -36,6 +38,11 @@ class Leak:
         """A reading (UTC seconds); `steps` goes on over an exchange of the meter. One that is not later is passed over."""
         self._flow.hear(at, steps)
         self._days.hear(at, steps)
+
+    @property
+    def flow(self) -> Flow:
+        """What it heard in the last two days."""
+        return self._flow
 
     def find(self, least_l_per_h: float = 0) -> Finding | None:
         """What is wrong by the last reading; of leaks of about so much at least."""
@@ -97,7 +104,9 @@ class _Days:
         self._close_s = 0
         self._interval_s = at - since
         l_per_day = (steps - before) * self._step_l * DAY_S / (at - since)
-        if len(self._usual) < USUAL_DAYS_MIN:
+        if at - since > SELDOM_S and not self._goes_on(l_per_day):
+            self._more.clear()
+        elif len(self._usual) < USUAL_DAYS_MIN:
             self._usual.append(l_per_day)
         elif l_per_day > self._limit():
             self._more += [(since, l_per_day)] * max(1, round((at - since) / DAY_S))
@@ -105,6 +114,10 @@ class _Days:
             self._usual.extend(each for _, each in self._more[:MORE_DAYS])  # it was a habit of days, and ended
             self._more.clear()
             self._usual.append(l_per_day)
+
+    def _goes_on(self, l_per_day: float) -> bool:
+        """Whether days that nobody heard took more, too, after days that did."""
+        return len(self._more) >= MORE_DAYS and l_per_day > self._limit()
 
     def find(self, point: str, least_l_per_h: float) -> Finding | None:
         if len(self._more) < MORE_DAYS:

@@ -1,4 +1,4 @@
-"""What is not heard as usual, or is in trouble: meters, the lines that they speak on, and the box's card, keys and back-ups.
+"""What is not heard as usual, or is in trouble: meters, the lines that they speak on, and the box's card, keys, clock and back-ups.
 
 A restart raises nothing and ends nothing: silence counts once the box itself has listened for so long, and what was told
 before goes on until the meter or its line is heard again.
@@ -34,11 +34,13 @@ LASTING_S = 600
 # So long a box that was off needs to make up for a back-up, whatever kept the first try.
 BACKUP_GRACE_S = 2 * HOUR_S
 BACKUPS_MISSED = 3
+# A quartz goes wrong by up to some five seconds a day: so long, and it is minutes.
+CLOCK_S = 30 * DAY_S
 
 # Kinds; that of what a meter says itself is its own code (drivers/meters/_words.toml).
 SILENT, CLOSED = "silent", "closed"
 FULL, REFUSING = "full", "refusing"
-KEYS, LATE = "keys", "late"
+KEYS, LATE, UNCONFIRMED = "keys", "late", "unconfirmed"
 SILENT_RANK = 4
 
 BATTERY = frozenset({"battery low", "power low", "end of life"})
@@ -67,7 +69,7 @@ PAST = frozenset(
 
 # No metering point's id has a colon.
 PORT = "port:"
-CARD_SUBJECT, KEYS_SUBJECT, BACKUP_SUBJECT = "box:card", "box:keys", "box:backup"
+CARD_SUBJECT, KEYS_SUBJECT, BACKUP_SUBJECT, CLOCK_SUBJECT = "box:card", "box:keys", "box:backup", "box:clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Line:
 class Box:
     """`listening_since` is the last time the box began to listen without a break; the others since when it is so, or None.
 
-    `backup_every_s` None: none is made by itself. `backup_at` None: none was found where they are to be.
+    `backup_every_s` None: none is made by itself. `backup_at` None: none was found where they are to be. `time_told_at` is when
+    the network, a meter or a person last said what time it is; None where its clock needs nobody to.
     """
 
     listening_since: int
@@ -117,6 +120,7 @@ class Box:
     keys_since: int | None = None
     backup_every_s: int | None = None
     backup_at: int | None = None
+    time_told_at: int | None = None
 
 
 def find(
@@ -236,6 +240,8 @@ def _of_box(box: Box, told: Mapping[str, Finding], now: int) -> Iterator[Finding
     ):
         if since is not None and (now - since >= LASTING_S or subject in told):
             yield Finding(Service.SILENCE, subject, kind, since, {}, rank)
+    if box.time_told_at is not None and now - box.time_told_at > CLOCK_S:
+        yield Finding(Service.SILENCE, CLOCK_SUBJECT, UNCONFIRMED, box.time_told_at, {})
     if box.backup_every_s is None:
         return
     before, patience = told.get(BACKUP_SUBJECT), BACKUPS_MISSED * box.backup_every_s

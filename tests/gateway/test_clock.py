@@ -263,3 +263,70 @@ def test_a_time_that_cannot_be_is_not_taken_nor_kept_for_the_next_start(tmp_path
     clock.tell(utc)
     clock.look(None)
     assert (clock.known, clock.now(), (tmp_path / "clock").exists()) == (False, NOON, False)
+
+
+def test_how_long_nobody_has_said_the_time_outlives_the_program(tmp_path: Path) -> None:
+    system = FakeSystem(NOON)
+    system.synchronised, system.from_file = False, True
+    clock = clock_of(system, tmp_path / "clock")
+    clock.look(None)
+    assert clock.unvouched_s is None, "it is not known at all: each page asks"
+    clock.tell(NOON)
+    clock.look(None)
+    system.passes(30 * 86_400)
+    again = clock_of(system, tmp_path / "clock")
+    again.look(NOON)
+    assert [each.unvouched_s for each in (clock, again)] == [30 * 86_400, 30 * 86_400]
+    again.tell(NOON + 30 * 86_400 + 70)
+    again.look(NOON)
+    assert again.unvouched_s == 0
+
+
+def test_a_linky_that_says_what_a_person_told_vouches_for_it_and_one_that_says_otherwise_does_not() -> None:
+    for off_s, vouches in ((40, True), (90, False)):
+        system = FakeSystem(NOON)
+        system.synchronised, system.from_file = False, True
+        clock = clock_of(system)
+        clock.tell(NOON)
+        clock.look(None)
+        system.passes(40 * 86_400)
+        for _ in range(3):
+            system.passes(2)
+            clock.hear("linky", system.shows + off_s)
+        assert (clock.unvouched_s == 0) is vouches
+        assert clock.now() == int(system.shows), "a person is believed more"
+
+
+def test_the_network_vouches_each_day_and_when_it_is_gone_the_days_count(tmp_path: Path) -> None:
+    system = FakeSystem(NOON)
+    system.from_file = True
+    clock = clock_of(system, tmp_path / "clock")
+    for _ in range(60):
+        clock.look(None)
+        system.passes(86_400)
+    assert clock.unvouched_s == 0
+    system.synchronised = False
+    again = clock_of(system, tmp_path / "clock")
+    again.look(NOON)
+    assert again.unvouched_s == 86_400
+    for _ in range(3):
+        system.passes(2)
+        again.hear("linky", system.shows + 30)
+    assert (again.unvouched_s, again.trust, again.now()) == (0, Trust.NETWORK, int(system.shows)), (
+        "a Linky says the same"
+    )
+    system.battery, system.from_file = system.shows, True
+    other = clock_of(system)
+    other.look(None)
+    assert (other.trust, other.unvouched_s) == (Trust.BATTERY, None)
+
+
+def test_a_file_of_an_older_version_is_read_and_counts_from_now(tmp_path: Path) -> None:
+    system = FakeSystem(NOON)
+    system.synchronised, system.from_file = False, True
+    (tmp_path / "clock").write_text(
+        f'{{"boot": "first", "offset": {NOON - 100.0}, "teller": "person", "trust": "told"}}'
+    )
+    clock = clock_of(system, tmp_path / "clock")
+    clock.look(None)
+    assert (clock.trust, clock.unvouched_s) == (Trust.TOLD, 0)

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from drivers.model import Medium, Quantity
+from drivers.model import Medium, Quantity, State
 from gateway.model import Point, SeriesKey
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
+from gateway.services.room import Space
 from gateway.store import Points, Store, StoreError
 from gateway.watch import LEAST_LEAK, LOOK_S, NEVER, Watch
 
@@ -59,25 +60,33 @@ class Home:
         self.dating = True
         self.ids = ["eau"]
         self.register = KEY.register
+        self.medium = Medium.WATER
         self.settings: dict[str, object] = {}
         self.catalog = SimpleNamespace(setting=self.settings.get)
         self.store_trouble: str | None = None
         self.card_full = False
         self.keys_trouble: str | None = None
+        self.unvouched_s: float | None = None
+        self.free_bytes = 10**10
         self.heard_at: int | None = None  # since the start
         self.status: tuple[str, ...] = ()
+        self.reading = State.DECODED  # what became of its last message
 
     def now(self) -> int:
         return self.at
+
+    def card_space(self) -> Space:
+        return Space(self.free_bytes, 10**11)
 
     def points(self) -> Any:
         latest = self.store.latest(KEY)
         return tuple(
             SimpleNamespace(
-                point=SimpleNamespace(id=id_, medium=Medium.WATER),
+                point=SimpleNamespace(id=id_, medium=self.medium),
                 index_series=(SeriesKey(id_, self.register),),
                 address=f"wmbus:RLV:{id_}",
                 state=None,
+                reading=self.reading,
                 port=None if self.heard_at is None else "radio",
                 heard_at=self.heard_at or (latest.at if latest else None),
                 telegrams=int(self.heard_at is not None),
@@ -149,6 +158,27 @@ async def test_an_exchange_of_the_meter_in_the_middle_goes_on(tmp_path: Path) ->
         (one,) = told.findings
         assert one.since == NOW - 2 * DAY
         assert round(one.grounds["l_per_h"]) == 12
+
+
+@pytest.mark.parametrize("l_per_10_min", [2, 0])
+async def test_another_meter_in_its_place_ends_no_leak_before_it_could_have_found_it(
+    tmp_path: Path, l_per_10_min: int
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 40, 987_000, 2))
+        await watch.look()
+        (before,) = told.findings
+        here.register, swapped = "volume_2", here.at + 600
+        for hours in (1, 23, 30):
+            here.read(*running(swapped, hours, 5, l_per_10_min), key=SeriesKey("eau", here.register))
+            await watch.look()
+            if hours < before.grounds["limit_h"]:
+                assert (told.findings, told.unknown[Service.LEAK]) == ([], {"eau"}), "nobody knows whether it goes on"
+                told.findings = [before]
+        assert told.unknown[Service.LEAK] == set()
+        assert [one.since for one in told.findings] == ([swapped] if l_per_10_min else [])
 
 
 async def test_a_meter_that_begins_to_count_finer_is_looked_at_anew(tmp_path: Path) -> None:
@@ -309,6 +339,35 @@ async def test_a_card_that_refuses_and_late_back_ups_are_told(tmp_path: Path) ->
         assert told.silent == []
 
 
+async def test_a_card_that_is_nearly_full_is_told_and_gives_way_when_it_refuses(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.free_bytes = 10**8
+        watch = Watch(here, told)
+        await listen(watch, here, 0.5)
+        assert told.silent == []
+        await listen(watch, here, 2)
+        assert [(one.point, one.kind, one.grounds) for one in told.silent] == [
+            ("box:card", "nearly full", {"free_mb": 100.0})
+        ]
+        here.store_trouble, here.card_full = "database or disk is full", True
+        await listen(watch, here, 0.3)
+        assert [(one.point, one.kind) for one in told.silent] == [("box:card", "full")]
+        here.store_trouble, here.free_bytes = None, 10**9
+        await listen(watch, here, 2.1)
+        assert told.silent == []
+
+
+async def test_a_clock_that_nobody_has_set_right_for_a_month_is_told(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.unvouched_s = 31.0 * DAY
+        await Watch(here, told).look()
+        assert [(one.point, one.kind, one.since) for one in told.silent] == [
+            ("box:clock", "unconfirmed", here.at - 31 * DAY)
+        ]
+
+
 async def test_a_damaged_day_of_one_meter_blinds_nobody_to_the_others_and_ends_no_story(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -457,3 +516,101 @@ async def test_what_is_erased_while_it_is_heard_is_told_no_more(tmp_path: Path) 
         assert told.unknown[Service.LEAK] == {"eau"}
         await watch.look()
         assert told.findings
+
+
+# -- what a water meter says itself of a leak -----------------------------------------------------------------------------
+
+
+async def test_a_meters_own_bit_is_a_leak_after_ten_minutes_and_a_restart_neither_raises_nor_ends_it(
+    tmp_path: Path,
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - DAY, 24, 1000, 0))
+        here.heard_at, here.status = NOW, ("leak", "burst (earlier)")
+        watch = Watch(here, told)
+        await watch.look()
+        assert told.findings == []
+        await listen(watch, here, 0.2)
+        (one,) = told.findings
+        assert (one.kind, one.at) == ("meter leak", NOW)
+        assert "l_per_h" not in one.grounds
+        anew = Watch(here, told)
+        here.heard_at = None
+        await anew.look()
+        assert told.findings == []
+        assert told.unknown[Service.LEAK] == {"eau"}, "it is not over: the meter was not heard yet"
+        told.findings = [one]
+        here.heard_at = here.at
+        await anew.look()
+        assert [(each.kind, each.since) for each in told.findings] == [("meter leak", one.since)]
+        here.status = ()
+        await anew.look()
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], set())
+
+
+async def test_bits_that_cannot_be_read_end_nothing_and_begin_nothing(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - DAY, 24, 1000, 0))
+        here.heard_at, here.status, here.reading = NOW, ("leak",), State.KEY_MISSING
+        watch = Watch(here, told)
+        await listen(watch, here, 1)
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], set())
+        here.reading = State.DECODED
+        await listen(watch, here, 0.3)
+        assert told.findings
+        before = list(told.findings)
+        here.reading, here.status = State.WRONG_KEY, ()
+        await watch.look()
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], {"eau"})
+        told.findings = before
+        here.reading = State.DECODED
+        await watch.look()
+        assert (told.findings, told.unknown[Service.LEAK]) == ([], set())
+
+
+async def test_a_leak_that_the_index_shows_keeps_its_figures_beside_the_meters_word(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - 2 * DAY, 40, 1000, 2))
+        here.heard_at, here.status = here.at, ("burst",)
+        watch = Watch(here, told)
+        await listen(watch, here, 0.3)
+        (one,) = told.findings
+        assert (one.kind, one.rank, round(one.grounds["l_per_h"])) == ("toilet", 3, 12)
+        assert one.grounds["meter_burst_at"] <= here.at - 600
+        for least, kinds in ((25, ["meter burst"]), (NEVER, [])):
+            here.settings[LEAST_LEAK] = least
+            await watch.look()
+            assert [each.kind for each in told.findings] == kinds
+        here.settings[LEAST_LEAK], here.status = 25, ("leak",)
+        await listen(watch, here, 0.3)
+        assert told.findings == [], "its owner wants to be told of more"
+
+
+async def test_a_meter_that_is_read_twice_says_so_at_both_of_its_leaks(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        here.ids = ["eau", "radio"]
+        told = Told()
+        start = NOW - 2 * DAY
+        said = [(at, index + (at - start) // 7200 * 40) for at, index in running(start, 48, 1000, 2)]
+        here.read(*said)
+        here.read(*((at + 60, 10 * index + 5) for at, index in said), exponent=-1, key=SeriesKey("radio", "volume"))
+        await Watch(here, told).look()
+        common = {one.point: {name for name in one.grounds if ":" in name} for one in told.findings}
+        assert common == {"eau": {"within_l:radio", "holds_l:radio"}, "radio": {"within_l:eau", "holds_l:eau"}}
+
+
+@pytest.mark.parametrize(
+    ("medium", "kinds"), [(Medium.HEAT, ["heating leak"]), (Medium.GAS, []), (Medium.HOT_WATER, ["meter leak"])]
+)
+async def test_a_heat_meters_bit_is_a_leak_of_the_heating_and_a_gas_meters_is_no_water(
+    tmp_path: Path, medium: Medium, kinds: list[str]
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.read(*running(NOW - DAY, 24, 1000, 0))
+        here.medium, here.heard_at, here.status = medium, NOW, ("leak",)
+        await listen(Watch(here, told), here, 0.3)
+        assert [one.kind for one in told.findings] == kinds

@@ -11,8 +11,8 @@ from gateway.services.model import Finding, Service, Story
 from gateway.watch import least_leak
 from tests.webui.home import NOW, Home, at, read
 from webui.alerts import PAGE, STALE_S
-from webui.stories import OFTEN, SAY, WHAT_TO_DO, about, say_frost, say_leak
-from webui.told import when
+from webui.stories import OFTEN, SAY, WHAT_TO_DO, say_frost, say_leak
+from webui.told import about, when
 from webui.words import Words, plain
 
 LEAK = Service.LEAK

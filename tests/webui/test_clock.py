@@ -48,6 +48,19 @@ async def test_a_person_tells_the_time(tmp_path: Path, fields: dict[str, str], s
             assert said in text(await answer.text())
 
 
+async def test_where_nobody_has_said_the_time_for_a_month_the_box_asks_for_it_on_its_page(tmp_path: Path) -> None:
+    async with open_home(tmp_path) as home:
+        home.clock.system.synchronised = False  # the network went: what it said holds until the next start
+        for days, asks in ((29, False), (2, True)):
+            home.clock.system.passes(days * DAY)
+            home.clock.look(None)
+            assert ('name="local"' in await home.text("/box")) is asks
+        page = read(await home.text("/box"))
+        async with home.client.post("/box/time", data={**page.fields, "utc": str(home.clock.at)}) as answer:
+            assert "Un compteur ou l’un de vous l’a donnée" in text(await answer.text())
+        assert home.house.unvouched_s == 0
+
+
 async def test_every_page_says_that_the_time_is_not_known(tmp_path: Path) -> None:
     async with open_home(tmp_path) as home:
         assert "Quelle heure est-il ?" not in text(await home.text("/"))

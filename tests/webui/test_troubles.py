@@ -69,6 +69,21 @@ def spaced(text: str) -> str:
             "Pendant à peu près 8 heures, la carte mémoire n’a plus rien pris.",
         ),
         (
+            finding("box:card", "nearly full", free_mb=153.2),
+            "La carte mémoire est presque pleine : il reste environ 150 Mo.",
+            "La carte mémoire était presque pleine. Elle a de nouveau de la place.",
+        ),
+        (
+            finding("box:card", "nearly full", free_mb=6_840.0, days_left=6.8),
+            "La carte mémoire se remplit : il reste environ 7 Go, et au rythme de ces jours-ci elle sera pleine dans à peu près 7 jours.",
+            "La carte mémoire était presque pleine. Elle a de nouveau de la place.",
+        ),
+        (
+            finding("box:clock", "unconfirmed"),
+            "Personne n’a donné l’heure au boîtier depuis lundi à 3 h 10 : son horloge peut se tromper de quelques minutes.",
+            "Personne n’avait donné l’heure au boîtier depuis des semaines. C’est fait.",
+        ),
+        (
             finding("box:keys", "keys"),
             "Quelque chose ne va pas avec les clés que garde ce boîtier. Les compteurs qui se lisent sans elles continuent ; une clé que vous tapez à nouveau fonctionne.",
             "Quelque chose n’allait pas avec les clés que le boîtier garde. C’est rentré dans l’ordre.",
@@ -116,6 +131,7 @@ async def test_what_belongs_to_no_meter_stands_on_the_first_page_and_in_the_hist
         finding("port:radio", "closed"),
         finding("box:card", "full"),
         finding("box:keys", "keys"),
+        finding("box:clock", "unconfirmed"),
         finding("box:backup", "late", every_s=86_400.0),
         finding("eau-froide", "silent", interval_s=300.0, patience_s=21_600.0),
     ]

@@ -163,6 +163,31 @@ def test_a_reading_a_month_says_nothing() -> None:
     assert raised(readings(3000, lived_in(7), interval_s=30 * DAY)) == []
 
 
+@pytest.mark.parametrize("days", [4, 7, 30])
+def test_a_summer_of_a_meter_that_is_heard_each_month_is_not_told_as_days_that_took_more(days: int) -> None:
+    """A sum of thirty days is no day, and thirty months are not the four weeks before."""
+    home = lived_in(7)
+
+    def garden(at: int) -> float:
+        return home(at) + (40 if (at - START) // DAY % 365 in range(150, 240) and at % DAY // HOUR == 20 else 0)
+
+    assert raised(readings(1500, garden, interval_s=days * DAY)) == []
+
+
+def test_days_that_took_more_go_on_over_a_week_that_nobody_heard_and_do_not_begin_in_it() -> None:
+    since = START + 40 * DAY
+    by_day = list(readings(60, with_leak(lived_in(8), 20, since), interval_s=DAY))
+    leak, kinds = Leak("eau", 1), []
+    for at, steps in by_day:
+        if not START + 46 * DAY < at < START + 53 * DAY:
+            leak.hear(at, steps)
+            kinds.append(leak.find() is not None)
+    assert kinds[-8:] == [True] * 8
+    at, finding = raised(one for one in by_day if not START + 38 * DAY < one[0] < START + 45 * DAY)[0]
+    assert finding.since >= START + 45 * DAY
+    assert at - finding.since >= 3 * DAY
+
+
 def test_days_that_took_more_are_said_of_a_meter_that_is_heard_once_a_day() -> None:
     since = START + 40 * DAY
     said = readings(46, with_leak(lived_in(8), 20, since), interval_s=DAY)

@@ -13,6 +13,8 @@ from gateway.services.silence import (
     BACKUP_SUBJECT,
     BATTERY,
     CARD_SUBJECT,
+    CLOCK_S,
+    CLOCK_SUBJECT,
     DAY_S,
     FAULT,
     HOUR_S,
@@ -252,6 +254,15 @@ def test_back_ups_are_late_after_three_of_their_times_and_a_box_that_was_off_may
     assert found(box=never) == {BACKUP_SUBJECT: "late"}
     assert found(box=replace(never, listening_since=NOW - DAY_S)) == {}
     assert found(box=replace(never, listening_since=NOW), told=told(BACKUP_SUBJECT, "late")) == {BACKUP_SUBJECT: "late"}
+
+
+def test_a_clock_that_nobody_has_set_right_for_a_month_is_told_and_one_that_needs_nobody_is_not() -> None:
+    for told_s, kinds in ((CLOCK_S, {}), (CLOCK_S + 1, {CLOCK_SUBJECT: "unconfirmed"})):
+        assert found(box=replace(BOX, time_told_at=NOW - told_s)) == kinds
+        assert found(box=replace(BOX, listening_since=NOW, time_told_at=NOW - told_s)) == kinds, (
+            "a restart ends nothing"
+        )
+    assert found(box=replace(BOX, time_told_at=None)) == {}
 
 
 # -- always -----------------------------------------------------------------------------------------------------------
