@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from aiohttp import web
 
+from gateway import absence
 from gateway.house import House
 from gateway.services import frost
+from gateway.services.absence import USED
 from gateway.services.model import Service, Story
 from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
@@ -54,6 +56,7 @@ class Shown:
     hue: str
     is_stale: bool
     steps: str | None  # the page that leads to the cause
+    is_use: bool = False  # water that runs while nobody is at home: perhaps somebody is
 
 
 def open_ones(request: web.Request) -> tuple[list[Shown], int]:
@@ -62,7 +65,9 @@ def open_ones(request: web.Request) -> tuple[list[Shown], int]:
     now = house.now()
     if not house.dating:
         return [], 0
-    stories = alerts.open()
+    is_away = absence.present(house.catalog, now) is not None
+    # Somebody has just said that they are back: until the next look it is still found.
+    stories = [story for story in alerts.open() if is_away or not _is_use(story)]
     put_off = sum(story.is_put_off(now) for story in stories)
     return [_shown(request, story) for story in stories if not story.is_put_off(now)], put_off
 
@@ -83,8 +88,13 @@ def _shown(request: web.Request, story: Story) -> Shown:
         name,
         "o" if view is None else HUES[view.point.medium],
         story.is_open and (is_stale or not house.dating),
-        path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
+        path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open and not _is_use(story) else None,
+        story.is_open and _is_use(story),
     )
+
+
+def _is_use(story: Story) -> bool:
+    return story.finding.service is Service.LEAK and story.finding.kind == USED
 
 
 async def page(request: web.Request) -> web.Response:

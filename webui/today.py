@@ -13,7 +13,7 @@ from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointState, PointView
 from gateway.wires import CUSTOMER_PORTS
-from webui import alerts, charts, days, linky, shown
+from webui import alerts, away, charts, days, linky, shown
 from webui.page import ACCESS, HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
 from webui.told import when
@@ -98,6 +98,8 @@ async def page(request: web.Request) -> web.Response:
         when=when,
         put_off=put_off,
         alerts_before=request.app[ACCESS].alerts.any,
+        away=away.line(request),
+        waters=any(view.point.medium in shown.WATER_MEDIA for view in views),
         recovered_at=recovered_at if recovered_at and now - recovered_at < RECOVERED_S else None,
         shadow=any(today.usual_hours for today in found),
     )

@@ -37,6 +37,12 @@ GET /alerts O
 POST /alerts/seen O
 POST /alerts/snooze O
 POST /alerts/least O
+GET /away O
+POST /away O
+POST /away/back O
+POST /away/told O
+GET /frost O
+POST /frost O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O
