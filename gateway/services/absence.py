@@ -15,6 +15,8 @@ WINDOW_S = 3 * 3600
 WINDOW_S_MAX = DAY_S
 # One step may be a drop that was left over from before: this many are water that ran.
 STEPS_MIN = 2
+# How coarse a meter counts is known by what all its changes are multiples of, from so many changes on.
+CHANGES_MIN = 3
 # What runs again sooner than this after it stopped is the same event; so long it is told, too.
 SAME_S = DAY_S
 # After so long without any, it does not run any more.
@@ -34,6 +36,7 @@ class Used:
         self._least_l = 0.0
         self._last: tuple[int, int] | None = None
         self._quantum = 0  # steps: all that was ever counted is a multiple of it
+        self._changes = 0
         self._forget()
 
     def watch(self, since: int | None, least_l: float) -> None:
@@ -57,16 +60,19 @@ class Used:
         if more <= 0:
             return
         self._quantum = gcd(self._quantum, more)
+        self._changes += 1
+        # Where nobody has been for months, there is the index alone: 12,350 is none of a meter that counts in hundreds.
+        quantum = self._quantum if self._changes >= CHANGES_MIN else gcd(self._quantum, steps)
         # Of what lies between two readings nobody knows when it ran: some of it before they left.
         if self._since is None or start < self._since:
             return
         self._lately.append((start, at, more))
-        while self._lately[0][0] < at - self._window_s() and len(self._lately) > 1:
+        while self._lately[0][0] < at - self._window_s(quantum) and len(self._lately) > 1:
             self._lately.popleft()
         ran = sum(each for _, _, each in self._lately)
         # Of a longer silence only the sum is known: a day of it may take as much.
         enough_l = self._least_l * max(1.0, (at - start) / DAY_S)
-        if not self._least_l or ran * self._step_l < enough_l or ran < STEPS_MIN * self._quantum:
+        if not self._least_l or ran * self._step_l < enough_l or ran < STEPS_MIN * quantum:
             return
         begun, first_heard, _ = self._lately[0]
         if self._event is None or begun - self._event.last_at > SAME_S:
@@ -93,8 +99,8 @@ class Used:
         }
         return Finding(Service.LEAK, self.point, USED, event.since, grounds, RANK, last[0])
 
-    def _window_s(self) -> int:
-        steps_l = STEPS_MIN * self._quantum * self._step_l
+    def _window_s(self, quantum: int) -> int:
+        steps_l = STEPS_MIN * quantum * self._step_l
         return min(WINDOW_S_MAX, int(WINDOW_S * max(1.0, steps_l / self._least_l))) if self._least_l else WINDOW_S
 
 
