@@ -10,7 +10,7 @@ from aiohttp import web
 from drivers.model import Medium, Quantity
 from gateway import thermometers
 from gateway.house import House
-from gateway.model import Point, SeriesKey
+from gateway.model import SeriesKey
 from gateway.services.frost import PLAUSIBLE_C, STALE_S
 from gateway.thermometers import Thermometer
 from gateway.views import PointView
@@ -19,7 +19,7 @@ from webui.away import water_meters
 from webui.page import HOUSE, read_form, render, see, words_of
 from webui.words import Words, plain
 
-# What said no temperature for so long is not offered.
+# What said no temperature for so long says none.
 OFFERED_S = 30 * 86_400
 # What a heat meter measures in its pipes is the temperature of no place.
 IN_PIPES = ("flow_temperature", "return_temperature")
@@ -95,40 +95,34 @@ async def choose(request: web.Request) -> web.Response:
 
 
 def _row(words: Words, house: House, view: PointView) -> Row:
-    others = [each.point for each in house.points() if each.point.id != view.point.id]
     temperatures = {info.key: info.last_at for info in house.store.series() if info.quantity is Quantity.TEMPERATURE}
-    own = [_said(words, house, key) for key in house.series(view.point.id) if key in temperatures]
+    oldest = house.now() - OFFERED_S
+    own = [_said(words, house, key) for key in house.series(view.point.id) if temperatures.get(key, 0) >= oldest]
     chosen = thermometers.all_of(house.catalog).get(view.point.id)
-    offered = []
-    for other in others:
-        keys = [key for key in house.series(other.id) if key in temperatures]
-        registers = [
-            register
-            for register in dict.fromkeys(key.register for key in keys)
-            if not (other.medium in PIPES and register in IN_PIPES)
-        ]
-        for register in registers:
-            of = [key for key in keys if key.register == register]
-            is_chosen = chosen == Thermometer(other.id, register)
-            if not is_chosen and max(temperatures[key] for key in of) < house.now() - OFFERED_S:
-                continue
-            label = f"{other.name} ({_called(words, register)})" if len(registers) > 1 else other.name
-            said = [each for each in (_said(words, house, key) for key in of) if each is not None]
-            last = max(said, key=lambda each: each.at, default=None)
-            offered.append(Offered(f"{other.id}:{register}", label, last))
-    value = None if chosen is None else f"{chosen.point}:{chosen.register}"
+    offered = {}
+    for other in (each.point for each in house.points() if each.point.id != view.point.id):
+        keys: dict[str, list[SeriesKey]] = {}
+        for key in house.series(other.id):
+            if key in temperatures and not (other.medium in PIPES and key.register in IN_PIPES):
+                keys.setdefault(key.register, []).append(key)
+        for register, of in keys.items():
+            one = Thermometer(other.id, register)
+            if one == chosen or max(temperatures[key] for key in of) >= oldest:
+                name = f"{other.name} ({_called(words, register)})" if len(keys) > 1 else other.name
+                last = max(of, key=lambda key: temperatures[key])
+                offered[one] = Offered(f"{other.id}:{register}", name, _said(words, house, last))
     return Row(
         view.point.id,
         view.point.name,
         shown.HUES[view.point.medium],
         [each for each in own if each is not None],
-        offered,
-        next((each for each in offered if each.value == value), None),
+        list(offered.values()),
+        None if chosen is None else offered.get(chosen),
     )
 
 
 def _said(words: Words, house: House, key: SeriesKey) -> Said | None:
-    point: Point | None = house.store.latest(key)
+    point = house.store.latest(key)
     if point is None:
         return None
     low, high = PLAUSIBLE_C

@@ -17,8 +17,9 @@ WINDOW_S_MAX = DAY_S
 STEPS_MIN = 2
 # How coarse a meter counts is known by what all its changes are multiples of, from so many changes on.
 CHANGES_MIN = 3
-# What runs again sooner than this after it stopped is the same event; so long it is told, too.
-SAME_S = DAY_S
+# What runs again sooner than this after it stopped is the same event; so long it is told, too. Longer, and another event
+# of the next day would be the same story (gateway/alerts.py).
+SAME_S = 6 * 3600
 # After so long without any, it does not run any more.
 STILL_S = 3600
 # A leak that is known is no use: it counts so many times what it is said to run at least.
@@ -80,7 +81,7 @@ class Used:
         self._event.last_at, self._event.steps = at, steps
 
     def find(self, known: Finding | None = None) -> Finding | None:
-        """What ran, a day long; `known` is what the leak service finds here now, which it may be."""
+        """What ran, for as long as it is told; `known` is what the leak service finds here now, which it may be."""
         event, last = self._event, self._last
         if event is None or last is None or last[0] - event.last_at > SAME_S:
             return None
