@@ -2,7 +2,8 @@
 
 Each time that everybody is away for a night or more, they say so as they leave. What runs then is a neighbour's watering, a
 softener, a garden that waters itself, or a leak: all of it is to be told. An event is wrong where less than 4 L ran between the
-times that it names. To be found are hours of 10 L or more; not those between two readings of which one is of before.
+times that it names. To be found are hours of 10 L or more; not those that the meter stood still for, nor where a
+reading before it or after it is of when somebody was there.
 """
 
 import os
@@ -44,7 +45,7 @@ class Judged:
     days: float
     events: tuple[tuple[float, float], ...]
     hours: int
-    seen: int  # by its readings
+    seen: int  # by its meter and readings
     found: int
 
 
@@ -54,7 +55,7 @@ def judge(number: int) -> Judged:
     spans = [span for span in home.away if span.end - span.start > NIGHT_S]
     told = list(watch(home, spans))
     hours = [(at, span) for span in spans for at in used_hours(home, span)]
-    seen = [at for at, span in hours if is_seen(ats, at, span)]
+    seen = [at for at, span in hours if is_seen(ats, at, span) and not any(at in each for each in home.troubles.stuck)]
     found = [at for at in seen if any(each.since < at + HOUR and each.last_at > at - DAY for each in told)]
     return Judged(
         home.meter.interval_s,
@@ -106,7 +107,7 @@ def is_seen(ats: Sequence[int], at: int, span: Span) -> bool:
 
 
 def table(judged: Sequence[Judged]) -> Iterator[str]:
-    yield "| heard | homes | days away | events told | of them wrong | litres, median error | hours of 10 L or more | heard before and after | found |"
+    yield "| heard | homes | days away | events told | of them wrong | litres, median error | hours of 10 L or more | that could be seen | found |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for interval_s, heard in HEARD.items():
         some = [one for one in judged if one.interval_s == interval_s]

@@ -19,6 +19,7 @@ from gateway.thermometers import Thermometer, all_of
 from tests.webui.home import NOW, Home, at, open_home, read
 from tests.webui.test_clock import forget_time
 from tests.webui.test_people import cookie, peopled
+from webui import away
 from webui.stories import say_frost, say_leak
 from webui.words import Words, plain
 
@@ -112,6 +113,11 @@ def test_cold_is_said_with_whose_temperature_it_is(kind: str, grounds: dict[str,
         "cold": "Il a fait froid au compteur pendant que la maison était vide : 1,9 °C au plus bas.",
         "near": "Le compteur a failli geler : 1,9 °C à côté de lui au plus bas.",
     }.get(kind, "Le compteur a failli geler : 1,9 °C à côté de lui au plus bas.")
+
+
+def test_every_figure_that_may_be_chosen_has_its_words() -> None:
+    assert set(away.LEAST_USED_WORDS) == set(absence.LEAST_USED_L)
+    assert set(away.COLD_WORDS) == set(absence.COLD_C)
 
 
 # -- the pages --------------------------------------------------------------------------------------------------------
@@ -255,7 +261,7 @@ async def test_a_thermometer_is_chosen_beside_a_water_meter_and_taken_back(home:
     say_degrees(home, "chauffage", "flow_temperature", 452, NOW - 120)
     page = await home.text("/frost")
     assert re.findall(r'<option value="([^"]*)"', page) == ["", "cellier:temperature"]
-    assert "Cellier: 4,2 °C" in spaced(unescape(page))
+    assert "Cellier, 4,2 °C" in spaced(unescape(page))
     chosen = await sent(home, "/frost", "/frost", meter="eau-froide", thermometer="cellier:temperature")
     assert "À côté : Cellier 4,2 °C, il y a 2 min" in chosen
     assert "On ne sait rien du froid" not in chosen
