@@ -16,6 +16,7 @@ from gateway.model import Point, SeriesKey
 from gateway.roles import Role
 from gateway.services.model import Finding, Service, Story
 from gateway.thermometers import Thermometer, all_of
+from gateway.watch import Watch
 from tests.webui.home import NOW, Home, at, open_home, read
 from tests.webui.test_clock import forget_time
 from tests.webui.test_people import cookie, peopled
@@ -198,6 +199,34 @@ async def test_a_card_of_a_use_asks_whether_it_is_you(home: Home) -> None:
     assert "ont coulé" not in after, "until the next look it is still found, and somebody is back"
     await alerts.tell(home.clock.at, Service.LEAK, [])
     assert "la maison était vide" in shown(await home.text("/alerts"))
+
+
+async def test_from_the_meter_to_the_page_and_back(home: Home) -> None:
+    """In a home whose toilet runs, as the services know."""
+    services = Watch(home.house, home.access.alerts)
+    key = home.house.index_series("eau-froide")[0]
+    latest = home.house.store.latest(key)
+    assert latest is not None
+    litres = latest.value
+
+    async def lives(hours: float, l_per_h: int) -> str:
+        nonlocal litres
+        for _ in range(int(hours * 2)):
+            home.clock.at += 1800
+            litres += l_per_h // 2
+            home.house.store.add([Point(key, Quantity.VOLUME, home.clock.at, litres, 0, main=True)])
+        await services.look()
+        return spaced(shown(await home.text("/")))
+
+    assert "Le plus souvent, c’est une chasse d’eau qui fuit." in await lives(2, 16)
+    await sent(home, "/away", until="2026-12-04")
+    assert "Le plus souvent, c’est une chasse d’eau qui fuit." in await lives(12, 16)
+    told = await lives(0.5, 300)
+    assert "environ 280 litres d’eau ont coulé, alors que la maison est vide." in told
+    assert "Le plus souvent, c’est une chasse d’eau qui fuit." not in told
+    assert "ont coulé" not in await sent(home, "/away/back", "/")
+    assert "Le plus souvent, c’est une chasse d’eau qui fuit." in await lives(1, 16)
+    assert len(await home.access.alerts.history(9)) == 1, "one story: it is the same water"
 
 
 async def test_what_is_told_meanwhile_is_chosen_here(home: Home) -> None:
