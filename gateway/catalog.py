@@ -51,6 +51,8 @@ FIRST_NAMES = {
 
 # A setting: at which metering point the last meter stood that is no longer asked, by its address.
 LET_GO = "let go"
+# Another: of each water meter that has a thermometer beside it, by their metering points (gateway/thermometers.py).
+THERMOMETERS = "thermometers"
 
 T = TypeVar("T")
 
@@ -193,6 +195,10 @@ class Catalog:
         with self.together():
             self._db.table("points").remove(cond=lambda document: document.get("id") == point)
             self._db.table("meters").remove(cond=lambda document: document.get("point") == point)
+            kept = self.setting(THERMOMETERS)
+            if isinstance(kept, dict):  # another point may have this id one day
+                stay = {meter: of for meter, of in kept.items() if meter != point and list(of)[:1] != [point]}
+                self.set_setting(THERMOMETERS, stay or None)
 
     def setting(self, name: str) -> object | None:
         """A JSON value that `set_setting` was given, or None."""

@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from drivers.model import Medium, Quantity
-from gateway import hearing
+from gateway import absence, freezing, hearing
+from gateway.absence import Absence
 from gateway.alarm_bits import AlarmBits
 from gateway.ledger import LedgerError
 from gateway.model import SeriesKey
-from gateway.services import frost, same_water
+from gateway.services import same_water
+from gateway.services.absence import Used
 from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
@@ -29,8 +31,6 @@ PAST_S = 62 * 86_400
 PIECE_S = 7 * 86_400
 # Nor does anybody in the event loop wait for longer than hearing so many takes: 2 ms, on a Pi some more.
 HEARD_AT_A_TIME = 250
-DAY_S = 86_400
-COLD_S = 2 * DAY_S
 WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
 
 
@@ -69,6 +69,7 @@ class Watch:
         self._hearing = hearing.Hearing(house, LOOK_S, schedule)
         self._bits = AlarmBits(LOOK_S)
         self._leaks: dict[SeriesKey, _Watched] = {}
+        self._away: Absence | None = None
         self._changed: set[SeriesKey] = set()
 
     async def run(self) -> None:
@@ -85,18 +86,21 @@ class Watch:
         if not self._house.dating:
             return
         now = self._house.now()
+        self._away = absence.present(self._house.catalog, now)
         every = self._house.points()
         views = [view for view in every if view.point.medium in WATER]
         refused: dict[str, str] = {}
         keys = {key: view.point.id for view in views for key in view.index_series[-1:]}
-        found, unsaid = await self._leaking(every, keys, now, past_s, refused)
+        leaks, unsaid = await self._leaking(every, keys, now, past_s, refused)
+        found = [*self._used(leaks), *leaks]
         # Of what was erased while it was heard no story is written that nobody would erase.
         unknown = {*refused, *unsaid, *(point for key, point in keys.items() if key in self._changed)}
         await self._alerts.tell(now, Service.LEAK, [one for one in found if one.point not in unknown], unknown)
         if refused:
             log.warning("leaks: the card does not say all of %s", refused)
             refused = {}
-        found = await self._freezing([view.point.id for view in views], now, refused)
+        cold_c = None if self._away is None else absence.cold_c(self._house.catalog)
+        found = await freezing.find(self._house, [view.point.id for view in views], now, cold_c, refused)
         await self._alerts.tell(now, Service.FROST, found, tuple(refused))
         if refused:
             log.warning("frost: the card does not say all of %s", refused)
@@ -138,27 +142,11 @@ class Watch:
             every = await asyncio.to_thread(same_water.beside, every, flows)
         return list(every.values()), unsaid
 
-    async def _freezing(self, points: Sequence[str], now: int, refused: dict[str, str]) -> list[Finding]:
-        """Of each meter the coldest of its temperatures: of the water in it, of what is around it."""
-        store, found = self._house.store, []
-        cold = {
-            info.key for info in store.series() if info.quantity is Quantity.TEMPERATURE and info.last_at > now - DAY_S
-        }
-        for point in points if cold else ():
-            await asyncio.sleep(0)
-            some = []
-            for key in cold.intersection(self._house.series(point)):
-                try:
-                    said = await store.run(store.points, key, now - COLD_S, now + 1)
-                except StoreError as error:
-                    refused[point] = str(error)
-                    continue
-                if said is not None:
-                    degrees = [(at, value * 10.0**said.exponent) for at, value in zip(said.at, said.value, strict=True)]
-                    some.append(frost.find(point, degrees, now))
-            worst = max((each for each in some if each is not None), key=lambda one: one.rank, default=None)
-            found += [worst] if worst is not None else []
-        return found
+    def _used(self, leaks: Sequence[Finding]) -> list[Finding]:
+        """Water that runs while nobody is at home; before the leaks, which are told where both are as bad."""
+        known = {leak.point: leak for leak in leaks}
+        found = (watched.used.find(known.get(watched.used.point)) for watched in self._leaks.values())
+        return [each for each in found if each is not None]
 
     def changed(self, keys: Collection[SeriesKey]) -> None:
         """Of these series the past is another one than it was: it is looked at anew. In any thread."""
@@ -167,6 +155,8 @@ class Watch:
     async def _hear(self, key: SeriesKey, point: str, now: int, past_s: int) -> None:
         store = self._house.store
         watched = self._leaks.get(key)
+        if watched is not None:
+            self._set_out(watched.used)
         latest = store.latest(key)
         if (
             latest is None
@@ -186,15 +176,21 @@ class Watch:
                 if watched is not None:  # it counts finer from now on
                     self._leaks.pop(key)
                     return await self._hear(key, point, now, past_s)
-                watched = self._leaks[key] = _Watched(Leak(point, 10.0**fine), fine, end - 1)
+                watched = self._leaks[key] = _Watched(point, fine, end - 1)
+                self._set_out(watched.used)
             factor = 10 ** (points.exponent - fine)
             for number, (at, value) in enumerate(zip(points.at, points.value, strict=True), 1):
-                watched.leak.hear(at, value * factor + (offset(at) if offset is not None else 0))
+                watched.hear(at, value * factor + (offset(at) if offset is not None else 0))
                 if number % HEARD_AT_A_TIME == 0:
                     await asyncio.sleep(0)
             watched.heard_to = max([watched.heard_to, *points.at[-1:]])
             watched.first_at = min([watched.first_at or now, *points.at[:1]])
         return None
+
+    def _set_out(self, used: Used) -> None:
+        """Once those who leave have left."""
+        since = None if self._away is None else self._away.since + absence.LEAVING_S
+        used.watch(since, absence.least_used_l(self._house.catalog))
 
 
 def _is_of_silence(story: Story) -> bool:
@@ -208,11 +204,16 @@ def least_leak(catalog: Catalog) -> int:
 
 
 class _Watched:
-    def __init__(self, leak: Leak, exponent: int, heard_to: int) -> None:
-        self.leak = leak
+    def __init__(self, point: str, exponent: int, heard_to: int) -> None:
+        self.leak = Leak(point, 10.0**exponent)
+        self.used = Used(point, 10.0**exponent)
         self.exponent = exponent
         self.heard_to = heard_to
         self.first_at: int | None = None  # of what it has heard
+
+    def hear(self, at: int, steps: int) -> None:
+        self.leak.hear(at, steps)
+        self.used.hear(at, steps)
 
     def is_new(self, told: Mapping[str, Finding]) -> bool:
         """Whether it has not counted for so long that what was told by the meter before it could be found again."""

@@ -8,9 +8,11 @@ from decimal import Decimal
 
 from aiohttp import web
 
+from gateway import absence
 from gateway.alerts import Alerts
 from gateway.house import House
 from gateway.services import alarm, frost
+from gateway.services.absence import USED
 from gateway.services.model import Service, Story
 from gateway.watch import LEAST_LEAK, NEVER, least_leak
 from webui import days
@@ -56,6 +58,7 @@ class Shown:
     hue: str
     is_stale: bool
     steps: str | None  # the page that leads to the cause
+    is_use: bool = False  # water that runs while nobody is at home: perhaps somebody is
 
 
 def open_ones(request: web.Request) -> tuple[list[Shown], int]:
@@ -64,7 +67,9 @@ def open_ones(request: web.Request) -> tuple[list[Shown], int]:
     now = house.now()
     if not house.dating:
         return [], 0
-    stories = alerts.open()
+    is_away = absence.present(house.catalog, now) is not None
+    # Somebody has just said that they are back: until the next look it is still found.
+    stories = [story for story in alerts.open() if is_away or not _is_use(story)]
     put_off = sum(story.is_put_off(now) for story in stories)
     return [_shown(request, story) for story in stories if not story.is_put_off(now)], put_off
 
@@ -73,7 +78,8 @@ def _shown(request: web.Request, story: Story) -> Shown:
     house, finding = request.app[HOUSE], story.finding
     name, told, is_stale = told_of(house, request.app[ACCESS].alerts, words_of(request), story)
     view = house.point(finding.point)
-    path = "" if finding.kind in alarm.NO_STEPS else STEPS.get(finding.service, "")
+    is_use = _is_use(story)
+    path = "" if is_use or finding.kind in alarm.NO_STEPS else STEPS.get(finding.service, "")
     return Shown(
         story,
         told,
@@ -81,6 +87,7 @@ def _shown(request: web.Request, story: Story) -> Shown:
         "o" if view is None else HUES[view.point.medium],
         is_stale,
         path.format(story=story.id) if path in request.app[ALLOWED] and story.is_open else None,
+        story.is_open and is_use,
     )
 
 
@@ -100,6 +107,10 @@ def told_of(house: House, alerts: Alerts, words: Words, story: Story) -> tuple[s
 def _name(house: House, point: str) -> str | None:
     view = house.point(point)
     return None if view is None else view.point.name
+
+
+def _is_use(story: Story) -> bool:
+    return story.finding.service is Service.LEAK and story.finding.kind == USED
 
 
 async def page(request: web.Request) -> web.Response:

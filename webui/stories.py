@@ -7,6 +7,8 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from gateway.services import alarm
+from gateway.services.absence import USED
+from gateway.services.frost import BESIDE
 from gateway.services.model import Service, Story
 from webui.alarm import own_words, say_alarm, too
 from webui.told import Say, Told, about, interval, so_long, when
@@ -49,9 +51,17 @@ def say_leak(words: Words, story: Story, name: str, now: int) -> Told:
     finding = story.finding
     if finding.kind in alarm.RANKS:
         return say_alarm(words, story, name, now)
-    told = _days_that_took_more(words, story, name, now) if finding.kind == DAYS else _running(words, story, name, now)
+    told = _of_index(words, story, name, now)
     sentence = Markup(" ").join(each for each in (told.sentence, too(words, story)) if each)
     return replace(told, sentence=sentence, grounds=[*told.grounds, *own_words(words, story, now)])
+
+
+def _of_index(words: Words, story: Story, name: str, now: int) -> Told:
+    if story.finding.kind == DAYS:
+        return _days_that_took_more(words, story, name, now)
+    if story.finding.kind == USED:
+        return _used(words, story, name, now)
+    return _running(words, story, name, now)
 
 
 def _running(words: Words, story: Story, name: str, now: int) -> Told:
@@ -159,49 +169,119 @@ def _leak_grounds(words: Words, story: Story, name: str, now: int) -> list[tuple
     return rows
 
 
+# Nobody is at home, and water runs all the same.
+# Of a meter that is heard less often, nobody can tell when it was.
+EXACT_S_MAX = 2 * 3600
+
+
+def _used(words: Words, story: Story, name: str, now: int) -> Told:
+    """All grounds of gateway/services/absence.py are needed."""
+    grounds = story.finding.grounds
+    since, until = (when(words, int(grounds[each]), now) for each in ("began_at", "last_at"))
+    amount, interval_s = _litres(words, grounds["used_l"]), grounds["interval_s"]
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Ran in that time"), _about_litres(words, grounds["used_l"])),
+        (words.say("It began after"), str(since)),
+        (words.say("It last ran"), str(until)),
+        (words.say("Told from so much on"), _litres(words, grounds["least_l"])),
+        (words.say("Between two messages of the meter"), interval(words, interval_s)),
+        (words.say("Counted up to"), str(when(words, story.found_at, now))),
+    ]
+    if not story.is_open:
+        sentence = words.say(
+            "Between %(since)s and %(until)s about %(amount)s of water ran, and nobody was at home.",
+            since=since, until=until, amount=amount,
+        )  # fmt: skip
+        return Told(sentence, Markup(""), rows)
+    if grounds["runs"] and interval_s <= EXACT_S_MAX:
+        sentence = words.say(
+            "Since %(since)s about %(amount)s of water have run, though nobody is at home.",
+            since=since, amount=_bold(amount),
+        )  # fmt: skip
+    else:
+        sentence = words.say(
+            "Between %(since)s and %(until)s about %(amount)s of water ran, though nobody is at home.",
+            since=since, until=until, amount=_bold(amount),
+        )  # fmt: skip
+    if interval_s > EXACT_S_MAX:
+        seldom = so_long(words, interval_s / 3600)
+        sentence += " " + words.say(
+            "The meter says something only each %(interval)s or so: the box cannot tell when exactly.", interval=seldom
+        )
+    to_do = words.say(
+        "If it is you, say that you are back. If not, ask somebody who has a key to look, and to close the stopcock."
+    )
+    return Told(sentence, to_do, rows)
+
+
 # Frost at a water meter.
-FREEZING, NEAR, COMING = "freezing", "near", "coming"
+FREEZING, NEAR, COMING, COLD = "freezing", "near", "coming", "cold"
 # Longer ahead nobody knows.
 HOURS_TO_0_MAX = 24
+# By the word of its kind: where the meter's own telegrams say it, and where a thermometer beside it does.
+FROST_IS = {
+    FREEZING: (
+        mark("The meter “%(name)s” is at %(degrees)s: the water in it may be freezing."),
+        mark("Beside the meter “%(name)s” it is %(degrees)s: the water in it may be freezing."),
+    ),
+    NEAR: (
+        mark("The meter “%(name)s” is at %(degrees)s: it may freeze."),
+        mark("Beside the meter “%(name)s” it is %(degrees)s: it may freeze."),
+    ),
+    COLD: (
+        mark("The meter “%(name)s” is at %(degrees)s, and nobody is at home."),
+        mark("Beside the meter “%(name)s” it is %(degrees)s, and nobody is at home."),
+    ),
+}
+FROST_SOON = (
+    mark("The meter “%(name)s” is at %(degrees)s and grows colder: it may freeze in about %(time)s."),
+    mark("Beside the meter “%(name)s” it is %(degrees)s and grows colder: it may freeze in about %(time)s."),
+)
+FROST_WAS = (
+    mark("The meter was in danger of freezing: %(degrees)s at the lowest."),
+    mark("The meter was in danger of freezing: %(degrees)s beside it at the lowest."),
+)
+COLD_WAS = mark("It was cold at the meter while nobody was at home: %(degrees)s at the lowest.")
 
 
 def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
     """`degrees_c` and `lowest_c` are needed; of the other grounds those that are known."""
     finding = story.finding
     grounds = finding.grounds
-    degrees = _bold(_degrees(words, grounds["degrees_c"]))
+    beside = bool(grounds.get(BESIDE))
     rows = [
         (words.say("The meter"), name),
-        (words.say("Its temperature"), _degrees(words, grounds["degrees_c"])),
+        (
+            words.say("The temperature beside it") if beside else words.say("Its temperature"),
+            _degrees(words, grounds["degrees_c"]),
+        ),
         (words.say("The lowest of the last twelve hours"), _degrees(words, grounds["lowest_c"])),
     ]
     if "c_per_h" in grounds:
         rows.append((words.say("In an hour"), _degrees(words, grounds["c_per_h"], signed=True)))
+    if "cold_c" in grounds:
+        rows.append((words.say("Told below, as nobody is at home"), _degrees(words, grounds["cold_c"])))
     rows.append((words.say("Measured"), str(when(words, story.found_at, now))))
     if not story.is_open:
-        return Told(
-            words.say(
-                "The meter was in danger of freezing: %(degrees)s at the lowest.",
-                degrees=_degrees(words, grounds["lowest_c"]),
-            ),
-            Markup(""),
-            rows,
-        )
+        was = COLD_WAS if finding.kind == COLD and not story.worst else FROST_WAS[beside]
+        return Told(words.say(was, degrees=_degrees(words, grounds["lowest_c"])), Markup(""), rows)
     hours = grounds.get("hours_to_0", HOURS_TO_0_MAX)
-    if finding.kind == FREEZING:
-        sentence = words.say(
-            "The meter “%(name)s” is at %(degrees)s: the water in it may be freezing.", name=name, degrees=degrees
-        )
-    elif hours < HOURS_TO_0_MAX:
-        sentence = words.say(
-            "The meter “%(name)s” is at %(degrees)s and grows colder: it may freeze in about %(time)s.",
-            name=name, degrees=degrees, time=so_long(words, max(1, hours)),
-        )  # fmt: skip
-    else:
-        sentence = words.say("The meter “%(name)s” is at %(degrees)s: it may freeze.", name=name, degrees=degrees)
-    to_do = words.say(
-        "Cover the meter and its pipes with something dry (polystyrene, bubble wrap; no straw or rag that gets wet), and close the door of its place. If nobody is at home for days, close the stopcock, and open the taps so that the pipes run empty."
+    kind = NEAR if finding.kind == COMING else finding.kind
+    sentence = words.say(
+        FROST_SOON[beside] if kind == NEAR and hours < HOURS_TO_0_MAX else FROST_IS[kind][beside],
+        name=name,
+        degrees=_bold(_degrees(words, grounds["degrees_c"])),
+        time=so_long(words, max(1, hours)),
     )
+    if finding.kind == COLD:
+        to_do = words.say(
+            "If nobody comes by, it is safest to close the stopcock, and to open the taps so that the pipes run empty. Leave the heating on its lowest step, and ask somebody to look whether it runs."
+        )
+    else:
+        to_do = words.say(
+            "Cover the meter and its pipes with something dry (polystyrene, bubble wrap; no straw or rag that gets wet), and close the door of its place. If nobody is at home for days, close the stopcock, and open the taps so that the pipes run empty."
+        )
     return Told(sentence, to_do, rows)
 
 

@@ -13,7 +13,7 @@ from drivers.model import Medium, Quantity
 from gateway.house import House
 from gateway.views import PointState, PointView
 from gateway.wires import CUSTOMER_PORTS
-from webui import alerts, charts, days, linky, shown, week_known
+from webui import alerts, away, charts, days, linky, shown, week_known
 from webui.page import ACCESS, HOUSE, joined, render, words_of
 from webui.taken import Taken, amounts, taken
 from webui.told import when
@@ -99,6 +99,8 @@ async def page(request: web.Request) -> web.Response:
         put_off=put_off,
         week_ended=week_known.just_ended(house),
         alerts_before=request.app[ACCESS].alerts.any,
+        away=away.line(request),
+        waters=any(view.point.medium in shown.WATER_MEDIA for view in views),
         recovered_at=recovered_at if recovered_at and now - recovered_at < RECOVERED_S else None,
         shadow=any(today.usual_hours for today in found),
     )

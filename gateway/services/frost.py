@@ -1,4 +1,4 @@
-"""Frost at a water meter, from the temperatures that its own telegrams say: warned of while there is still time."""
+"""Frost at a water meter, from temperatures of its water and of its place: warned of while there is still time."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ STALE_S = 6 * HOUR_S
 PLAUSIBLE_C = (-40.0, 60.0)
 FREEZING_C = 0.5
 NEAR_C = 3.0
-# Said until it is a little warmer than that: at the edge it would come and go.
-OVER_C = 4.5
+# Said until it is so much warmer than that: at the edge it would come and go.
+OVER_C = 1.5
 LATELY_S = 12 * HOUR_S
 # Where it goes is judged by so long, of at least half of it, and so far ahead: enough to do something about it.
 SLOPE_S = 6 * HOUR_S
@@ -21,10 +21,17 @@ AHEAD_S = 12 * HOUR_S
 COOLING_C_MAX = 8.0
 
 
-def find(point: str, degrees: Sequence[tuple[int, float]], now: int) -> Finding | None:
+# The ground of a finding whose temperatures are those of a thermometer beside the meter.
+BESIDE = "beside"
+
+
+def find(
+    point: str, degrees: Sequence[tuple[int, float]], now: int, cold_c: float | None = None, *, beside: bool = False
+) -> Finding | None:
     """What is wrong by the temperatures of the last two days: (UTC seconds, degrees Celsius), in order of time.
 
-    None where the last one is older than STALE_S: a meter that is silent does not freeze on this page.
+    Below `cold_c` it is told though it need not freeze: nobody is at home who would feel it. `beside`: a thermometer of its
+    own says them. None where the last one is older than STALE_S: a meter that is silent does not freeze on this page.
     """
     low, high = PLAUSIBLE_C
     known = [(at, value) for at, value in degrees if low <= value <= high and at <= now]
@@ -36,17 +43,30 @@ def find(point: str, degrees: Sequence[tuple[int, float]], now: int) -> Finding 
     ahead = last + min(c_per_h, 0) * AHEAD_S / HOUR_S
     if last <= FREEZING_C:
         kind, rank = "freezing", 2
-    elif last < NEAR_C or (lately < NEAR_C and last < OVER_C):
+    elif _is_below(NEAR_C, last, lately):
         kind, rank = "near", 1
     elif last < COOLING_C_MAX and ahead <= FREEZING_C:
         kind, rank = "coming", 1
+    elif cold_c is not None and _is_below(cold_c, last, lately):
+        kind, rank = "cold", 0
     else:
         return None
     grounds = {"degrees_c": last, "lowest_c": lately, "c_per_h": c_per_h}
     if c_per_h < 0 and last > 0:
         grounds["hours_to_0"] = last / -c_per_h
-    since = _since(known, NEAR_C if kind != "coming" else COOLING_C_MAX)
+    if beside:
+        grounds[BESIDE] = 1.0
+    if kind == "cold" and cold_c is not None:
+        grounds["cold_c"] = cold_c
+        below = cold_c
+    else:
+        below = COOLING_C_MAX if kind == "coming" else NEAR_C
+    since = _since(known, below)
     return Finding(Service.FROST, point, kind, since, grounds, rank, at)
+
+
+def _is_below(limit_c: float, last: float, lately: float) -> bool:
+    return last < limit_c or (lately < limit_c and last < limit_c + OVER_C)
 
 
 def _slope(known: Sequence[tuple[int, float]]) -> float:

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drivers.model import Medium, Quantity, State
+from gateway import absence
+from gateway.catalog import THERMOMETERS
 from gateway.model import Point, SeriesKey
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
@@ -614,3 +616,169 @@ async def test_a_heat_meters_bit_is_a_leak_of_the_heating_and_a_gas_meters_is_no
         here.medium, here.heard_at, here.status = medium, NOW, ("leak",)
         await listen(Watch(here, told), here, 0.3)
         assert [one.kind for one in told.findings] == kinds
+
+
+# -- while nobody is at home ---------------------------------------------------------------------------------------------
+
+
+def leave(here: Home, since: int, until: int | None = None) -> None:
+    here.settings[absence.SETTING] = dict(absence.Absence(since, until).as_setting)
+
+
+async def test_while_nobody_is_at_home_a_few_litres_are_told_and_a_restart_tells_the_same(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told, again = Told(), Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 24, 1000, 0))
+        leave(here, here.at)
+        await watch.look()
+        # What runs first is the dishwasher that they started.
+        here.read(*running(here.at + 600, 4, 1000, 2))
+        here.read(*running(here.at + 600, 5, 1046, 0))
+        await watch.look()
+        assert told.findings == []
+        last = here.at
+        here.read((last + 600, 1049), (last + 1200, 1055))
+        await watch.look()
+        (one,) = told.findings
+        assert (one.kind, one.since, one.grounds["used_l"]) == ("used", last, 9)
+        await Watch(here, again).look()
+        assert again.findings == [one]
+        here.settings[absence.SETTING] = None  # somebody says that they are back
+        await watch.look()
+        assert told.findings == []
+
+
+async def test_it_ends_by_itself_at_its_hour_and_not_while_the_time_is_not_known(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 24, 1000, 0))
+        leave(here, here.at, here.at + DAY)
+        here.read(*running(here.at + 600, 20, 1000, 0))
+        here.read((here.at + 600, 1041))
+        await watch.look()
+        assert [one.kind for one in told.findings] == ["used"]
+        here.at += 4 * 3600
+        here.dating, count = False, told.count
+        await watch.look()
+        assert told.count == count
+        here.dating = True
+        await watch.look()
+        assert told.findings == []
+        here.read((here.at + 600, 1200))
+        await watch.look()
+        assert told.findings == []
+
+
+async def test_a_meter_that_is_exchanged_meanwhile_has_used_nothing(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 10, 987_000, 0))
+        leave(here, here.at)
+        here.read(*running(here.at + 600, 10, 987_000, 0))
+        await watch.look()
+        swapped = here.at + 600
+        here.read(*running(swapped, 10, 5, 0))
+        here.store.swap(KEY, swapped, 987_000, 5, 0)
+        watch.changed([KEY])
+        await watch.look()
+        assert told.findings == []
+
+
+async def test_a_leak_that_is_found_meanwhile_is_told_as_the_leak_that_it_is(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 3 * DAY, 10, 1000, 0))
+        leave(here, here.at)
+        here.read(*running(here.at + 600, 10, 1000, 2))
+        await watch.look()
+        assert [one.kind for one in told.findings] == ["used"]
+        here.read(*running(here.at + 600, 20, 1120, 2))
+        await watch.look()
+        assert [one.kind for one in told.findings] == ["toilet"]
+
+
+async def test_what_was_chosen_is_asked_for_at_each_look(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 10, 1000, 0))
+        leave(here, here.at)
+        here.read(*running(here.at + 600, 10, 1000, 0))
+        here.settings[absence.LEAST_USED] = 20
+        here.read((here.at + 600, 1010))
+        await watch.look()
+        assert told.findings == []
+        here.settings[absence.LEAST_USED] = 2
+        here.read((here.at + 600, 1014))
+        await watch.look()
+        assert [one.grounds["used_l"] for one in told.findings] == [14]
+
+
+def said_degrees(here: Home, point: str, *tenths: int, at: int = NOW) -> None:
+    key = SeriesKey(point, COLD.register)
+    here.store.add(
+        [
+            Point(key, Quantity.TEMPERATURE, at - (len(tenths) - 1 - number) * 3600, value, -1)
+            for number, value in enumerate(tenths)
+        ]
+    )
+
+
+async def test_cold_is_told_sooner_while_nobody_is_at_home(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        said_degrees(here, "eau", 48, 48, 48, 48)
+        watch = Watch(here, told)
+        await watch.look()
+        assert told.cold == []
+        leave(here, NOW)
+        await watch.look()
+        assert [(one.kind, one.rank) for one in told.cold] == [("cold", 0)]
+        here.settings[absence.COLD] = 4
+        await watch.look()
+        assert told.cold == []
+
+
+async def test_a_thermometer_beside_the_meter_is_heard_and_one_that_is_silent_or_absurd_says_nothing(
+    tmp_path: Path,
+) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        said_degrees(here, "eau", 90, 90, 90, 90)
+        said_degrees(here, "cellier", 21, 21, 21, 21)
+        await watch.look()
+        assert told.cold == []
+        here.settings[THERMOMETERS] = {"eau": ["cellier", COLD.register]}
+        await watch.look()
+        (one,) = told.cold
+        assert (one.point, one.kind, one.grounds["beside"]) == ("eau", "near", 1)
+        said_degrees(here, "cellier", -1270, at=NOW + 600)  # a loose wire
+        here.at = NOW + 600
+        await watch.look()
+        assert [round(one.grounds["degrees_c"], 1) for one in told.cold] == [2.1]
+        here.at = NOW + 6 * 3600 + 1
+        await watch.look()
+        assert told.cold == []
+        gone: object
+        for gone in ({"eau": ["cellier", "temperature"]}, {"eau": "cellier"}, ["cellier"], {"eau": []}):
+            here.settings[THERMOMETERS] = gone
+            here.at = NOW
+            await watch.look()
+            assert told.cold == [], gone
+
+
+async def test_of_what_a_meter_and_the_thermometer_beside_it_say_the_worst_is_told(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        here.settings[THERMOMETERS] = {"eau": ["cellier", COLD.register]}
+        said_degrees(here, "eau", 2, 2, 2, 2)
+        said_degrees(here, "cellier", 25, 25, 25, 25)
+        await Watch(here, told).look()
+        (one,) = told.cold
+        assert one.kind == "freezing"
+        assert "beside" not in one.grounds

@@ -44,6 +44,12 @@ POST /alerts/reach/given O
 POST /alerts/trial O
 POST /alerts/quiet O
 GET /week O
+GET /away O
+POST /away O
+POST /away/back O
+POST /away/told O
+GET /frost O
+POST /frost O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.services.frost import STALE_S, find
+from gateway.services.frost import BESIDE, STALE_S, find
 
 NOW = 1_796_000_000
 HOUR = 3600
@@ -90,3 +90,33 @@ def test_what_comes_now_did_not_begin_the_night_before() -> None:
     finding = find("eau", yesterday + cooling, NOW)
     assert finding is not None
     assert (finding.kind, finding.since) == ("coming", NOW)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "kind"),
+    [
+        ((6, 5.6, 5.2, 4.8, 4.8, 4.8), "cold"),
+        ((4.8, 4.8, 5.5, 6, 6.2), "cold"),  # still cold a moment ago
+        ((4.8, 5.5, 6, 6.6), None),
+        ((7.5, 7.4, 7.4, 7.5), None),  # heating that keeps frost away
+        ((2.4, 2.4, 2.4, 2.4), "near"),  # what is worse is said as ever
+        ((7, 6.2, 5.4, 4.6, 3.8, 3.2), "coming"),
+    ],
+)
+def test_while_nobody_is_at_home_cold_is_told_that_is_no_frost_yet(
+    degrees: tuple[float, ...], kind: str | None
+) -> None:
+    found = find("eau", hourly(*degrees), NOW, 5)
+    assert (found and found.kind) == kind
+    if found is not None:
+        assert found.rank == (0 if kind == "cold" else 1)
+        assert ("cold_c" in found.grounds) is (kind == "cold")
+    if kind == "cold":
+        assert find("eau", hourly(*degrees), NOW) is None
+
+
+def test_whose_temperature_it_is_is_said() -> None:
+    for beside in (False, True):
+        found = find("eau", hourly(2, 2, 2, 2), NOW, beside=beside)
+        assert found is not None
+        assert bool(found.grounds.get(BESIDE)) is beside

@@ -1,0 +1,63 @@
+"""What is cold at the water meters, as the frost service asks (gateway/services/frost.py): in them, and beside them."""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from drivers.model import Quantity
+from gateway import thermometers
+from gateway.model import SeriesKey
+from gateway.services import frost
+from gateway.services.model import Finding
+from gateway.store import Store, StoreError
+from gateway.thermometers import Thermometer
+
+DAY_S = 86_400
+PAST_S = 2 * DAY_S
+
+
+class House(Protocol):
+    """What is needed of a house."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def catalog(self) -> thermometers.Settings: ...
+    def series(self, point_id: str) -> tuple[SeriesKey, ...]: ...
+
+
+async def find(
+    house: House, points: Sequence[str], now: int, cold_c: float | None, refused: dict[str, str]
+) -> list[Finding]:
+    """Of each water meter the worst; below `cold_c` it is told to be cold. What the card `refused`, and why, is of one alone."""
+    store = house.store
+    cold = {info.key for info in store.series() if info.quantity is Quantity.TEMPERATURE and info.last_at > now - DAY_S}
+    chosen, found = thermometers.all_of(house.catalog), []
+    for point in points if cold else ():
+        await asyncio.sleep(0)
+        some = []
+        for key, beside in _sources(house, point, chosen, cold):
+            try:
+                said = await store.run(store.points, key, now - PAST_S, now + 1)
+            except StoreError as error:
+                refused[point] = str(error)
+                continue
+            if said is not None:
+                degrees = [(at, value * 10.0**said.exponent) for at, value in zip(said.at, said.value, strict=True)]
+                some.append(frost.find(point, degrees, now, cold_c, beside=beside))
+        known = [each for each in some if each is not None]
+        found += [max(known, key=lambda one: (one.rank, -one.grounds["degrees_c"]))] if known else []
+    return found
+
+
+def _sources(
+    house: House, point: str, chosen: Mapping[str, Thermometer], cold: Collection[SeriesKey]
+) -> Iterator[tuple[SeriesKey, bool]]:
+    """Whose temperatures are those of a meter, and whether a thermometer beside it says them."""
+    for key in house.series(point):
+        if key in cold:
+            yield key, False
+    if point in chosen:
+        for key in thermometers.series_of(chosen[point], house):
+            if key in cold:
+                yield key, True
