@@ -108,6 +108,15 @@ def test_a_meter_of_a_cubic_metre_a_step_says_nothing_by_its_steps() -> None:
             index += rng.uniform(400, 1100)
 
 
+def test_water_that_flows_back_is_no_most_below_nothing() -> None:
+    most = Most(1, DAY)
+    for at, steps in [*took(DAY_S, [1.0] + [-1.0] * 62), (START + 64 * DAY_S, 5_600)]:
+        most.hear(at, steps)
+    finding = most.find("eau", 0)
+    assert finding is not None
+    assert finding.grounds["most_l"] == 0
+
+
 def test_a_meter_that_is_heard_each_ten_minutes_is_not_judged_by_the_hour() -> None:
     most = Most(1, HOUR)
     for number in range(40 * 144):
