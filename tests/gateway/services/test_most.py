@@ -58,6 +58,15 @@ def test_where_it_runs_on_it_is_said_as_a_burst_in_the_same_story() -> None:
     assert kinds[-4:] == [None, "hour", "burst", "burst"]
 
 
+def test_a_drip_that_was_said_keeps_no_burst_from_being_said() -> None:
+    said = took(HOUR_S, [each + 4 for each in [*hours(20), 700, 0]])
+    leak, kinds = Leak("eau", 1), []
+    for at, steps in said:
+        leak.hear(at, steps)
+        kinds.append(finding.kind if (finding := leak.find()) is not None else None)
+    assert kinds[-3:] == ["drip", "hour", "drip"]
+
+
 def test_it_is_over_with_the_next_usual_hour() -> None:
     leak = Leak("eau", 1)
     for at, steps in took(HOUR_S, [*hours(20), 700, 20]):
