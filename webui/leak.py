@@ -215,9 +215,11 @@ async def watch(house: House, view: PointView) -> Watched | None:
 
 
 def l_per_h(finding: Finding) -> float:
-    """The leak's size; of a meter that is heard seldom, what runs more than usual spread over the day."""
+    """The leak's size; of a meter that is heard seldom, what ran more than usual or ever, spread over the while."""
     grounds = finding.grounds
     more = (grounds.get("l_per_day", 0.0) - grounds.get("usual_l_per_day", 0.0)) / DAY_H
+    if "litres" in grounds:
+        more = (grounds["litres"] - grounds["most_l"]) * 3600 / grounds["interval_s"]
     return max(L_PER_H_MIN, grounds.get("l_per_h", more))
 
 

@@ -22,6 +22,8 @@ DAY_H, MONTH_H = 24, 24 * 30
 DRIP, TOILET, PIPE, BURST = "drip", "toilet", "pipe", "burst"
 # Of a meter that is heard about once a day: days that took more than usual.
 DAYS = "days"
+# Of one that is heard seldom: an hour or a day that took far more than any of the weeks before.
+HOUR, DAY = "hour", "day"
 OFTEN = {
     DRIP: mark("Most often it is a tap that drips, or a worn seal."),
     TOILET: mark("Most often it is a toilet that leaks."),
@@ -61,6 +63,8 @@ def _of_index(words: Words, story: Story, name: str, now: int) -> Told:
         return _days_that_took_more(words, story, name, now)
     if story.finding.kind == USED:
         return _used(words, story, name, now)
+    if story.finding.kind in (HOUR, DAY):
+        return _far_more(words, story, name, now)
     return _running(words, story, name, now)
 
 
@@ -110,6 +114,33 @@ def _days_that_took_more(words: Words, story: Story, name: str, now: int) -> Tol
         "Write down what the meter shows when nobody takes water, and look again an hour later: if it has moved, water is leaking."
     )
     return Told(sentence, to_do, rows)
+
+
+def _far_more(words: Words, story: Story, name: str, now: int) -> Told:
+    """`litres`, `most_l` and `interval_s` are needed. Whether it still runs nobody knows before the next reading."""
+    grounds = story.finding.grounds
+    litres, most = _litres(words, grounds["litres"]), _litres(words, grounds["most_l"])
+    if story.finding.kind == HOUR:
+        sentence = words.say(
+            "In one hour the home took about %(litres)s of water. In the weeks before, it never took more than about %(most)s in an hour.",
+            litres=_bold(litres), most=most,
+        )  # fmt: skip
+        often, to_do = OFTEN[BURST], WHAT_TO_DO[BURST]
+    else:
+        sentence = words.say(
+            "In one day the home took about %(litres)s of water. In the weeks before, it never took more than about %(most)s in a day.",
+            litres=_bold(litres), most=most,
+        )  # fmt: skip
+        often, to_do = mark("If you do not know what for, it may be a leak."), WHAT_TO_DO[PIPE]
+    rows = [
+        (words.say("The meter"), name),
+        (words.say("Counted up to"), str(when(words, story.found_at, now))),
+        (words.say("Between two messages of the meter"), interval(words, grounds["interval_s"])),
+        (words.say("The most in the weeks before"), str(words.say("about %(amount)s", amount=most))),
+    ]
+    if not story.is_open:
+        return Told(sentence, Markup(""), rows)
+    return Told(sentence + " " + words.say(often), words.say(to_do), rows)
 
 
 def _leak_runs(words: Words, story: Story, now: int) -> Markup:

@@ -14,6 +14,8 @@ from math import gcd
 DAY_S = 86_400
 # Litres an hour, and how many hours without a pause are odd in a home whose habits are not known: docs/leaks.md.
 LIMIT_H = {2: 36.0, 5: 30.0, 10: 24.0, 25: 16.0, 50: 10.0, 100: 6.0, 250: 0.8, 500: 0.71, 1000: 0.71}
+# Of a meter that is heard seldom it is longer, by half the time between two readings an hour, and by so much at most.
+SELDOM_S_MAX = 900
 # Whatever it is used to, so many are odd.
 MOST_H = {2: 96.0, 5: 48.0, 10: 36.0, 25: 30.0, 50: 24.0, 100: 12.0, 250: 8.0, 500: 8.0, 1000: 8.0}
 # A window is calm where less than this part of the flow ran in it: a meter counts too little of what hardly flows.
@@ -27,6 +29,10 @@ GAP_S = 2 * 3600
 # Nor is it known, over a longer one, whether what runs after it is what ran before: it begins anew, where it was not odd yet.
 LONG_GAP_S = 12 * 3600
 KEPT_S = 2 * DAY_S
+# What was said to drip is over after a while so many times as long in which hardly anything ran: below what a meter counts
+# well, a drip is now and then calm by the litre.
+CLEAR_FLOW_L_PER_H_MAX = 25
+CLEAR_WINDOWS, CLEAR = 2, 0.5
 # A habit is what ended by itself in the last so many days, begun within so many hours of this time of day.
 HABIT_S = 60 * DAY_S
 HABIT_AROUND_S = 3 * 3600
@@ -65,7 +71,7 @@ class Run:
 
     def limit_s(self, interval_s: int) -> float:
         """How long is odd for this run, of a meter that is heard each `interval_s`."""
-        limit_s = LIMIT_H[self.flow] * (3600 + interval_s / 2)
+        limit_s = LIMIT_H[self.flow] * (3600 + min(interval_s / 2, SELDOM_S_MAX))
         seldom_s = max(0, interval_s - WINDOW_S_MIN)  # by so much the habit may have lasted longer than was heard
         return max(limit_s, min(HABIT_FACTOR * self.usual_s() + seldom_s, 3600 * MOST_H[self.flow]))
 
@@ -133,21 +139,34 @@ class Flow:
             run.window_s = max(WINDOW_S_MIN, enough_s)
 
     def _look(self, run: Run, gone_s: int) -> None:
-        at, steps = self.at, self.steps
+        at = self.at
         last, first = len(at) - 1, run.first
         while first + 1 < last and at[last] - at[first + 1] >= run.window_s:
             first += 1
         run.first = first
         window_s = at[last] - at[first]
-        if window_s >= run.window_s and (steps[last] - steps[first]) * self.step_l * 3600 < run.calm_l_per_h * window_s:
+        calm = window_s >= run.window_s and self._mean(first, last) < run.calm_l_per_h
+        if calm and (not run.odd or self._is_clear(run)):
             if run.heard_s >= 900 * LIMIT_H[run.flow]:
                 run.habits.append((run.since, at[last], run.heard_s))
             run.since, run.heard_s, run.odd = at[last], 0, False
         elif gone_s <= GAP_S:
             run.heard_s += gone_s
-            run.odd = run.odd or (run.heard_s > 2 * gone_s - 60 and run.heard_s >= run.limit_s(gone_s))
+            run.odd = run.odd or self._is_odd(run, gone_s)
         elif gone_s > LONG_GAP_S and not run.odd:
             run.since, run.heard_s, run.first = at[last], 0, last
+
+    def _is_odd(self, run: Run, gone_s: int) -> bool:
+        if run.heard_s <= 2 * gone_s - 60:
+            return False
+        return run.heard_s >= 3600 * LIMIT_H[run.flow] and run.heard_s >= run.limit_s(self.interval_s)
+
+    def _is_clear(self, run: Run) -> bool:
+        """Whether what was odd is over, where a window was calm."""
+        if run.flow >= CLEAR_FLOW_L_PER_H_MAX:
+            return True
+        first = bisect_left(self.at, self.at[-1] - CLEAR_WINDOWS * run.window_s + 1) - 1
+        return first >= 0 and self._mean(first, len(self.at) - 1) < CLEAR * run.calm_l_per_h
 
     def _forget(self, before: int) -> None:
         count = next(number for number, at in enumerate(self.at) if at >= before)

@@ -20,6 +20,9 @@ BURST = Leak(Kind.BURST, 500.0, 100 * DAY, 100 * DAY + 5 * HOUR)
         (DRIP, Raised(161 * DAY, 158 * DAY, 2.0), False),  # repaired for a day
         (BURST, Raised(100 * DAY + HOUR, 100 * DAY, 480.0), True),
         (BURST, Raised(100 * DAY - HOUR, 99 * DAY, 480.0), False),  # said before it began
+        (BURST, Raised(101 * DAY, 100 * DAY - 5 * HOUR, None, 0.9), True),  # most litres of that day leaked
+        (BURST, Raised(101 * DAY, 100 * DAY - 5 * HOUR, None, 0.4), False),  # a pool, and then a burst
+        (DRIP, Raised(100 * DAY - HOUR, 99 * DAY, None, 0.9), False),
     ],
 )
 def test_a_story_is_of_a_leak_only_where_it_speaks_of_it(leak: Leak, raised: Raised, is_its: bool) -> None:

@@ -118,6 +118,31 @@ def test_days_that_took_more_are_said_without_a_flow_that_nobody_knows() -> None
 
 
 @pytest.mark.parametrize(
+    ("kind", "sentence", "asks"),
+    [
+        (
+            "hour",
+            "En une heure, la maison a pris environ 600 litres d’eau. Les semaines d’avant, elle n’en a jamais pris plus d’environ "
+            "200 litres en une heure.",
+            " Si ce n’est pas vous, fermez le robinet d’arrêt.",
+        ),
+        (
+            "day",
+            "En un jour, la maison a pris environ 600 litres d’eau. Les semaines d’avant, elle n’en a jamais pris plus d’environ "
+            "200 litres en un jour.",
+            " Si vous ne savez pas pourquoi, c’est peut-être une fuite.",
+        ),
+    ],
+)
+def test_what_was_far_more_than_ever_is_said_without_that_it_still_runs(kind: str, sentence: str, asks: str) -> None:
+    finding = Finding(Service.LEAK, "eau", kind, TUESDAY, {"litres": 612.0, "most_l": 200.0, "interval_s": 3600.0})
+    assert said(FR, finding) == sentence + asks
+    assert said(FR, finding, TUESDAY + 9 * 3600) == sentence
+    assert say_leak(FR, story(finding), "Eau froide", NOW).what_to_do
+    assert not say_leak(FR, story(finding, NOW), "Eau froide", NOW).what_to_do
+
+
+@pytest.mark.parametrize(
     ("kind", "grounds", "sentence"),
     [
         (

@@ -195,6 +195,13 @@ async def test_a_meter_heard_once_a_day_is_read_by_hand(tmp_path: Path) -> None:
         assert going_on(home.house, story) is None
 
 
+async def test_a_day_that_took_far_more_has_its_page_without_a_flow_that_nobody_knows(home: Home) -> None:
+    story = await leak(home, "day", litres=2400.0, most_l=400.0, interval_s=86_400.0)
+    said = text(await home.text(f"/leak/{story}"))
+    assert "En un jour, la maison a pris environ 2 400 litres d’eau." in said
+    assert "de plus par jour" not in said
+
+
 async def test_the_page_holds_to_the_content_policy_has_no_id_twice_and_comes_again_without_a_script(
     home: Home,
 ) -> None:

@@ -209,6 +209,26 @@ def test_a_meter_of_a_cubic_metre_a_step_is_not_said_to_take_more_than_nothing()
             index += 550 * rng.lognormvariate(0, 0.35)
 
 
+def test_ten_litres_an_hour_more_are_said_after_five_days_of_a_meter_that_is_heard_once_a_day() -> None:
+    """Three such days are no more than a home may take; five on end are."""
+    index, said = 5_000, []
+    for day in range(46):
+        said.append((START + day * DAY, index))
+        index += (130, 280, 180, 330, 230)[day % 5] + (240 if day >= 40 else 0)
+    ((at, finding),) = raised(said)
+    assert at == START + 45 * DAY
+    assert finding.kind == "days"
+    assert finding.since == START + 40 * DAY
+    assert finding.grounds["l_per_day"] - finding.grounds["usual_l_per_day"] == pytest.approx(240, abs=1)
+
+
+def test_two_days_of_guests_say_nothing() -> None:
+    leak = Leak("eau", 1)
+    for day in range(60):
+        leak.hear(START + day * DAY, 200 * day + (350 if day >= 40 else 0) + (350 if day >= 41 else 0))
+        assert leak.find() is None
+
+
 def test_days_that_took_more_are_past_once_the_meter_is_heard_often() -> None:
     """The antenna was moved: nothing else would ever end them."""
     leak = Leak("eau", 1)
@@ -224,6 +244,25 @@ def test_days_that_took_more_are_past_once_the_meter_is_heard_often() -> None:
 def test_a_meter_of_a_day_that_says_things_twice_is_still_one_of_a_day() -> None:
     said = readings(46, with_leak(lived_in(8), 20, START + 40 * DAY), interval_s=DAY)
     assert len(raised((at + later, steps) for at, steps in said for later in (0, 300))) == 1
+
+
+def test_a_drip_that_is_calm_by_the_litre_some_nights_is_one_story_and_ends_with_a_calm_night() -> None:
+    house, repaired = lived_in(11), START + 30 * DAY
+
+    def litres(at: int) -> float:
+        by_day = house(at) if 7 <= at % DAY // HOUR < 23 else 0
+        some_night = (at - START) // DAY in range(14, 18) and 2 * HOUR <= at % DAY < 2 * HOUR + 2400
+        return by_day + (0.2 if START + 10 * DAY <= at < repaired and not some_night else 0)
+
+    ((at, finding),) = raised(readings(35, litres))
+    assert at < START + 13 * DAY
+    assert finding.kind == "drip"
+    leak, says = Leak("eau", 1), {}
+    for at, steps in readings(35, litres):
+        leak.hear(at, steps)
+        says[at] = leak.find()
+    assert says[repaired - 600] is not None
+    assert says[repaired + DAY] is None
 
 
 @given(
