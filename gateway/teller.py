@@ -70,6 +70,7 @@ class Teller:
         # How often anything was handed out, and when by that count each message was: by grant and name.
         self._count = 0
         self._tried: dict[str, dict[str, int]] = {}
+        self._hurried: dict[str, set[str]] = {}
         # What arrived, and the card did not take that yet: by grant and name, the bytes, their SHA-256 and the answer.
         self._unwritten: dict[str, dict[str, tuple[int, str, str]]] = {}
         self._writing = asyncio.Lock()
@@ -78,6 +79,13 @@ class Teller:
     def is_due(self, id_: str) -> bool:
         """Whether there is anything to tell, or to write down of what was told."""
         return bool(self._unwritten.get(id_)) or bool(self._due(self._grants.get(id_)))
+
+    def hurries(self, id_: str) -> bool:
+        """Whether something urgent is due that was never handed out: true once for each."""
+        tried, hurried = self._tried.get(id_, {}), self._hurried.setdefault(id_, set())
+        new = {one.name for one in self._due(self._grants.get(id_)) if one.urgent and one.name not in tried} - hurried
+        hurried |= new
+        return bool(new)
 
     def last(self, id_: str) -> Last | None:
         return self._last.get(id_)
