@@ -613,7 +613,7 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")
         for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
             db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
-        for table in ("account", "story"):  # where they are damaged, that is found out here
+        for table in ("account", "story", "message", "page"):  # where they are damaged, that is found out here
             db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our own words
         failed.pop_all()
         return db

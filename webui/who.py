@@ -228,6 +228,9 @@ async def now(request: web.Request) -> web.Response:
         except (KeysError, LedgerError, OSError) as error:
             log.warning("the password of a target is not kept: %s", error)
             raise _back(fields, "unsealed" if isinstance(error, KeysError) else "unkept") from None
+    teller = request.app[ACCESS].teller
+    if held.grant.telling is not None and not teller.is_due(held.grant.id):
+        teller.try_out(held.grant.id)  # else nobody would be asked anything
     outbox.poke(held.grant.id)
     raise _back(fields, "asked")
 

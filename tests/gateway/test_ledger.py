@@ -9,7 +9,7 @@ import pytest
 from gateway import chain
 from gateway import ledger as module
 from gateway.grants import Grants
-from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError, Parcel, look
+from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, DamagedLedgerError, Ledger, LedgerError, Parcel, look
 from gateway.people import People
 from gateway.roles import Account, Role
 
@@ -35,6 +35,20 @@ def test_a_broken_or_newer_file_is_said_in_one_line_and_left_alone(tmp_path: Pat
     db.close()
     with pytest.raises(LedgerError, match="written by a newer version"):
         Ledger.open(newer)
+
+
+@pytest.mark.parametrize("table", ["account", "story", "message", "page"])
+def test_what_is_read_at_a_start_is_found_damaged_when_the_file_is_opened(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger.open(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    data = bytearray(path.read_bytes())
+    data[(root - 1) * size : root * size] = b"\xff" * size
+    path.write_bytes(data)
+    with pytest.raises(DamagedLedgerError):  # the gateway begins another one, and reads its meters
+        Ledger.open(path)
 
 
 async def test_nobody_else_on_the_box_may_read_the_file(tmp_path: Path) -> None:

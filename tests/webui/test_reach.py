@@ -111,6 +111,22 @@ async def test_a_letter_goes_on_from_a_server_at_home_and_a_call_does_not(
     assert said in read(await home.text("/data")).text
 
 
+async def test_who_types_another_password_sees_whether_it_is_taken_though_there_is_nothing_to_tell(home: Home) -> None:
+    id_ = await give(home, "an old one")
+    home.access.outbox.tell(id_, "refused", "535 no", 3600)
+    assert not home.access.teller.is_due(id_)
+    asked = await fields(home, id_, password="another one")
+    async with home.client.post("/data/now", data=asked, allow_redirects=False) as said:
+        assert said.headers["Location"] == "/alerts/reach?done=asked"
+    assert home.access.outbox.jobs()[0]["secrets"] == {"password": "another one"}
+    assert home.access.teller.is_trial(id_), "else nobody is asked, and the page goes on to say that it is refused"
+    await leak(home)
+    await home.access.teller.told(id_, str((await home.access.teller.next(id_) or {})["name"]), 1, "ab" * 32, "250 OK")
+    assert home.access.teller.is_due(id_)
+    await post(home, "/data/now", {"grant": id_})
+    assert not home.access.teller.is_trial(id_), "what is due shows it"
+
+
 @pytest.mark.parametrize(
     ("why", "said"),
     [("unreachable", "quelque chose à dire"), ("refused", "une adresse ou le message"), ("full", "plus de place")],
