@@ -121,7 +121,7 @@ def _of_story(story: Story, done: Mapping[str, int | None], now: int) -> Iterato
             yield Due(f"{stem}{What.OVER}", What.OVER, finding.service, story=story)
         return
     # Seen before a message said that it was over, it is news again.
-    is_seen = story.seen_at is not None and (over_at is None or story.seen_at > over_at)
+    is_seen = story.is_seen and (over_at is None or (story.seen_at or 0) > over_at)
     if story.is_put_off(now) or is_seen:
         return
     what = What.WORSE if told else What.RAISED

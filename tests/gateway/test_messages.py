@@ -82,6 +82,13 @@ def test_what_a_person_has_seen_or_put_off_is_not_sent_after_them() -> None:
     assert asked([put_off], NOON + 3602, {**done, again.name: NOON + 3601}) == []
 
 
+def test_what_was_seen_and_then_put_off_is_told_when_that_is_over() -> None:
+    put_off = replace(story(), seen_at=NOON - 30, snoozed_until=NOON)
+    (again,) = asked([put_off], NOON + 1, {"leak-7-0": NOON - 60})
+    assert again.what is What.AGAIN
+    assert asked([replace(put_off, seen_at=NOON)], NOON + 1, {"leak-7-0": NOON - 60}) == []
+
+
 def test_what_was_told_first_when_it_was_no_longer_put_off_is_told_once() -> None:
     put_off = replace(story(), snoozed_until=NOON)
     assert names(asked([put_off], NOON + 5)) == ["leak-7-0"]
