@@ -67,7 +67,7 @@ class Teller:
         self._done = ledger.messages()
         self._trials: dict[str, str] = {}
         self._last: dict[str, Last] = {}
-        # How often anything was handed out, and when by that count each message was: by grant and name.
+        # How often anything was to be said, and when by that count each message was: by grant and name.
         self._count = 0
         self._tried: dict[str, dict[str, int]] = {}
         self._hurried: dict[str, set[str]] = {}
@@ -166,6 +166,8 @@ class Teller:
         held = self._grants.get(id_)
         if held is None or not self._grants.is_in_force(held) or self.speak is None:
             return None
+        self._count += 1
+        self._tried.setdefault(id_, {})[one.name] = self._count
         text = await self.speak(held.grant, one)
         done = self._done.setdefault(id_, {})
         now = self._house.now()
@@ -182,8 +184,6 @@ class Teller:
         # Taken back while the card wrote.
         if (held := self._grants.get(id_)) is None or not self._grants.is_in_force(held):
             return None
-        self._count += 1
-        self._tried.setdefault(id_, {})[one.name] = self._count
         reduced = held.grant.way is not None and held.grant.way.form is Form.NOTICE and one.what is not What.TRIAL
         return {
             "name": done[one.name].word,

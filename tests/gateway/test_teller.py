@@ -208,6 +208,28 @@ async def test_a_notice_names_no_service_to_who_carries_it_and_a_subject_is_one_
         assert len(str(said["subject"])) == SUBJECT_CHARACTERS_MAX
 
 
+async def test_one_that_cannot_be_said_keeps_no_other_waiting(tmp_path: Path) -> None:
+    with box(tmp_path) as home:
+
+        async def speak(grant: Grant, due: Due) -> Text:
+            assert due.story is not None
+            return Text("leak", f"{due.story.finding.grounds['l_per_h']}")
+
+        home.teller.speak = speak
+        grant = await home.give_messages()
+        now = home.home.now()
+        found = [
+            Finding(Service.LEAK, point, "drip", now - 60, grounds, rank)
+            for point, grounds, rank in (("eau", {}, 3), ("jardin", {"l_per_h": 3.0}, 0))
+        ]
+        await home.alerts.tell(now, Service.LEAK, found)
+        with pytest.raises(KeyError):
+            await home.teller.next(grant.id)
+        said = await home.teller.next(grant.id)
+        assert said is not None
+        assert said["text"] == "3.0"
+
+
 @pytest.mark.parametrize(
     ("kept", "quiet"),
     [
