@@ -229,6 +229,8 @@ async def test_it_is_paused_and_taken_back_with_one_click_from_its_own_page(home
         "/data/pause", data=await fields(home, id_, what="pause"), allow_redirects=False
     ) as said:
         assert said.headers["Location"] == "/alerts/reach?done=paused"
+    assert "personne n’est prévenu ailleurs" in read(await home.text("/alerts/reach")).text
+    assert "Quelqu’un est prévenu" not in read(await home.text("/data")).text
     await post(home, "/alerts/trial", {"grant": id_})
     assert not home.access.teller.is_trial(id_)
     async with home.client.post("/data/withdraw", data=await fields(home, id_), allow_redirects=False) as said:
