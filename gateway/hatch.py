@@ -41,6 +41,10 @@ def make_app(outbox: Outbox, teller: Teller, now: Callable[[], int]) -> web.Appl
     run = randomness.token_hex(8)
 
     async def jobs(_: web.Request) -> web.Response:
+        # A way that is in trouble is tried again in an hour or so: what cannot wait begins it anew.
+        for held in outbox.sent():
+            if outbox.live(held.grant.id).trouble is not None and teller.hurries(held.grant.id):
+                outbox.poke(held.grant.id)
         found = outbox.jobs()
         said = {"wanted": outbox.wanted(), "jobs": found, "page": outbox.page, "now": now(), "run": run}
         return web.json_response(said)

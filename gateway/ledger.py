@@ -99,6 +99,11 @@ DROP INDEX entry_of_consent;
 CREATE INDEX entry_of_consent ON entry (i)
     WHERE kind NOT IN ('read', 'reads', 'sending', 'sent', 'erased', 'telling', 'told');
 """,
+    # What a message is called elsewhere was worked out from its name, and could be guessed by who knew the grant's.
+    """
+ALTER TABLE message ADD COLUMN word TEXT NOT NULL DEFAULT '';
+UPDATE message SET word = lower(hex(randomblob(12)));
+""",
 )
 SCHEMA_VERSION = len(_MIGRATIONS)
 # What was read of a grant, and what was sent or told under it; all other kinds change what stands.
@@ -198,10 +203,14 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """When it was handed out first, and when it is known to have arrived; None: no answer came. UTC seconds."""
+    """When it was handed out first, and when it is known to have arrived; None: no answer came. UTC seconds.
+
+    `word` is what it is called outside, drawn at random: it says nothing of what it is about.
+    """
 
     at: int
     told_at: int | None = None
+    word: str = ""
 
 
 class LedgerError(Exception):
@@ -471,8 +480,8 @@ class Ledger:
 
         def work(db: sqlite3.Connection) -> dict[str, dict[str, Message]]:
             found: dict[str, dict[str, Message]] = {}
-            for grant, name, at, told_at in db.execute("SELECT grant_id, name, at, told_at FROM message"):
-                found.setdefault(grant, {})[name] = Message(at, told_at)
+            for grant, name, *rest in db.execute("SELECT grant_id, name, at, told_at, word FROM message"):
+                found.setdefault(grant, {})[name] = Message(*rest)
             return found
 
         return self.ask(work)
@@ -484,8 +493,8 @@ class Ledger:
 
         def work(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                row = (grant, name, message.at, message.told_at)
-                db.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)", row)
+                row = (grant, name, message.at, message.told_at, message.word)
+                db.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?, ?)", row)
                 for kind, body in notes:
                     add_entry(db, now, kind, body)
 
@@ -604,7 +613,7 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")
         for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
             db.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
-        for table in ("account", "story"):  # where they are damaged, that is found out here
+        for table in ("account", "story", "message", "page"):  # where they are damaged, that is found out here
             db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our own words
         failed.pop_all()
         return db

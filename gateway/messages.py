@@ -19,7 +19,7 @@ OVER_S = 7 * DAY_S
 WEEK_AT, WEEK_DAYS = time(8), 2
 # A grant that ends says so so long before; one that was given for less, never.
 ENDING_S, LASTING_S = 14 * DAY_S, 60 * DAY_S
-# Within 24 hours no more than so many; what is more waits for its turn.
+# Within 24 hours no more than so many; what is more waits for its turn, but for what is urgent: of a story that is once a rank.
 MESSAGES_A_DAY = 12
 # From so bad on nobody wants to sleep through it.
 URGENT = {Service.LEAK: 3, Service.FROST: 1}
@@ -76,16 +76,18 @@ def due(
     grant: Grant,
     stories: Iterable[Story],
     done: Mapping[str, int | None],
+    tried: Mapping[str, int],
     looked: Iterable[Service],
     quiet: Quiet,
     zone: ZoneInfo,
     now: int,
 ) -> list[Due]:
-    """What is to be told now, the urgent first.
+    """What is to be told now: what was not tried yet, the urgent first; then what was tried the longest ago.
 
     `stories` are the last ones of each service and metering point, open or over; `done` is what was told by its name, and when
-    (UTC seconds; None: handed out, and nobody knows whether it arrived); `looked` are the services that have looked since the
-    start of the program: before, an open story is an old one.
+    (UTC seconds; None: handed out, and nobody knows whether it arrived); `tried` counts up with each that was handed out, so that
+    one that is refused for ever keeps no other waiting; `looked` are the services that have looked since the start of the
+    program: before, an open story is an old one.
     """
     assert grant.telling is not None
     about = grant.telling.about
@@ -95,9 +97,13 @@ def due(
             found += _of_story(story, done, now)
     if WEEK in about and grant.way is not None and grant.way.form is Form.WORDS:
         found += _of_week(grant, zone, now)
-    lately = sum(at is not None and at > now - DAY_S for name, at in done.items() if about_of(name) != What.TRIAL)
+    # Ahead of now stands what was told under a clock that was ahead: it fills no other day.
+    told = [at for name, at in done.items() if at is not None and about_of(name) != What.TRIAL]
+    room = max(0, MESSAGES_A_DAY - sum(abs(now - at) < DAY_S for at in told))
     waits = [one for one in found if done.get(one.name) is None and (one.urgent or not quiet.holds(zone, now))]
-    return sorted(waits, key=lambda one: not one.urgent)[: max(0, MESSAGES_A_DAY - lately)]
+    waits.sort(key=lambda one: (tried.get(one.name, 0), not one.urgent))
+    others = {one.name for one in [one for one in waits if not one.urgent][:room]}
+    return [one for one in waits if one.urgent or one.name in others]
 
 
 def is_urgent(story: Story) -> bool:
@@ -106,21 +112,36 @@ def is_urgent(story: Story) -> bool:
 
 def _of_story(story: Story, done: Mapping[str, int | None], now: int) -> Iterator[Due]:
     finding = story.finding
-    stem = f"{finding.service}-{story.id}-"
-    told = [name for name, at in done.items() if name.startswith(stem) and at is not None]
+    stem, over_at = _stem(story, done)
+    told = [at for name, at in done.items() if name.startswith(stem) and at is not None]
     if not story.is_open:
         # It may begin again, and is the same then: who was told that it is over would not know.
         is_over = story.solved_at is not None and SAME_S <= now - story.solved_at < OVER_S
         if is_over and told:
             yield Due(f"{stem}{What.OVER}", What.OVER, finding.service, story=story)
         return
-    if story.is_put_off(now) or story.is_seen:
+    # Seen before a message said that it was over, it is news again.
+    is_seen = story.is_seen and (over_at is None or (story.seen_at or 0) > over_at)
+    if story.is_put_off(now) or is_seen:
         return
     what = What.WORSE if told else What.RAISED
     name = f"{stem}{story.worst}"
-    if story.snoozed_until is not None and told:
+    if story.snoozed_until is not None and told and max(told) < story.snoozed_until:
         what, name = What.AGAIN, f"{name}-{story.snoozed_until}"
     yield Due(name, what, finding.service, is_urgent(story), story)
+
+
+def _stem(story: Story, done: Mapping[str, int | None]) -> tuple[str, int | None]:
+    """How the names of its messages begin, and when a person was told last that it is over.
+
+    What is slow to be found may be open again after that was told: then it begins anew for who is told.
+    """
+    first = stem = f"{story.finding.service}-{story.id}-"
+    over_at, times = None, 0
+    while (over := f"{stem}{What.OVER}") in done and (story.is_open or done[over] is not None):
+        times, over_at = times + 1, done[over]
+        stem = f"{first}anew{times}-"
+    return stem, over_at
 
 
 def _of_week(grant: Grant, zone: ZoneInfo, now: int) -> Iterator[Due]:

@@ -5,7 +5,6 @@ answer, a message is told once more under the same name.
 """
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -26,7 +25,7 @@ QUIET = "quiet hours"  # the setting: two minutes of the local day
 DAY_MIN = 24 * 60
 SUBJECT_CHARACTERS_MAX = 200
 TRIAL_BYTES = 4
-WORD_DIGITS = 24
+WORD_BYTES = 12
 
 # The words of a message under a grant; None where there is nothing to say after all.
 Speak = Callable[[Grant, Due], Awaitable[Text | None]]
@@ -68,12 +67,25 @@ class Teller:
         self._done = ledger.messages()
         self._trials: dict[str, str] = {}
         self._last: dict[str, Last] = {}
+        # How often anything was to be said, and when by that count each message was: by grant and name.
+        self._count = 0
+        self._tried: dict[str, dict[str, int]] = {}
+        self._hurried: dict[str, set[str]] = {}
+        # What arrived, and the card did not take that yet: by grant and name, the bytes, their SHA-256 and the answer.
+        self._unwritten: dict[str, dict[str, tuple[int, str, str]]] = {}
         self._writing = asyncio.Lock()
         self.speak: Speak | None = None
 
     def is_due(self, id_: str) -> bool:
-        """Whether there is anything to tell."""
-        return bool(self._due(self._grants.get(id_)))
+        """Whether there is anything to tell, or to write down of what was told."""
+        return bool(self._unwritten.get(id_)) or bool(self._due(self._grants.get(id_)))
+
+    def hurries(self, id_: str) -> bool:
+        """Whether something urgent is due that was never handed out: true once for each."""
+        tried, hurried = self._tried.get(id_, {}), self._hurried.setdefault(id_, set())
+        new = {one.name for one in self._due(self._grants.get(id_)) if one.urgent and one.name not in tried} - hurried
+        hurried |= new
+        return bool(new)
 
     def last(self, id_: str) -> Last | None:
         return self._last.get(id_)
@@ -93,31 +105,47 @@ class Teller:
     async def next(self, id_: str) -> dict[str, object] | None:
         """The next message in the words of sync.model.Message, in the ledger before it is handed out; None: none is due."""
         async with self._writing:
+            await self._write(id_)
             for one in self._due(self._grants.get(id_)):
                 if (said := await self._say(id_, one)) is not None:
                     return said
         return None
 
     async def told(self, id_: str, word: str, size: int, sha256: str, answer: str) -> bool:
-        """A message arrived; False for one that was not handed out, or is known to have arrived."""
+        """A message arrived; False for one that was not handed out, or is known to have arrived.
+
+        Where the card refuses it (LedgerError), it is known all the same until the program ends: none is told again each ten minutes.
+        """
         async with self._writing:
             held = self._grants.get(id_)
             known = self._done.get(id_, {})
-            waits = (name for name, one in known.items() if one.told_at is None)
-            name = next((name for name in waits if _word(id_, name) == word), None)
+            name = next((name for name, one in known.items() if one.told_at is None and one.word == word), None)
             if held is None or held.grant.telling is None or name is None:
                 return False
-            now, was = self._house.now(), held.total
-            total = Total(was.reads + 1, was.points, was.bytes + size, now)
-            said = {"grant": id_, "message": name, "bytes": size, "sha256": sha256, "answer": answer}
-            arrived = replace(known[name], told_at=now)
-            await self._ledger.message(now, id_, name, arrived, (TOLD, {**said, "in_all": total.body()}))
-            known[name] = arrived
-            self._grants.moved(id_, total)
+            now = self._house.now()
+            known[name] = replace(known[name], told_at=now)
+            self._unwritten.setdefault(id_, {})[name] = size, sha256, answer
+            self._tried.get(id_, {}).pop(name, None)
             self._last[id_] = Last(now, about_of(name), answer)
             if self._trials.get(id_) == name:
                 del self._trials[id_]
+            await self._write(id_)
             return True
+
+    async def _write(self, id_: str) -> None:
+        """What arrived, on the card; LedgerError where it refuses, and then what is left waits."""
+        unwritten = self._unwritten.get(id_, {})
+        for name, (size, sha256, answer) in tuple(unwritten.items()):
+            held, arrived = self._grants.get(id_), self._done[id_][name]
+            assert held is not None
+            assert arrived.told_at is not None
+            was = held.total
+            total = Total(was.reads + 1, was.points, was.bytes + size, arrived.told_at)
+            said = {"grant": id_, "message": name, "bytes": size, "sha256": sha256, "answer": answer}
+            note = TOLD, {**said, "in_all": total.body()}
+            await self._ledger.message(self._house.now(), id_, name, arrived, note)
+            self._grants.moved(id_, total)
+            del unwritten[name]
 
     def _due(self, held: Held | None) -> list[Due]:
         if held is None or held.grant.telling is None or not self._house.dating:
@@ -130,13 +158,16 @@ class Teller:
         looked = [service for service in Service if self._alerts.told_at(service) is not None]
         stories = self._alerts.last()
         done = {name: one.told_at for name, one in self._done.get(id_, {}).items()}
-        now, quiet = self._house.now(), quiet_hours(self._house.catalog)
-        return trial + due(held.grant, stories, done, looked, quiet, self._house.zone, now)
+        now, quiet, tried = self._house.now(), quiet_hours(self._house.catalog), self._tried.get(id_, {})
+        found = trial + due(held.grant, stories, done, tried, looked, quiet, self._house.zone, now)
+        return sorted(found, key=lambda one: tried.get(one.name, 0))
 
     async def _say(self, id_: str, one: Due) -> dict[str, object] | None:
         held = self._grants.get(id_)
-        if held is None or self.speak is None:
+        if held is None or not self._grants.is_in_force(held) or self.speak is None:
             return None
+        self._count += 1
+        self._tried.setdefault(id_, {})[one.name] = self._count
         text = await self.speak(held.grant, one)
         done = self._done.setdefault(id_, {})
         now = self._house.now()
@@ -147,25 +178,21 @@ class Teller:
             return None
         if one.name not in done:
             note = TELLING, {"grant": id_, "message": one.name}
-            await self._ledger.message(now, id_, one.name, Message(now), note)
-            done[one.name] = Message(now)
+            new = Message(now, word=secrets.token_hex(WORD_BYTES))
+            await self._ledger.message(now, id_, one.name, new, note)
+            done[one.name] = new
         # Taken back while the card wrote.
         if (held := self._grants.get(id_)) is None or not self._grants.is_in_force(held):
             return None
         reduced = held.grant.way is not None and held.grant.way.form is Form.NOTICE and one.what is not What.TRIAL
         return {
-            "name": _word(id_, one.name),
+            "name": done[one.name].word,
             "about": "notice" if reduced else one.about,
             "subject": " ".join(text.subject.split())[:SUBJECT_CHARACTERS_MAX],
             "text": text.text,
             "at": done[one.name].at,  # a second try is the same letter
             "urgent": one.urgent,
         }
-
-
-def _word(grant: str, name: str) -> str:
-    """Under which a message is known outside: it says nothing of what it is about."""
-    return hashlib.sha256(f"{grant} {name}".encode()).hexdigest()[:WORD_DIGITS]
 
 
 def quiet_hours(catalog: Catalog) -> Quiet:

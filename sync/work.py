@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gateway.way import Form
 from sync import messengers, targets
-from sync.model import Messenger, Parcel, Target, Trouble, Why
+from sync.model import Message, Messenger, Parcel, Target, Trouble, Why
 from sync.net import Net
 from sync.office import AtHome, GoneError, Job, Office
 
@@ -202,11 +202,15 @@ async def _messages(office: Office, job: Job, messenger: Messenger, tries: Tries
         if job.do != "tell":
             await _leave(office, job, messenger)
             return
+        first: Message | None = None
+        if tries.gateway and (first := await office.message(job.grant)) is None:
+            return  # as a batch: no login while the card refuses, nor for what was only to be written down
         await messenger.open()
-        await office.well(job.grant)
-        while (message := await office.message(job.grant)) is not None:
+        while (message := first or await office.message(job.grant)) is not None:
+            first = None
             await office.told(job.grant, message, await messenger.tell(message))
             tries.target = tries.gateway = 0
+        await office.well(job.grant)  # not before: most ways say only to a message whether they take one
     finally:
         await _close(job, messenger)
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from gateway import people
 from gateway.chain import Entry
 from gateway.grants import Grant, GrantedSeries, Held, Resolution
+from gateway.way import Form
 from webui import reached, shown, spoken, targets
 from webui.page import joined
 from webui.people import ROLES
@@ -82,6 +83,10 @@ def delay(words: Words, delay_s: int) -> Markup:
 def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
     """All of a grant, in one sentence and its purpose."""
     if grant.telling is not None and grant.way is not None:
+        form = words.say(targets.form(grant.way))
+        if grant.way.form is Form.WORDS:
+            page = grant.telling.page
+            form = words.say("%(form)s, with that page’s address at home (%(page)s)", form=form, page=page)
         return words.say(
             "%(target)s (%(to)s), which %(operator)s runs, is told of %(what)s until %(until)s, in %(language)s: %(form)s. What for: %(purpose)s.",
             target=grant.target,
@@ -90,7 +95,7 @@ def sentence(words: Words, grant: Grant, *, named: bool = True) -> Markup:
             what=reached.about(words, grant.telling),
             until=moment(words, grant.until),
             language=words.say(reached.LANGUAGES[grant.telling.language]),
-            form=words.say(targets.form(grant.way)),
+            form=form,
             purpose=grant.purpose.rstrip("."),
         )
     day = words.day(words.local(grant.start).date(), weekday=False, year=True)

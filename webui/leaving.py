@@ -10,7 +10,7 @@ from gateway.grants import Held
 from gateway.keys import KeysError
 from gateway.ledger import RESTORED, LedgerError
 from gateway.roles import Role
-from webui import targets
+from webui import reached, targets
 from webui.auth import PASSWORD_CHARACTERS_MAX, Access, Busy, StillSentError
 from webui.login import BUSY, WRONG_PASSWORD, address_of, refusal
 from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, session_of, words_of
@@ -47,6 +47,8 @@ async def _page(
         standing=[row for row in sent if row.held.end is None],
         ending=[row for row in sent if row.held.end is not None],
         stayed=_stayed(access),
+        told=any(held.left and held.grant.telling is not None and held.total.reads for held in grants),
+        reached=reached,
         stays=targets.STAYS,
         done=DONE.get(request.query.get("done", ""), ""),
         backed_up=house.config.backup is not None,

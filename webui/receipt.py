@@ -47,7 +47,7 @@ def receipt(held: Held, *, sentence: str, language: str, now: int, path: str) ->
         **({} if grant.telling else _figures(grant)),
         "dpv:hasConsentControl": {
             "@type": "dpv:WithdrawConsent",
-            "dct:description": f"one button on the box's own page {path}; what was read before stays with the recipient",
+            "dct:description": f"one button on the box's own page {path}; what was {'told' if grant.telling else 'read'} before stays with the recipient",
         },
     }
     return {
@@ -82,6 +82,8 @@ def _processing(way: Way | None) -> dict[str, object]:
         "dpv:hasStorageCondition": {"@type": "dpv:StorageCondition", "dpv:hasLocation": way.address},
         "releve:form": way.form,
     }
+    if way.to:
+        said["releve:to"] = list(way.to)
     if way.adopt:
         said["releve:replaces"] = True
     return said | ({"releve:sealedFor": list(way.sealed_for)} if way.sealed_for else {})

@@ -100,6 +100,12 @@ WHY = {
     "odd": ODD,
     "waiting": mark("Nobody has said yes there yet."),
 }
+# Of messages: what is over before they could be told is told nobody, and a server may refuse more than a login.
+WHY_TOLD = {
+    **WHY,
+    "unreachable": mark("It does not answer. The box tries again by itself, as long as there is something to tell."),
+    "refused": mark("It refuses the login, an address or the message. The box tries again by itself."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def state(words: Words, way: Way, live: Live, *, paused: bool, sent: bool) -> St
     if live.link is not None and _may_be_opened(live.link, way):
         return State(words.say("Say yes there, and what you gave begins to be sent:"), link=live.link)
     if (trouble := live.trouble) is not None:
-        said = words.say(WHY.get(trouble.why, ODD))
+        said = words.say((WHY_TOLD if way.is_for_messages else WHY).get(trouble.why, ODD))
         return State(said, trouble.detail, wrong=True, password=trouble.why == "refused" and way.kind in PASSWORD)
     if live.well_at is not None:
         return State(words.say("It answers, and has taken all that was due."))

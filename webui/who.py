@@ -17,7 +17,7 @@ from gateway.grants import Held
 from gateway.house import House
 from gateway.keys import KeysError
 from gateway.ledger import LedgerError
-from gateway.way import Form
+from gateway.way import Form, Kind
 from webui import consent, days, lying, reached, targets
 from webui.consent import ENDS, FINE
 from webui.page import ACCESS, HOUSE, by_of, read_form, render, see, words_of
@@ -120,6 +120,7 @@ async def page(request: web.Request) -> web.Response:
         await row_of(request, held) for held in grants if held.end is not None and held.grant.way and not held.left
     ]
     ended = [held for held in grants if not _stands(house, held)]
+    out = [row for row in telling if not row.held.paused and not _told_at_home(row.held)]
     return render(
         request,
         "data.html",
@@ -128,7 +129,8 @@ async def page(request: web.Request) -> web.Response:
         rows=[row for row in rows if not row.is_sent],
         leaving=leaving,
         telling=telling,
-        tells_out=any(not row.held.paused and not _at_home(row.held) for row in telling),
+        tells_out=bool(out),
+        tells_words=any(row.held.grant.way.form is Form.WORDS for row in out if row.held.grant.way),
         reached=reached,
         targets=targets,
         out=any(not _at_home(row.held) for row in (*sending, *leaving)),
@@ -179,6 +181,11 @@ def _at_home(held: Held) -> bool:
     return held.grant.way is not None and held.grant.way.at_home
 
 
+def _told_at_home(held: Held) -> bool:
+    """Whether its messages stay at home: a letter goes on to whom it is for, though its first server stands there."""
+    return _at_home(held) and held.grant.way is not None and held.grant.way.kind is not Kind.MAIL
+
+
 def _stands(house: House, held: Held) -> bool:
     """Not ended yet, as far as anybody knows: a clock that may be wrong ends nothing."""
     return held.end is None and (not house.dating or house.now() < held.grant.until)
@@ -221,6 +228,9 @@ async def now(request: web.Request) -> web.Response:
         except (KeysError, LedgerError, OSError) as error:
             log.warning("the password of a target is not kept: %s", error)
             raise _back(fields, "unsealed" if isinstance(error, KeysError) else "unkept") from None
+    teller = request.app[ACCESS].teller
+    if held.grant.telling is not None and not teller.is_due(held.grant.id):
+        teller.try_out(held.grant.id)  # else nobody would be asked anything
     outbox.poke(held.grant.id)
     raise _back(fields, "asked")
 

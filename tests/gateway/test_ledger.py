@@ -9,7 +9,7 @@ import pytest
 from gateway import chain
 from gateway import ledger as module
 from gateway.grants import Grants
-from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, Ledger, LedgerError, Parcel, look
+from gateway.ledger import SEEN_PACE_S, SESSIONS_MAX, DamagedLedgerError, Ledger, LedgerError, Parcel, look
 from gateway.people import People
 from gateway.roles import Account, Role
 
@@ -35,6 +35,20 @@ def test_a_broken_or_newer_file_is_said_in_one_line_and_left_alone(tmp_path: Pat
     db.close()
     with pytest.raises(LedgerError, match="written by a newer version"):
         Ledger.open(newer)
+
+
+@pytest.mark.parametrize("table", ["account", "story", "message", "page"])
+def test_what_is_read_at_a_start_is_found_damaged_when_the_file_is_opened(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger.open(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    data = bytearray(path.read_bytes())
+    data[(root - 1) * size : root * size] = b"\xff" * size
+    path.write_bytes(data)
+    with pytest.raises(DamagedLedgerError):  # the gateway begins another one, and reads its meters
+        Ledger.open(path)
 
 
 async def test_nobody_else_on_the_box_may_read_the_file(tmp_path: Path) -> None:
@@ -94,7 +108,7 @@ async def test_a_new_password_ends_every_session_in_the_same_commit(tmp_path: Pa
     ledger.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
 async def test_a_file_of_an_older_version_keeps_its_password_and_its_sessions(tmp_path: Path, version: int) -> None:
     path = tmp_path / "ledger.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
@@ -136,6 +150,19 @@ async def test_what_lay_at_a_target_and_the_access_it_was_sent_under_stand_after
     assert [one.sha256 for one in await ledger.pieces(id_, 9)] == lost
     await ledger.sound(id_, [row[0] for row in before])
     assert [one.sha256 for one in await ledger.pieces(id_, 9)] == [*marks[:4], "cd" * 32]
+    ledger.close()
+
+
+async def test_what_was_told_before_an_update_is_known_and_each_message_has_a_word_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript((Path(__file__).parent / "ledger_version_7.sql").read_text())
+    ledger = Ledger.open(path)
+    told = ledger.messages()["a"]
+    assert {name: (one.at, one.told_at) for name, one in told.items()} == {
+        "leak-1-0": (NOW, None), "leak-1-3": (NOW, NOW + 60),
+    }  # fmt: skip
+    assert len({one.word for one in told.values() if len(one.word) == 24}) == 2
     ledger.close()
 
 

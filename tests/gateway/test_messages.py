@@ -46,7 +46,9 @@ def story(id_: int = 7, rank: int = 0, service: Service = Service.LEAK, raised_a
 def asked(
     stories: Collection[Story], now: int = NOON, done: dict[str, int | None] | None = None, **changed: object
 ) -> list[Due]:
-    values: dict[str, object] = {"grant": grant(), "looked": list(Service), "quiet": Quiet(), "zone": PARIS, **changed}
+    values: dict[str, object] = {
+        "grant": grant(), "tried": {}, "looked": list(Service), "quiet": Quiet(), "zone": PARIS, **changed,
+    }  # fmt: skip
     return due(stories=stories, done=done or {}, now=now, **values)  # type: ignore[arg-type]
 
 
@@ -78,6 +80,36 @@ def test_what_a_person_has_seen_or_put_off_is_not_sent_after_them() -> None:
     (again,) = asked([put_off], NOON + 3601, done)
     assert again.what is What.AGAIN
     assert asked([put_off], NOON + 3602, {**done, again.name: NOON + 3601}) == []
+
+
+def test_what_was_seen_and_then_put_off_is_told_when_that_is_over() -> None:
+    put_off = replace(story(), seen_at=NOON - 30, snoozed_until=NOON)
+    (again,) = asked([put_off], NOON + 1, {"leak-7-0": NOON - 60})
+    assert again.what is What.AGAIN
+    assert asked([replace(put_off, seen_at=NOON)], NOON + 1, {"leak-7-0": NOON - 60}) == []
+
+
+def test_what_was_told_first_when_it_was_no_longer_put_off_is_told_once() -> None:
+    put_off = replace(story(), snoozed_until=NOON)
+    assert names(asked([put_off], NOON + 5)) == ["leak-7-0"]
+    assert asked([put_off], NOON + 20, {"leak-7-0": NOON + 5}) == []
+
+
+def test_what_is_open_again_after_a_person_was_told_that_it_is_over_is_told_again() -> None:
+    over = NOON + SAME_S
+    done: dict[str, int | None] = {"leak-7-0": NOON - 60, "leak-7-over": over}
+    again = story()  # found late: it began within a day after it was over
+    (said,) = asked([again], over + 3600, done)
+    assert (said.what, about_of(said.name), said.name in done) == (What.RAISED, "leak", False)
+    assert names(asked([replace(again, seen_at=NOON)], over + 3600, done)) == [said.name], "seen before it was over"
+    assert asked([replace(again, seen_at=over + 60)], over + 3600, done) == []
+    done[said.name] = over + 3600
+    assert asked([again], over + 3601, done) == []
+    solved = replace(again, solved_at=over + 7200)
+    (end,) = asked([solved], over + 7200 + SAME_S, done)
+    assert says_over(end.name)
+    done[end.name] = over + 7200 + SAME_S
+    assert asked([solved], over + 7201 + SAME_S, done) == []
 
 
 def test_that_it_is_over_is_said_to_who_was_told_and_once_it_can_no_longer_begin_again() -> None:
@@ -152,5 +184,18 @@ def test_a_day_brings_no_more_than_so_many() -> None:
     done: dict[str, int | None] = {one.name: NOON for one in first}
     assert asked(stories, NOON + 3600, done) == []
     assert len(asked(stories, NOON + DAY, done)) == MESSAGES_A_DAY
+    for urgent in (story(99, rank=3), story(99, rank=1, service=Service.FROST)):
+        assert [one.urgent for one in asked([*stories, urgent], NOON + 60, done)] == [True], "never kept waiting"
+    ahead: dict[str, int | None] = {one.name: NOON + 365 * DAY for one in first}
+    assert len(asked(stories, done=ahead)) == MESSAGES_A_DAY, "nor by what a clock that was ahead has told"
     trials: dict[str, int | None] = {f"trial-{number}": NOON for number in range(30)}
     assert len(asked(stories, done=trials)) == MESSAGES_A_DAY, "who tries out is not kept waiting by that"
+
+
+def test_one_that_is_refused_for_ever_keeps_no_other_waiting() -> None:
+    stories = [story(1), story(2), story(3, rank=3)]
+    assert names(asked(stories)) == ["leak-3-3", "leak-1-0", "leak-2-0"]
+    assert names(asked(stories, tried={"leak-3-3": 1})) == ["leak-1-0", "leak-2-0", "leak-3-3"]
+    assert names(asked(stories, tried={"leak-3-3": 1, "leak-1-0": 2, "leak-2-0": 3})) == names(asked(stories))
+    done: dict[str, int | None] = {f"leak-{number}-0": NOON for number in range(10, 9 + MESSAGES_A_DAY)}
+    assert names(asked([story(1), story(2)], done=done, tried={"leak-1-0": 1})) == ["leak-2-0"], "of the last for today"

@@ -10,8 +10,8 @@ from gateway import ledger
 from gateway.grants import Grant
 from gateway.ledger import LedgerError
 from gateway.messages import Due, Quiet, Text, What
-from gateway.services.model import Service
-from gateway.teller import QUIET, SUBJECT_CHARACTERS_MAX, Last, _word, quiet_hours
+from gateway.services.model import Finding, Service
+from gateway.teller import QUIET, SUBJECT_CHARACTERS_MAX, Last, quiet_hours
 from gateway.telling import Telling
 from gateway.way import Form, Kind, Way
 from tests.sync.box import BY, DAY, MAIL, TELLING, Box, box
@@ -36,8 +36,9 @@ async def test_an_event_is_told_once_over_restarts_and_stands_in_the_ledger(tmp_
         await home.leak()
         assert home.teller.is_due(grant.id)
         said = await home.teller.next(grant.id)
+        assert said is not None
         assert said == {
-            "name": _word(grant.id, "leak-1-0"), "about": "leak", "subject": "raised of Moi", "text": "leak-1-0",
+            "name": said["name"], "about": "leak", "subject": "raised of Moi", "text": "leak-1-0",
             "at": home.home.now(), "urgent": False,
         }  # fmt: skip
         assert await entries(home, ledger.TELLING) == [{"grant": grant.id, "message": "leak-1-0"}]
@@ -110,8 +111,57 @@ async def test_nothing_leaves_that_the_ledger_does_not_hold(tmp_path: Path, monk
             full.setattr(home.ledger, "message", refuses)
             with pytest.raises(LedgerError):
                 await tell(home, grant, said)
-        assert home.teller.is_due(grant.id), "nobody knows that it arrived"
-        assert await tell(home, grant, said)
+            with pytest.raises(LedgerError):
+                await home.teller.next(grant.id)
+        assert home.teller.is_due(grant.id), "it is to be written down"
+        assert await home.teller.next(grant.id) is None, "it arrived: no second letter, however long the card refuses"
+        assert not home.teller.is_due(grant.id)
+        (told,) = await entries(home, ledger.TOLD)
+        assert (told["message"], told["bytes"]) == ("leak-1-0", 100)
+        home.restart()
+        await home.leak()
+        assert not home.teller.is_due(grant.id)
+
+
+async def test_what_a_message_is_called_elsewhere_cannot_be_guessed_by_who_knows_the_grant(tmp_path: Path) -> None:
+    with box(tmp_path) as home:
+        grant = await home.give_messages(NOTICE, Telling(("leak",), "en", ""))
+        await home.leak()
+        said = await home.teller.next(grant.id)
+        assert said is not None
+        for digits in range(8, 65):
+            assert said["name"] != hashlib.sha256(f"{grant.id} leak-1-0".encode()).hexdigest()[:digits]
+
+
+async def test_of_what_was_taken_back_meanwhile_no_other_is_said_to_be_about_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with box(tmp_path) as home:
+        grant = await home.give_messages()
+        now = home.home.now()
+        found = [Finding(Service.LEAK, point, "drip", now - 60, {}, 0) for point in ("eau", "jardin")]
+        await home.alerts.tell(now, Service.LEAK, found)
+        write = home.ledger.message
+
+        async def slowly(*said: Any) -> None:
+            await write(*said)
+            await home.grants.withdraw(grant.id, BY)
+
+        monkeypatch.setattr(home.ledger, "message", slowly)
+        assert await home.teller.next(grant.id) is None
+        assert len(await entries(home, ledger.TELLING)) == 1
+
+
+async def test_a_message_and_a_trial_that_are_refused_let_the_others_pass(tmp_path: Path) -> None:
+    with box(tmp_path) as home:
+        grant = await home.give_messages()
+        now = home.home.now()
+        found = [Finding(Service.LEAK, point, "drip", now - 60, {}, 0) for point in ("eau", "jardin")]
+        await home.alerts.tell(now, Service.LEAK, found)
+        assert home.teller.try_out(grant.id)
+        tried = [await home.teller.next(grant.id) for _ in range(4)]
+        assert [one and one["about"] for one in tried] == ["trial", "leak", "leak", "trial"]
+        assert [one and one["text"] for one in tried[1:3]] == ["leak-1-0", "leak-2-0"]
 
 
 async def test_a_trial_goes_first_and_once(tmp_path: Path) -> None:
@@ -156,6 +206,28 @@ async def test_a_notice_names_no_service_to_who_carries_it_and_a_subject_is_one_
         assert "leak" not in str(said)
         assert str(said["subject"]).startswith("a Bcc: b@example.org x")
         assert len(str(said["subject"])) == SUBJECT_CHARACTERS_MAX
+
+
+async def test_one_that_cannot_be_said_keeps_no_other_waiting(tmp_path: Path) -> None:
+    with box(tmp_path) as home:
+
+        async def speak(grant: Grant, due: Due) -> Text:
+            assert due.story is not None
+            return Text("leak", f"{due.story.finding.grounds['l_per_h']}")
+
+        home.teller.speak = speak
+        grant = await home.give_messages()
+        now = home.home.now()
+        found = [
+            Finding(Service.LEAK, point, "drip", now - 60, grounds, rank)
+            for point, grounds, rank in (("eau", {}, 3), ("jardin", {"l_per_h": 3.0}, 0))
+        ]
+        await home.alerts.tell(now, Service.LEAK, found)
+        with pytest.raises(KeyError):
+            await home.teller.next(grant.id)
+        said = await home.teller.next(grant.id)
+        assert said is not None
+        assert said["text"] == "3.0"
 
 
 @pytest.mark.parametrize(

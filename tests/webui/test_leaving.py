@@ -16,6 +16,7 @@ from gateway.grants import GrantedSeries, Resolution, ShutError, Wish, new_id
 from gateway.ledger import LedgerError, look
 from gateway.roles import Role
 from gateway.services.model import Finding, Service
+from gateway.telling import Telling
 from gateway.way import Form, Kind, Way
 from sync.model import Piece
 from sync.work import work
@@ -130,6 +131,31 @@ async def leave(home: Home) -> str:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_of_messages_nobody_is_promised_that_they_are_erased(tmp_path: Path, furnished: Path) -> None:
+    copy(furnished, tmp_path)
+    async with open_home(tmp_path, password=True) as home:
+        await live_in(home)
+        cookies, id_ = await cookie(home, Role.OCCUPANT), new_id()
+        way = Way(Kind.MAIL, "smtps://mail.example.org", "", Form.WORDS, to=("zoe@example.org",))
+        wish = Wish("Zoé", "moi", "savoir", (), Resolution.RAW, 0, 86_400, False, way, Telling(("leak",), "fr", ""))
+        await home.access.grants.give(id_, wish, BY)
+        assert home.access.teller.try_out(id_)
+        said = await home.access.teller.next(id_)
+        assert said is not None
+        assert await home.access.teller.told(id_, str(said["name"]), 100, "ab" * 32, "250 OK")
+        text = read(page := await home.text("/leave", cookies=cookies)).text
+        assert "Le boîtier envoie des messages ici" in text
+        assert "zoe@example.org" in text
+        assert "Certains de vos relevés" not in text
+        assert read(page).fields["what"] == "stay"
+        assert 'value="erase"' not in page
+        await post(home, "/leave/targets", {"what": "stay", f"grant-{id_}": "on"}, cookies)
+        await home.access.outbox.left(id_)
+        text = read(await home.text("/leave", cookies=cookies)).text
+        assert "Les messages envoyés restent chez ceux qui les ont reçus" in text
+        assert "Rien de ce qu’il a envoyé" not in text
 
 
 @pytest.mark.parametrize("what", ["erase", "stay", "give up"])

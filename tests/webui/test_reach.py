@@ -11,6 +11,8 @@ from gateway.teller import quiet_hours
 from gateway.way import MESSENGERS, Form, Kind
 from tests.webui.home import NOW, Home, read
 from tests.webui.test_grants import DAY, post
+from tests.webui.test_people import BY
+from tests.webui.test_sending import send
 from webui import message, reached, targets
 
 SENT = {
@@ -56,6 +58,8 @@ async def test_it_is_said_in_one_sentence_before_it_is_given_and_the_page_s_prom
         "Ada (ada@example.org, bob@example.org (smtps://smtp.example.org), géré par La Poste) est prévenu" in confirming
     )
     assert "les fuites et votre semaine" in confirming
+    assert "avec l’adresse de cette page chez vous (http://127.0.0.1" in confirming, "it stands in each message"
+    assert "(http://127.0.0.1" not in read(await post(home, "/alerts/reach", {**SENT, "form": "notice"})).text
     assert home.access.grants.all() == []
     id_ = await give(home, "correct horse")
     (held,) = home.access.grants.all()
@@ -69,7 +73,7 @@ async def test_it_is_said_in_one_sentence_before_it_is_given_and_the_page_s_prom
     (job,) = home.access.outbox.jobs()
     assert (job["grant"], job["do"], job["secrets"]) == (id_, "tell", {"password": "correct horse"})
     text = read(await home.text("/data")).text
-    assert "Aucun relevé ne quitte la maison\u202f; des messages, oui" in text
+    assert "Des messages quittent la maison, avec les chiffres qu’ils citent" in text
     assert "Rien ne quitte la maison" not in text
     for path in ("/alerts/reach", f"/data/grant/{id_}", "/data/ledger"):
         page = await home.text(path)
@@ -79,6 +83,69 @@ async def test_it_is_said_in_one_sentence_before_it_is_given_and_the_page_s_prom
     process = receipt["dpv:hasRecordOfActivity"]["dpv:hasProcess"]
     assert [one["dct:type"] for one in process["dpv:hasPersonalData"]] == ["alerts: leak", "alerts: week"]
     assert "releve:resolution" not in process
+
+
+async def test_beside_readings_that_stay_at_home_no_page_says_that_nothing_leaves_it(home: Home) -> None:
+    await send(home, **{"at-home": "on", "address": "http://192.168.1.20/dav/"})
+    assert "Rien ne quitte la maison" in read(await home.text("/data")).text
+    notice = await give(home, form="notice")
+    text = read(await home.text("/data")).text
+    assert "Rien ne quitte la maison" not in text
+    assert "et des messages hors de chez vous" in text
+    await home.access.grants.pause(notice, BY, paused=True)
+    assert "Rien ne quitte la maison" in read(await home.text("/data")).text
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"form": "notice"}, "Aucun relevé ne quitte la maison\u202f; des messages, oui"),
+        ({"address": "smtp://192.168.1.20", "at-home": "on"}, "Des messages quittent la maison"),
+        ({"to": "webhook", "address": "http://192.168.1.20/", "at-home": "on", "mail-to": ""}, "n’envoie rien hors de chez"),
+    ],
+)  # fmt: skip
+async def test_a_letter_goes_on_from_a_server_at_home_and_a_call_does_not(
+    home: Home, changed: dict[str, str], said: str
+) -> None:
+    await give(home, **changed)
+    assert said in read(await home.text("/data")).text
+
+
+async def test_who_types_another_password_sees_whether_it_is_taken_though_there_is_nothing_to_tell(home: Home) -> None:
+    id_ = await give(home, "an old one")
+    home.access.outbox.tell(id_, "refused", "535 no", 3600)
+    assert not home.access.teller.is_due(id_)
+    asked = await fields(home, id_, password="another one")
+    async with home.client.post("/data/now", data=asked, allow_redirects=False) as said:
+        assert said.headers["Location"] == "/alerts/reach?done=asked"
+    assert home.access.outbox.jobs()[0]["secrets"] == {"password": "another one"}
+    assert home.access.teller.is_trial(id_), "else nobody is asked, and the page goes on to say that it is refused"
+    await leak(home)
+    await home.access.teller.told(id_, str((await home.access.teller.next(id_) or {})["name"]), 1, "ab" * 32, "250 OK")
+    assert home.access.teller.is_due(id_)
+    await post(home, "/data/now", {"grant": id_})
+    assert not home.access.teller.is_trial(id_), "what is due shows it"
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [("unreachable", "quelque chose à dire"), ("refused", "une adresse ou le message"), ("full", "plus de place")],
+)  # fmt: skip
+async def test_why_a_way_takes_no_message_is_said_of_messages(home: Home, why: str, said: str) -> None:
+    id_ = await give(home)
+    home.access.outbox.tell(id_, why, "554 spam", 3600)
+    for path in ("/alerts/reach", "/data"):
+        text = read(await home.text(path)).text
+        assert said in text
+        assert "rien ne se perd" not in text
+
+
+async def test_a_receipt_names_whom_a_message_reaches(home: Home) -> None:
+    receipt = json.loads(await home.text(f"/data/grant/{await give(home)}/receipt"))
+    process = receipt["dpv:hasRecordOfActivity"]["dpv:hasProcess"]
+    assert process["dpv:hasStorageCondition"]["dpv:hasLocation"] == "smtps://smtp.example.org"
+    assert process["releve:to"] == ["ada@example.org", "bob@example.org"]
+    assert "what was told before stays" in process["dpv:hasConsentControl"]["dct:description"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +229,8 @@ async def test_it_is_paused_and_taken_back_with_one_click_from_its_own_page(home
         "/data/pause", data=await fields(home, id_, what="pause"), allow_redirects=False
     ) as said:
         assert said.headers["Location"] == "/alerts/reach?done=paused"
+    assert "personne n’est prévenu ailleurs" in read(await home.text("/alerts/reach")).text
+    assert "Quelqu’un est prévenu" not in read(await home.text("/data")).text
     await post(home, "/alerts/trial", {"grant": id_})
     assert not home.access.teller.is_trial(id_)
     async with home.client.post("/data/withdraw", data=await fields(home, id_), allow_redirects=False) as said:
