@@ -95,7 +95,9 @@ def home(number: int) -> Home:
     if heated_by is Carrier.GAS:
         by_day[Carrier.GAS] = [sum(each) for each in zip(heating, hot_water, strict=True)]
     elif heated_by is Carrier.HEAT:
-        by_day[Carrier.HEAT] = [sum(each) for each in zip(heating, hot_water, strict=True)] if rng.random() < 0.4 else heating
+        by_day[Carrier.HEAT] = (
+            [sum(each) for each in zip(heating, hot_water, strict=True)] if rng.random() < 0.4 else heating
+        )
     elif heated_by is Carrier.ELECTRICITY:
         _add(by_day[Carrier.ELECTRICITY], heating)
     if heated_by is not Carrier.GAS and (heated_by is Carrier.ELECTRICITY or rng.random() < 0.5):
@@ -163,7 +165,8 @@ def _thermometer(rng: random.Random, life: _Life) -> tuple[float | None, ...]:
     """One on a wall: too warm by what the sun gives it, silent for a while when its battery is empty."""
     off_c, in_the_sun_c = rng.gauss(0, 0.7), rng.choice((0.5, 1.5, 3.0))
     said: list[float | None] = [
-        each + off_c + in_the_sun_c * sun + rng.gauss(0, 0.3) for each, sun in zip(life.degrees_c, life.sun, strict=True)
+        each + off_c + in_the_sun_c * sun + rng.gauss(0, 0.3)
+        for each, sun in zip(life.degrees_c, life.sun, strict=True)
     ]
     for _ in range(rng.choice((0, 0, 1, 3))):
         first = rng.randrange(len(said))
@@ -201,7 +204,9 @@ def _electricity(rng: random.Random, calendar: Sequence[Day], life: _Life) -> li
             if at_home and not life.free[number] and day.date.weekday() in (0, 4):
                 factor *= 1.2
             today += active * factor
-            today += sum(laundry_kwh for _ in range(2) if rng.random() < laundry * (1.4 if life.free[number] else 0.8) / 1.5)
+            today += sum(
+                laundry_kwh for _ in range(2) if rng.random() < laundry * (1.4 if life.free[number] else 0.8) / 1.5
+            )
             today += cooling * max(0.0, life.degrees_c[number] - 22.5)
             today += car_kwh * rng.uniform(0.6, 1.3) if rng.random() < car_days else 0.0
         today -= min(0.6 * today, panels_kwh * life.sun[number])
@@ -221,7 +226,9 @@ def _heating(rng: random.Random, calendar: Sequence[Day], life: _Life, *, by_ele
     for number in range(len(calendar)):
         lag = 0.55 * lag + 0.45 * (life.degrees_c[number] + sun_c * (life.sun[number] - 0.4))
         missing = base_c - lag
-        running = missing > patience if not running else missing > -patience or calendar[number].date.month in (12, 1, 2)
+        running = (
+            missing > patience if not running else missing > -patience or calendar[number].date.month in (12, 1, 2)
+        )
         wanted = missing - (lowered_c if life.there[number] == 0 else 0)
         kwh.append(kwh_per_degree * max(0.0, wanted) * math.exp(rng.gauss(0, noise)) if running else 0.0)
     return kwh
@@ -287,7 +294,11 @@ def _over(
         if life.there[first] == 0 or any(label.first < last + 40 and first < label.last + 40 for label in found):
             continue
         more = {Kind.HEATER: rng.uniform(7, 12), Kind.FREEZER: rng.uniform(1.6, 2.6), Kind.TANK: rng.uniform(3, 5)}
-        share = {Kind.BOILER: rng.uniform(0.17, 0.25), Kind.VALVE: rng.uniform(0.25, 0.45), Kind.WINDOW: rng.uniform(0.3, 0.6)}
+        share = {
+            Kind.BOILER: rng.uniform(0.17, 0.25),
+            Kind.VALVE: rng.uniform(0.25, 0.45),
+            Kind.WINDOW: rng.uniform(0.3, 0.6),
+        }
         for number in range(first, last):
             odd = share[kind] * heating[number] if of_heating else more[kind] * rng.uniform(0.85, 1.15)
             by_day[carrier][number] += odd

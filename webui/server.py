@@ -132,6 +132,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/alerts/seen", OCCUPANT, alerts.seen),
         Route("POST", "/alerts/snooze", OCCUPANT, alerts.snooze),
         Route("POST", "/alerts/least", OCCUPANT, alerts.set_least),
+        Route("POST", "/alerts/habit", OCCUPANT, alerts.set_habit),
         Route("GET", "/leak/{story}", OCCUPANT, leak.page),
         Route("POST", "/leak/{story}", OCCUPANT, leak.step),
         Route("POST", "/leak/{story}/price", OCCUPANT, leak.set_price),

@@ -6,6 +6,7 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from gateway.services.model import Service, Story
+from webui.overuse import say_habit
 from webui.told import Say, Told, interval, so_long, when
 from webui.troubles import say_silence
 from webui.words import NO_BREAK, THIN, Words, mark
@@ -195,7 +196,12 @@ def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
     return Told(sentence, to_do, rows)
 
 
-SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost, Service.SILENCE: say_silence}
+SAY: Mapping[Service, Say] = {
+    Service.LEAK: say_leak,
+    Service.FROST: say_frost,
+    Service.SILENCE: say_silence,
+    Service.HABIT: say_habit,
+}
 
 
 # Figures, rounded to what they are worth

@@ -37,6 +37,7 @@ GET /alerts O
 POST /alerts/seen O
 POST /alerts/snooze O
 POST /alerts/least O
+POST /alerts/habit O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O
