@@ -181,7 +181,7 @@ class Habits:
             )
             for day, amount in sorted(taken.items())
         ]
-        found = habit.find(point, unit, floor, days, told, least / 100)
+        found = habit.find(point, unit, floor, days, told, least / 100, heats=view.point.medium not in WATER)
         if found is None or found is told or view.point.medium is not Medium.ELECTRICITY:
             return found
         return replace(found, grounds={**found.grounds, **await self._nights(point, found.since, today)})

@@ -160,7 +160,7 @@ def _thermometers(request: web.Request) -> dict[SeriesKey, str]:
     """Each temperature of the house by the name of its metering point, and its own."""
     words = words_of(request)
     return {
-        key: f"{view.point.name}: {spoken.register_name(words, key.register)}"
+        key: f"{view.point.name}, {spoken.register_name(words, key.register)}"
         for view, key in habits.thermometers(request.app[HOUSE])
     }
 

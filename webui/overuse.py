@@ -114,7 +114,7 @@ def _amount(words: Words, unit: str, amount: float) -> str:
     """To two digits: what "about" promises."""
     read, many = READ_IN["gas_l" if unit == "gas_l" else unit.rpartition("_")[2]]
     number = Decimal(f"{amount / many:.2g}")
-    decimals = 1 if abs(number) < 10 and read != "L" else 0
+    decimals = 1 if 0 < abs(number) < 10 and read != "L" else 0
     return f"{words.number(number, decimals)}{NO_BREAK}{read}"
 
 

@@ -96,20 +96,29 @@ class Day:
 
 
 def find(
-    point: str, unit: str, floor: float, days: Sequence[Day], told: Finding | None, least: float = LEAST_SHARE
+    point: str,
+    unit: str,
+    floor: float,
+    days: Sequence[Day],
+    told: Finding | None,
+    least: float = LEAST_SHARE,
+    *,
+    heats: bool = True,
 ) -> Finding | None:
     """What the last days took more than usual, or None. `days` follow each other, the last one is yesterday.
 
     Less than `floor` a day more is not worth a word; `unit` names the grounds. `told` is what goes on by what was told
     before: it stays as it was while yesterday is not known, and ends once days are as usual, or when it is a habit itself.
+    `heats`: when it is cold, it may take more.
     """
-    days = _comparable(days[-PAST_DAYS_MAX:])
+    days = days[-PAST_DAYS_MAX:]
+    days = _comparable(days) if heats else [replace(day, degrees_c=None) for day in days]
     if not days or days[-1].taken is None:
         return told
     if told is not None:
         return _going_on(point, unit, floor, days, told, least)
     habit = _Habit.of(days, len(days) - WEEK.days)
-    if habit is None:
+    if habit is None or (heats and not habit.knows_season(days[-1])):
         return None
     return next((found for span in SPANS if (found := _begun(point, unit, floor, days, habit, span, least))), None)
 
@@ -222,10 +231,10 @@ class _Habit:
         return day.per_day - self.usual([day])
 
     def knows(self, last: Sequence[Day]) -> bool:
-        """Whether such weather was seen before, or, without a thermometer, such a season."""
+        """Whether such weather was seen before, where it is known."""
         degrees = [day.degrees_c for day in last if day.degrees_c is not None]
         if not degrees:
-            return self._has_last_year or not _grows_colder(last[-1].start)
+            return True
         seen = [
             fmean(week)
             for first in range(0, len(self.known) - 6, 3)
@@ -252,9 +261,12 @@ class _Habit:
         all_ = [more for _, more in found]
         return YOUNG * max(DAY_SPREADS * spread, _odd(all_, max(all_)) if all_ else 0.0)
 
-    @property
-    def _has_last_year(self) -> bool:
-        return self._usually(self._begin - YEAR_DAYS - SEASON_DAYS, self._begin - YEAR_DAYS + SEASON_DAYS) is not None
+    def knows_season(self, last: Day) -> bool:
+        """Whether, without a thermometer, such a season was seen before, or days do not grow colder in it."""
+        if last.degrees_c is not None or not _grows_colder(last.start):
+            return True
+        year_ago = self._begin - YEAR_DAYS
+        return self._usually(year_ago - SEASON_DAYS, year_ago + SEASON_DAYS) is not None
 
     def _level(self, at: int) -> float | None:
         """Before the day `at`."""
