@@ -48,7 +48,7 @@ COLD_C, SEEN_DAYS_MIN = 2.0, 14
 ERR_C = 1.5
 # Weather that was never seen so far is not judged: so much colder, where the heating is known by so many days; warmer than that.
 FURTHER_C, FURTHER_DAYS, HOTTER_C, MILD_C, HOT_C = 3.0, 60, 1.0, 17.0, 20.0
-FIT_ROUNDS, CUT_SPREADS = 4, 4.0
+FIT_ROUNDS, CUT_SPREADS = 3, 4.0
 # Without a thermometer and in the first year: days grow colder, and what heats is not known. Day of the year, both included.
 COLDER_FROM, COLDER_UNTIL = 227, 20
 # Over once three days are back at half of what is odd; after so many days it is a habit.
@@ -70,7 +70,8 @@ class Span:
 
 
 WEEK = Span(7, 5, 4, 1.0, 1.0)
-SPANS = (WEEK, Span(3, 3, 3, 2.5, 2.0))
+SPANS = (WEEK, Span(3, 3, 3, 2.5, 2.0), Span(14, 11, 9, 0.7, 1.1))
+LONGEST_DAYS = max(span.days for span in SPANS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,12 @@ def find(
     `heats`: when it is cold, it may take more.
     """
     days = days[-PAST_DAYS_MAX:]
-    days = _comparable(days) if heats else [replace(day, degrees_c=None) for day in days]
+    days = _comparable(days) if heats else _without_weather(days)
     if not days or days[-1].taken is None:
         return told
     if told is not None:
         return _going_on(point, unit, floor, days, told, least)
-    habit = _Habit.of(days, len(days) - WEEK.days)
+    habit = _Habit.of(days, len(days) - LONGEST_DAYS)
     if habit is None or (heats and not habit.knows_season(days[-1])):
         return None
     return next((found for span in SPANS if (found := _begun(point, unit, floor, days, habit, span, least))), None)
@@ -128,18 +129,23 @@ def _comparable(days: Sequence[Day]) -> Sequence[Day]:
 
     What is built of stone is as warm today as yesterday's weather made it: a day's is the mean of both.
     """
+    degrees = [day.degrees_c for day in days]
     weather = [
-        None if today is None else today if before is None else (before + today) / 2
-        for before, today in pairwise([None, *(day.degrees_c for day in days)])
+        today if today is None or before is None else (before + today) / 2
+        for before, today in pairwise([None, *degrees])
     ]
-    span = WEEK
     known = [day.taken is not None and degrees_c is not None for day, degrees_c in zip(days, weather, strict=True)]
-    if sum(known[: -span.days]) < PAST_DAYS_MIN or sum(each is not None for each in weather[-span.days :]) < span.known:
-        return [replace(day, degrees_c=None) for day in days]
+    last = weather[-WEEK.days :]
+    if sum(known[: -WEEK.days]) < PAST_DAYS_MIN or len(last) - last.count(None) < WEEK.known:
+        return _without_weather(days)
     return [
-        replace(day, degrees_c=degrees_c, taken=day.taken if is_known else None)
+        Day(day.start, day.end, day.is_off, day.taken if is_known else None, degrees_c, day.is_feast)
         for day, degrees_c, is_known in zip(days, weather, known, strict=True)
     ]
+
+
+def _without_weather(days: Sequence[Day]) -> Sequence[Day]:
+    return [day if day.degrees_c is None else replace(day, degrees_c=None) for day in days]
 
 
 def _begun(
@@ -214,7 +220,6 @@ class _Habit:
         level = self._level(begin)
         assert level is not None
         self._now = level
-        self.step = gcd(*(round(days[number].taken or 0) for number in known))
 
     @classmethod
     def of(cls, days: Sequence[Day], begin: int) -> "_Habit | None":
@@ -226,6 +231,11 @@ class _Habit:
 
     def usual(self, days: Sequence[Day]) -> float:
         return max(0.0, self._now + fmean(self.fit.beyond(day) for day in days))
+
+    @property
+    def step(self) -> int:
+        """All that was ever counted is a multiple of it."""
+        return gcd(*(round(self._days[number].taken or 0) for number in self.known))
 
     def more(self, day: Day) -> float:
         return day.per_day - self.usual([day])
@@ -301,11 +311,12 @@ def _cold(day: Day, base_c: float | None) -> float:
 
 def _fitted(days: Sequence[Day]) -> _Fit:
     """By least squares, in which days that differ most count less and less."""
-    per_day = [day.per_day for day in days]
+    per_day = [day.taken * DAY_S / (day.end - day.start) for day in days if day.taken is not None]
     off = [float(day.is_off) for day in days]
+    degrees = [day.degrees_c for day in days if day.degrees_c is not None]
     best: tuple[float, float, list[float]] | None = None
-    for base_c in BASES_C if days[0].degrees_c is not None else ():
-        cold = [_cold(day, base_c) for day in days]
+    for base_c in BASES_C if degrees else ():
+        cold = [base_c - each if each < base_c else 0.0 for each in degrees]
         if min(sum(each > COLD_C for each in cold), cold.count(0.0)) >= SEEN_DAYS_MIN:
             _, spread = _fit_for([off, cold], per_day, rounds=1)
             best = min(best or (spread, base_c, cold), (spread, base_c, cold))
@@ -323,20 +334,28 @@ def _fit_for(
 ) -> tuple[list[float], float]:
     """A factor a column, beside a level; and the median of what the days differ from that by."""
     columns = [[1.0] * len(wanted), *columns]
-    weights = [1.0] * len(wanted)
+    weights = counted = columns[0]
+    if len(columns) > 2:
+        counted = columns[2]
     found, spread = [0.0] * len(columns), 0.0
     for _ in range(rounds):
         found = _solved(columns, wanted, weights)
-        rest = list(wanted)
-        for factor, column in zip(found, columns, strict=True):
-            rest = [each - factor * one for each, one in zip(rest, column, strict=True)]
+        rest = _rest(wanted, columns, found)
         # Days without heating are all alike, and would make each one with it odd.
-        spread = median([abs(each) for each, last in zip(rest, columns[-1], strict=True) if last] or [0.0])
+        spread = median([abs(each) for each, counts in zip(rest, counted, strict=True) if counts])
         cut = CUT_SPREADS * MAD_TO_SIGMA * spread
         if cut <= 0:
             break
-        weights = [max(0.0, 1 - (each / cut) ** 2) ** 2 for each in rest]
+        weights = [(1 - (each / cut) ** 2) ** 2 if -cut < each < cut else 0.0 for each in rest]
     return found[1:], spread
+
+
+def _rest(wanted: Sequence[float], columns: Sequence[Sequence[float]], factors: Sequence[float]) -> list[float]:
+    rest = list(wanted)
+    for factor, column in zip(factors, columns, strict=True):
+        if factor:
+            rest = [each - factor * one for each, one in zip(rest, column, strict=True)]
+    return rest
 
 
 def _solved(columns: Sequence[Sequence[float]], wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
