@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from drivers.model import Medium, Quantity
-from gateway import absence, freezing, hearing
+from gateway import absence, freezing, habits, hearing
 from gateway.absence import Absence
 from gateway.alarm_bits import AlarmBits
 from gateway.ledger import LedgerError
@@ -40,7 +40,7 @@ class Catalog(Protocol):
     def setting(self, name: str) -> object | None: ...
 
 
-class House(hearing.House, Protocol):
+class House(hearing.House, habits.House, Protocol):
     """What is needed of a house, beside what tells how it hears."""
 
     @property
@@ -68,6 +68,7 @@ class Watch:
         self._alerts = alerts
         self._hearing = hearing.Hearing(house, LOOK_S, schedule)
         self._bits = AlarmBits(LOOK_S)
+        self._habits = habits.Habits(house)
         self._leaks: dict[SeriesKey, _Watched] = {}
         self._away: Absence | None = None
         self._changed: set[SeriesKey] = set()
@@ -106,6 +107,14 @@ class Watch:
             log.warning("frost: the card does not say all of %s", refused)
         told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of_silence(story)}
         await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, now), ())
+        await self._overusing(now)
+
+    async def _overusing(self, now: int) -> None:
+        told: dict[Service, dict[str, Finding]] = {service: {} for service in Service}
+        for story in self._alerts.open():
+            told[story.finding.service][story.finding.point] = story.finding
+        found, refused = await self._habits.find(told[Service.HABIT], told[Service.LEAK], now)
+        await self._alerts.tell(now, Service.HABIT, found, refused)
 
     async def _leaking(
         self,
@@ -151,6 +160,7 @@ class Watch:
     def changed(self, keys: Collection[SeriesKey]) -> None:
         """Of these series the past is another one than it was: it is looked at anew. In any thread."""
         self._changed.update(keys)
+        self._habits.changed(keys)
 
     async def _hear(self, key: SeriesKey, point: str, now: int, past_s: int) -> None:
         store = self._house.store

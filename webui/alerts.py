@@ -8,14 +8,15 @@ from decimal import Decimal
 
 from aiohttp import web
 
-from gateway import absence
+from gateway import absence, habits
 from gateway.alerts import Alerts
 from gateway.house import House
+from gateway.model import SeriesKey
 from gateway.services import alarm, frost
 from gateway.services.absence import USED
 from gateway.services.model import Service, Story
 from gateway.watch import LEAST_LEAK, NEVER, least_leak
-from webui import days
+from webui import days, spoken
 from webui.api import Problem, answer, number
 from webui.page import ACCESS, ALLOWED, HOUSE, read_form, render, see, words_of
 from webui.price import priced
@@ -33,7 +34,7 @@ REMIND_AT = time(8)
 # A service looks each few minutes: what it has not looked at for so long may be over.
 STALE_S = 2 * 3600
 # So may be what its meter has said nothing of for so long, or for so many of its intervals.
-SILENT_S = {Service.LEAK: 2 * 3600, Service.FROST: frost.STALE_S}
+SILENT_S = {Service.LEAK: 2 * 3600, Service.FROST: frost.STALE_S, Service.HABIT: 2 * 86_400}
 SILENT_INTERVALS = 2
 # From so many litres an hour on a leak is told: what a person may choose, and what so much is.
 LEAST = {
@@ -43,6 +44,14 @@ LEAST = {
     25: mark("25 litres an hour: a toilet that runs"),
     100: mark("100 litres an hour: a pipe"),
     NEVER: mark("never"),
+}
+# From so many per cent more than usual on over-use is told.
+MORE = {
+    15: mark("15 %% more: small changes too"),
+    25: mark("a quarter more (what the box proposes)"),
+    50: mark("half as much again"),
+    100: mark("twice as much"),
+    habits.NEVER: mark("never"),
 }
 # Where a service leads through a search for the cause, a page a story.
 STEPS = {Service.LEAK: "/leak/{story}"}
@@ -127,6 +136,11 @@ async def page(request: web.Request) -> web.Response:
         least=LEAST,
         chosen=least_leak(request.app[HOUSE].catalog),
         kept=request.query.get("done") == "kept",
+        kept_habit=request.query.get("done") == "habit",
+        more=MORE,
+        chosen_more=habits.least_more(request.app[HOUSE].catalog),
+        outside=_thermometers(request),
+        chosen_outside=habits.outside_thermometer(request.app[HOUSE].catalog),
         earlier=found[PAGE - 1].id if len(found) > PAGE else None,
         later=asked is not None,
     )
@@ -152,6 +166,28 @@ async def set_least(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest
     await asyncio.to_thread(request.app[HOUSE].catalog.set_setting, LEAST_LEAK, least)
     raise see("/alerts?done=kept#settings")
+
+
+async def set_habit(request: web.Request) -> web.Response:
+    """From how much on over-use is told, and which thermometer is outside."""
+    fields = await read_form(request)
+    more = next((each for each in MORE if str(each) == fields.get("more", "")), None)
+    outside = fields.get("outside", "")
+    if more is None or (outside and outside not in {str(key) for key in _thermometers(request)}):
+        raise web.HTTPBadRequest
+    catalog = request.app[HOUSE].catalog
+    await asyncio.to_thread(catalog.set_setting, habits.LEAST_MORE, more)
+    await asyncio.to_thread(catalog.set_setting, habits.OUTSIDE, outside or None)
+    raise see("/alerts?done=habit#habit")
+
+
+def _thermometers(request: web.Request) -> dict[SeriesKey, str]:
+    """Each temperature of the house by the name of its metering point, and its own."""
+    words = words_of(request)
+    return {
+        key: f"{view.point.name}, {spoken.register_name(words, key.register)}"
+        for view, key in habits.thermometers(request.app[HOUSE])
+    }
 
 
 def _tomorrow(house: House) -> int:

@@ -17,6 +17,7 @@ from webui.words import Words, mark, plain
 SUBJECTS: Mapping[Service, str] = {
     Service.LEAK: mark("Water is running"),
     Service.FROST: mark("A meter may freeze"),
+    Service.HABIT: mark("More than usual is used"),
     Service.SILENCE: mark("Something does not work as usual"),
 }
 

@@ -38,8 +38,9 @@ def parse_price(text: str) -> Decimal | None:
 
 
 def priced(story: Story, house: House) -> Story:
-    """The story of a leak with what a cubic metre costs this home, for whoever says it (webui/stories.py)."""
-    if story.finding.service is not Service.LEAK:
+    """A story of cold water with what a cubic metre costs this home, for whoever says it (webui/stories.py)."""
+    is_water = story.finding.service is Service.HABIT and "water_l_per_day" in story.finding.grounds
+    if story.finding.service is not Service.LEAK and not is_water:
         return story
     grounds = {**story.finding.grounds, "price_per_m3": float(price(house).euros)}
     return replace(story, finding=replace(story.finding, grounds=grounds))

@@ -50,12 +50,14 @@ FORMS = {
 ABOUTS = {
     Service.LEAK: mark("Water that leaks"),
     Service.FROST: mark("A meter that may freeze"),
+    Service.HABIT: mark("Days that take more than such days usually do"),
     Service.SILENCE: mark("What is silent or in trouble"),
     WEEK: mark("Your week in a few sentences, on Monday morning"),
 }
 SHORT = {
     Service.LEAK: mark("leaks"),
     Service.FROST: mark("frost"),
+    Service.HABIT: mark("days that take more than usual"),
     Service.SILENCE: mark("what is silent or in trouble"),
     WEEK: mark("your week"),
     What.ENDING: mark("the end of this access"),

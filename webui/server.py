@@ -151,6 +151,7 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/away/told", OCCUPANT, away.set_told),
         Route("GET", "/frost", OCCUPANT, frost.page),
         Route("POST", "/frost", OCCUPANT, frost.choose),
+        Route("POST", "/alerts/habit", OCCUPANT, alerts.set_habit),
         Route("GET", "/leak/{story}", OCCUPANT, leak.page),
         Route("POST", "/leak/{story}", OCCUPANT, leak.step),
         Route("POST", "/leak/{story}/price", OCCUPANT, leak.set_price),

@@ -11,6 +11,7 @@ from gateway.services.absence import USED
 from gateway.services.frost import BESIDE
 from gateway.services.model import Service, Story
 from webui.alarm import own_words, say_alarm, too
+from webui.overuse import say_habit
 from webui.told import Say, Told, about, interval, so_long, when
 from webui.troubles import say_silence
 from webui.words import NO_BREAK, THIN, Words, mark
@@ -316,7 +317,12 @@ def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
     return Told(sentence, to_do, rows)
 
 
-SAY: Mapping[Service, Say] = {Service.LEAK: say_leak, Service.FROST: say_frost, Service.SILENCE: say_silence}
+SAY: Mapping[Service, Say] = {
+    Service.LEAK: say_leak,
+    Service.FROST: say_frost,
+    Service.SILENCE: say_silence,
+    Service.HABIT: say_habit,
+}
 
 
 # Figures, rounded to what they are worth

@@ -9,6 +9,7 @@ class Service(StrEnum):
     LEAK = "leak"
     FROST = "frost"
     SILENCE = "silence"
+    HABIT = "habit"
 
 
 @dataclass(frozen=True, slots=True)

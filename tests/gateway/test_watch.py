@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +61,7 @@ class Home:
         self.store = store
         self.at = NOW
         self.dating = True
+        self.zone = ZoneInfo("Europe/Paris")
         self.ids = ["eau"]
         self.register = KEY.register
         self.medium = Medium.WATER
@@ -94,6 +96,8 @@ class Home:
                 telegrams=int(self.heard_at is not None),
                 interval_s=None,
                 status=self.status,
+                quantity=Quantity.VOLUME,
+                produces=False,
             )
             for id_ in self.ids
         )
@@ -106,6 +110,10 @@ class Home:
 
     def series(self, point_id: str) -> tuple[SeriesKey, ...]:
         return (SeriesKey(point_id, "volume"), SeriesKey(point_id, "external_temperature"))
+
+    async def consumption(self, point_id: str, bounds: Sequence[int]) -> list[Decimal | None]:
+        said = await self.store.run(self.store.consumption, SeriesKey(point_id, self.register), bounds)
+        return [Decimal(each.value).scaleb(each.exponent) if each.complete and each.value else None for each in said]
 
     def read(self, *values: tuple[int, int], exponent: int = 0, key: SeriesKey = KEY) -> None:
         self.store.add([Point(key, Quantity.VOLUME, at, value, exponent, main=True) for at, value in values])

@@ -50,6 +50,7 @@ POST /away/back O
 POST /away/told O
 GET /frost O
 POST /frost O
+POST /alerts/habit O
 GET /leak/{story} O
 POST /leak/{story} O
 POST /leak/{story}/price O
