@@ -1,7 +1,8 @@
 """What is cold at the water meters, as the frost service asks (gateway/services/frost.py): in them, and beside them."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from drivers.model import Quantity
@@ -13,7 +14,9 @@ from gateway.store import Store, StoreError
 from gateway.thermometers import Thermometer
 
 DAY_S = 86_400
+# What is found is told since it began; whether there is anything, what was lately says (gateway/services/frost.py).
 PAST_S = 2 * DAY_S
+LATELY_S = frost.LATELY_S + frost.STALE_S
 
 
 class House(Protocol):
@@ -37,16 +40,31 @@ async def find(
         await asyncio.sleep(0)
         some = []
         for key, beside in _sources(house, point, chosen, cold):
+            latest = store.latest(key)
+            if latest is None or frost.is_warm(latest.value * 10.0**latest.exponent, cold_c):
+                continue
             try:
-                said = await store.run(store.points, key, now - PAST_S, now + 1)
+                some.append(
+                    await _look(store, key, partial(frost.find, point, now=now, cold_c=cold_c, beside=beside), now)
+                )
             except StoreError as error:
                 refused[point] = str(error)
-                continue
-            if said is not None:
-                degrees = [(at, value * 10.0**said.exponent) for at, value in zip(said.at, said.value, strict=True)]
-                some.append(frost.find(point, degrees, now, cold_c, beside=beside))
         known = [each for each in some if each is not None]
         found += [max(known, key=lambda one: (one.rank, -one.grounds["degrees_c"]))] if known else []
+    return found
+
+
+async def _look(
+    store: Store, key: SeriesKey, find: Callable[[Sequence[tuple[int, float]]], Finding | None], now: int
+) -> Finding | None:
+    found = None
+    for past_s in (LATELY_S, PAST_S):
+        said = await store.run(store.points, key, now - past_s, now + 1)
+        if said is None:
+            return None
+        found = find([(at, value * 10.0**said.exponent) for at, value in zip(said.at, said.value, strict=True)])
+        if found is None:
+            return None
     return found
 
 

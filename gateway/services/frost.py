@@ -65,6 +65,11 @@ def find(
     return Finding(Service.FROST, point, kind, since, grounds, rank, at)
 
 
+def is_warm(last_c: float, cold_c: float | None = None) -> bool:
+    """Whether the last temperature alone says that there is nothing to find, whatever was before."""
+    return max(COOLING_C_MAX, NEAR_C + OVER_C, (cold_c or 0.0) + OVER_C) <= last_c <= PLAUSIBLE_C[1]
+
+
 def _is_below(limit_c: float, last: float, lately: float) -> bool:
     return last < limit_c or (lately < limit_c and last < limit_c + OVER_C)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.services.frost import BESIDE, STALE_S, find
+from gateway.services.frost import BESIDE, STALE_S, find, is_warm
 
 NOW = 1_796_000_000
 HOUR = 3600
@@ -120,3 +120,13 @@ def test_whose_temperature_it_is_is_said() -> None:
         found = find("eau", hourly(2, 2, 2, 2), NOW, beside=beside)
         assert found is not None
         assert bool(found.grounds.get(BESIDE)) is beside
+
+
+@pytest.mark.parametrize("cold_c", [None, 3.0, 5.0, 8.0])
+def test_what_is_warm_by_its_last_temperature_is_never_found(cold_c: float | None) -> None:
+    for tenths in range(-20, 140):
+        last = tenths / 10
+        for before in (-5.0, 2.0, 20.0):
+            found = find("eau", [(NOW - 3600 * hour, before) for hour in range(12, 0, -1)] + [(NOW, last)], NOW, cold_c)
+            assert found is None or not is_warm(last, cold_c), (last, before)
+    assert not is_warm(127.0, cold_c), "a loose wire: what was before it counts"
