@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from statistics import fmean
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -253,7 +254,12 @@ class Habits:
         return found if len(found) == 2 else {}
 
     def _midnight(self, day: date, hour: int = 0) -> int:
-        return int(datetime.combine(day, time(hour), self._house.zone).timestamp())
+        return _local(self._house.zone, day, hour)
+
+
+@lru_cache(maxsize=4096)  # all meters of a house have the same days
+def _local(zone: ZoneInfo, day: date, hour: int) -> int:
+    return int(datetime.combine(day, time(hour), zone).timestamp())
 
 
 def _unit(view: PointView) -> tuple[str, float] | None:
