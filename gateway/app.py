@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import anew, control, folders, hatch, heal, lines, starter, watch
+from gateway import anew, beats, control, folders, hatch, heal, lines, starter, watch
 from gateway.alerts import Alerts
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
@@ -30,6 +30,7 @@ from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
 from gateway.ledger import DamagedLedgerError, Ledger, LedgerError
 from gateway.model import SeriesKey
+from gateway.notify import Notifier
 from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.schedule import Schedule
@@ -74,6 +75,7 @@ async def run(
 ) -> None:
     """Run the gateway until SIGINT or SIGTERM; Trouble when it cannot start, and then nothing was written."""
     check(config, devices=not wait_for_devices)
+    notifier = Notifier.take(os.environ)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -89,7 +91,7 @@ async def run(
                     await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
             if stop.is_set():
                 return
-            handed_back = await _serve(config, house, ledger, backups, running, demo, stop)
+            handed_back = await _serve(config, house, ledger, backups, running, notifier, demo, stop)
 
 
 def _open(
@@ -253,6 +255,7 @@ async def _serve(
     ledger: Ledger,
     backups: Backups,
     running: Running,
+    notifier: Notifier,
     demo: Furnished | None,
     stop: asyncio.Event,
 ) -> bool:
@@ -303,9 +306,14 @@ async def _serve(
                 jobs.append(tasks.create_task(schedule.run(), name="back-ups"))
             if config.web.mdns and not is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
+            jobs.append(tasks.create_task(_ask_store(house), name="store asked"))
+            jobs.append(tasks.create_task(notifier.feed(house.running.beats.still), name="watchdog"))
             running(urls, access.setup_code if config.web.password else None)
+            notifier.tell("READY=1", f"STATUS=the pages are at {urls[0]}")
             ends = [tasks.create_task(each.wait(), name="end") for each in (stop, access.handed_back)]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                notifier.tell("STOPPING=1", "STATUS=what was read is put on the card")
             for job in (*jobs, *ends):
                 job.cancel()
     await outbox.look(stopping=True)
@@ -351,6 +359,14 @@ async def _watch(house: House, save_s: float) -> None:
         if time.monotonic() - saved >= save_s:
             saved = time.monotonic()
             await house.save()
+
+
+async def _ask_store(house: House) -> None:
+    """Note that the store's thread answers, which a lock or a card that hangs would keep it from."""
+    while True:
+        house.running.beats.moved("the store", beats.STORE_S_MAX)
+        await asyncio.sleep(WATCH_S)
+        await house.store.run(int)
 
 
 def _go_on(stop: asyncio.Event) -> None:
