@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import stat
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
@@ -287,7 +288,7 @@ async def _serve(
             control.make_app(house, ledger, backups, lambda: access.setup_code, access.recover),
             runtime / control.SOCKET,
         ),
-        _socket(hatch.make_app(outbox, access.teller, house.now), runtime / hatch.SOCKET),
+        _socket(hatch.make_app(outbox, access.teller, house.now), runtime / hatch.SOCKET, group=_shared(config)),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:
@@ -389,11 +390,12 @@ async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[int
 
 
 @contextlib.asynccontextmanager
-async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
+async def _socket(app: web.Application, path: Path, *, group: bool = False) -> AsyncIterator[None]:
+    """Open it to this user, and where the `group` is said, to that of the folder."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
     await runner.setup()
     try:
-        umask = os.umask(0o177)  # from its first moment on, nobody else may open it
+        umask = os.umask(0o117 if group else 0o177)  # from its first moment on, nobody else may open it
         try:
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
             await web.UnixSite(runner, str(path)).start()
@@ -406,6 +408,11 @@ async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+
+
+def _shared(config: Config) -> bool:
+    """Whether the sync process is another user's: a service, and a folder that gives its own group to what is made in it."""
+    return config.sync == "service" and bool(config.runtime.stat().st_mode & stat.S_ISGID)
 
 
 def _hosts(config: Config) -> tuple[str, ...]:
