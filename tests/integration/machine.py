@@ -31,14 +31,17 @@ name=$1 tree=$2 folder=$3 namespace=$4
 shift 4
 umount --recursive /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
-mkdir -p /sys/fs/cgroup/$name
-echo $$ >/sys/fs/cgroup/$name/cgroup.procs
 mount -t tmpfs none "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/root"
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
 cp -R "$folder.files/." "$folder/root"
-chroot "$folder/root" /opt/releve/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index /wheel/*.whl
-exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --register=no --keep-unit --network-namespace-path="/run/netns/$namespace" --boot "$@" systemd.mask=systemd-networkd.service
+chroot "$folder/root" sh -c "/opt/releve/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index /wheel/*.whl"
+chroot "$folder/root" systemctl --quiet enable releve.service
+mkdir "/sys/fs/cgroup/$name"
+machine='echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"; shift; exec systemd-nspawn --quiet --register=no --keep-unit --boot "$@" systemd.mask=systemd-networkd.service'
+sh -c "$machine" sh "$name" --machine="$name" --directory="$folder/root" --network-namespace-path="/run/netns/$namespace" "$@" || true
+find "/sys/fs/cgroup/$name" -depth -type d -exec rmdir {} +
+rmdir "/run/systemd/nspawn/propagate/$name" 2>/dev/null || true
 """
 
 
@@ -97,7 +100,7 @@ def booted(folder: Path, host: Host, files: Mapping[str, str], *options: str) ->
 
         def started() -> bool:
             assert process.poll() is None, log.read_text(errors="replace")
-            leader[:] = [child for child in _children(process.pid) if _is_init(child)]
+            leader[:] = _leaders(process.pid)
             return bool(leader)
 
         until(started, "the machine begins to boot")
@@ -106,9 +109,9 @@ def booted(folder: Path, host: Host, files: Mapping[str, str], *options: str) ->
         machine.boot_s = time.monotonic() - began
         yield machine
     finally:
-        for child in _children(process.pid):  # else the machine would outlive who started it
+        for init in _leaders(process.pid):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGRTMIN + 4)  # systemd: power off
+                os.kill(init, signal.SIGRTMIN + 4)  # systemd: power off
         try:
             process.wait(END_S_MAX)
         except subprocess.TimeoutExpired:
@@ -117,7 +120,7 @@ def booted(folder: Path, host: Host, files: Mapping[str, str], *options: str) ->
 
 
 def _install(root: Path) -> None:
-    """The product as a wheel, and its units where a package would put them, enabled as they say themselves."""
+    """The product as a wheel, and its units where a package would put them."""
     wheel = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
     subprocess.run((*wheel, "--wheel-dir", str(root / "wheel"), str(ROOT)), check=True, timeout=COMMAND_S_MAX)
     for pattern, to in (
@@ -131,13 +134,17 @@ def _install(root: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (ROOT / "systemd").glob(pattern):
             shutil.copy(path, folder)
-    _write(root / "usr/lib/systemd/system-preset/00-releve.preset", "enable releve.service\n")
-    _write(root / "etc/machine-id", "uninitialized\n")  # a first boot, at which presets are followed
+    _write(root / "etc/machine-id", "")  # made at the first boot
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def _leaders(process: int) -> list[int]:
+    """The first process of the machine, as it is called here: below the shell and systemd-nspawn."""
+    return [init for container in _children(process) for init in _children(container) if _is_init(init)]
 
 
 def _children(process: int) -> list[int]:
