@@ -16,7 +16,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
-	@tools/install chromium libatomic1 # the second for Playwright's driver
+	@tools/install chromium libatomic1 systemd # the second for Playwright's driver, the third to judge our units
 	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
@@ -35,7 +35,8 @@ fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
-	@tools/install age apache2-bin e2fsprogs faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat victoria-metrics xfsprogs
+	@tools/install age apache2-bin e2fsprogs faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mmdebstrap mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat systemd-container victoria-metrics xfsprogs
+	@tools/box
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
 

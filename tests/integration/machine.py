@@ -19,7 +19,7 @@ from tests.integration.box_at_home import until
 from tests.integration.home import Host
 
 ROOT = Path(__file__).parents[2]
-TREE = Path(os.environ.get("RELEVE_BOX", "/var/tmp/releve-box")) / "root"  # noqa: S108 - as tools/box has it
+TREE = Path(os.environ.get("RELEVE_BOX", "/var/tmp/releve-box")) / "root"
 PYTHON = "/opt/releve/venv/bin/python"
 END_S_MAX = 20.0
 COMMAND_S_MAX = 60.0

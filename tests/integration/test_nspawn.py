@@ -64,7 +64,7 @@ class Meter:
         os.set_blocking(self._here, False)
         self.path = os.ttyname(self._there)
         os.chown(self.path, 0, DIALOUT)
-        os.chmod(self.path, 0o660)
+        Path(self.path).chmod(0o660)
         self._over, self._speaks = threading.Event(), threading.Event()
         self._speaks.set()
         self._thread = threading.Thread(target=self._say, name="meter", daemon=True)
@@ -194,11 +194,11 @@ def test_the_udev_rules_are_rules(machine: Machine) -> None:
 def test_a_gateway_that_is_killed_is_back_with_all_that_it_had_shown(machine: Machine, meter: Meter) -> None:
     before = machine.shows("releve.service", "MainPID")
     meter.index_wh += 1
-    until(lambda: "12346678" in index(machine), "the new index is shown")
+    until(lambda: "12345679" in index(machine), "the new index is shown")
     meter.mute()
     machine.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "releve.service")
     until(lambda: restarted(machine, before), "the gateway is back")
-    assert "12346678" in index(machine)
+    assert "12345679" in index(machine)
     meter.speak()
 
 
