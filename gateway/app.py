@@ -50,6 +50,8 @@ TOLD = "clock"  # in box.runtime
 # A page that listens to live values would hold a stop for aiohttp's usual minute.
 SHUTDOWN_S_MAX = 2.0
 RECOVER_BYTES_MAX, RECOVER_DIGITS = 1000, 8
+# In box.runtime: the same file, taken from where a service's user cannot take it away (systemd/releve.service).
+HANDED_OVER = "recover"
 
 
 class StoppedError(Exception):
@@ -268,8 +270,9 @@ async def _serve(
     await house.read_past()
     with _in_one_sentence():
         access = Access(house, ledger)
-        if config.web.password and (code := _code_on_card(config.recover)) is not None:
-            await access.recover("card", code)
+        for path in (config.recover, config.runtime / HANDED_OVER):
+            if config.web.password and (code := _code_on_card(path)) is not None:
+                await access.recover("card", code)
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     outbox = access.outbox

@@ -265,3 +265,14 @@ def test_the_sending_process_runs_only_from_the_yes_to_its_withdrawal(
     assert ran() == last
     assert machine.shows("releve-sync.path", "ActiveState")["ActiveState"] == "active"
     assert machine.run("systemctl", "list-units", "--failed", "--quiet") == ""
+
+
+def test_eight_digits_on_the_card_set_the_box_up_anew_once(machine: Machine) -> None:
+    assert machine.status()["setup_code"] is None
+    before = machine.shows("releve.service", "MainPID")
+    machine.write("/boot/firmware/releve-recover", "2749 1836\r\n")
+    machine.run("systemctl", "restart", "releve.service")
+    assert restarted(machine, before)
+    assert machine.status()["setup_code"] == "2749-1836"
+    assert machine.run("ls", "/boot/firmware") == ""
+    assert "recover" not in machine.run("ls", "/run/releve").split()
