@@ -48,7 +48,7 @@ STATED = {
         *("KeyringMode=private", "RemoveIPC=yes", "SystemCallErrorNumber=EPERM"),
     },
     "releve-sync.service": {
-        *("DevicePolicy=closed", "SocketBindDeny=any", "ReadWritePaths=/run/releve/sync.sock.lock"),
+        *("DevicePolicy=closed", "ReadWritePaths=/run/releve/sync.sock.lock"),
         *("MemoryHigh=128M", "MemoryMax=256M", "MemorySwapMax=0", "TasksMax=32", "LimitNOFILE=512"),
         *("KeyringMode=private", "RemoveIPC=yes", "SystemCallErrorNumber=EPERM"),
     },
