@@ -16,7 +16,17 @@ SERVICES = [path for path in UNIT_FILES if path.suffix == ".service"]
 EXPOSED_MAX = 13  # of 100, as systemd-analyze counts
 # What says how a service is run, and shuts nothing.
 RUN = {
-    *("Type", "NotifyAccess", "ExecStart", "ExecCondition", "ExecStartPre", "Environment", "Restart", "RestartSec", "RemainAfterExit"),
+    *(
+        "Type",
+        "NotifyAccess",
+        "ExecStart",
+        "ExecCondition",
+        "ExecStartPre",
+        "Environment",
+        "Restart",
+        "RestartSec",
+        "RemainAfterExit",
+    ),
     *("TimeoutStartSec", "TimeoutStopSec", "TimeoutAbortSec", "WatchdogSec"),
 }
 # What the gateway is for: lines and pins, the home's network, and the kernel's word on which start this is.

@@ -82,15 +82,20 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def tried(machine: Machine, said: list[str], user: str | None = None) -> dict[str, str]:
     """How the tries end in a service of these lines, as `user` or as whom they name."""
+    run(machine, said, f"{PYTHON} -I /opt/releve/walls.py", user)
+    found: dict[str, str] = json.loads(machine.run("cat", "/tried.json"))
+    return found
+
+
+def run(machine: Machine, said: list[str], command: str, user: str | None = None) -> None:
+    """A program in a service of these lines, to its end, which must be a good one."""
     kept = [line for line in said if not line.startswith(LEFT_OUT)]
-    kept += ["Type=oneshot", f"ExecStart={PYTHON} -I /opt/releve/walls.py", "StandardOutput=truncate:/tried.json"]
+    kept += ["Type=oneshot", f"ExecStart={command}", "StandardOutput=truncate:/tried.json"]
     kept += [f"User={user}", f"Group={user}"] if user else []
     machine.write("/run/systemd/system/wall.service", "[Service]\n" + "\n".join(kept) + "\n")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", "wall.service", check=False)
     assert machine.shows("wall.service", "Result") == {"Result": "success"}, machine.log("wall.service")
-    found: dict[str, str] = json.loads(machine.run("cat", "/tried.json"))
-    return found
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -158,3 +163,12 @@ def test_neither_sees_what_else_runs_here(machine: Machine, unit: str) -> None:
     said = lines(unit)
     assert tried(machine, said)["see others"] == "False"
     assert tried(machine, [line for line in said if not line.startswith("ProtectProc=")])["see others"] == "True"
+
+
+@pytest.mark.parametrize("unit", ["releve.service", "releve-sync.service"])
+def test_what_is_not_written_in_python_runs_within_the_walls(machine: Machine, unit: str) -> None:
+    sealed = "pyrage.passphrase.decrypt(pyrage.passphrase.encrypt(b'index', 'a'), 'a') == b'index'"
+    opened = "AESGCM(bytes(32)).decrypt(bytes(12), AESGCM(bytes(32)).encrypt(bytes(12), b'key', None), None) == b'key'"
+    bring = "from cryptography.hazmat.primitives.ciphers.aead import AESGCM"
+    script = f"import asyncpg, gpiod, ifaddr, paho.mqtt.client, pyrage, serial, zeroconf; {bring}; assert {sealed} and {opened}"
+    run(machine, lines(unit), f'{PYTHON} -I -c "{script}"')
