@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration soak home-assistant bench bench-store fuzz
+.PHONY: help demo test lint fix integration test-guest soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
@@ -16,8 +16,8 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
-	@tools/install chromium libatomic1 # the second for Playwright's driver
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
+	@tools/install chromium libatomic1 systemd # the second for Playwright's driver, the third to judge our units
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/guest --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
 lint:  ## form, types, and who may import whom
@@ -35,9 +35,16 @@ fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
-	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat victoria-metrics xfsprogs
+	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mmdebstrap mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat systemd-container victoria-metrics xfsprogs
+	@tools/box
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
+
+test-guest:  ## as root: what the units forbid, in a virtual machine with a kernel of its own; 500 MB once, in /var/tmp/releve-guest
+	@tools/venv dev
+	@tools/install e2fsprogs mmdebstrap qemu-system-x86
+	@tools/box guest
+	$(BIN)/python -m pytest tests/guest $(ARGS)
 
 soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
 	@tools/venv dev

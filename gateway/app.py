@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import stat
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import anew, control, folders, hatch, heal, lines, starter, watch
+from gateway import anew, beats, control, folders, hatch, heal, lines, starter, watch
 from gateway.alerts import Alerts
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
@@ -30,6 +31,7 @@ from gateway.importers.keyfile import KeyFile
 from gateway.keys import KeysError
 from gateway.ledger import DamagedLedgerError, Ledger, LedgerError
 from gateway.model import SeriesKey
+from gateway.notify import Notifier
 from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.schedule import Schedule
@@ -48,6 +50,8 @@ TOLD = "clock"  # in box.runtime
 # A page that listens to live values would hold a stop for aiohttp's usual minute.
 SHUTDOWN_S_MAX = 2.0
 RECOVER_BYTES_MAX, RECOVER_DIGITS = 1000, 8
+# In box.runtime: the same file, taken from where a service's user cannot take it away (systemd/releve.service).
+HANDED_OVER = "recover"
 
 
 class StoppedError(Exception):
@@ -74,6 +78,7 @@ async def run(
 ) -> None:
     """Run the gateway until SIGINT or SIGTERM; Trouble when it cannot start, and then nothing was written."""
     check(config, devices=not wait_for_devices)
+    notifier = Notifier.take(os.environ)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -89,7 +94,7 @@ async def run(
                     await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
             if stop.is_set():
                 return
-            handed_back = await _serve(config, house, ledger, backups, running, demo, stop)
+            handed_back = await _serve(config, house, ledger, backups, running, notifier, demo, stop)
 
 
 def _open(
@@ -253,6 +258,7 @@ async def _serve(
     ledger: Ledger,
     backups: Backups,
     running: Running,
+    notifier: Notifier,
     demo: Furnished | None,
     stop: asyncio.Event,
 ) -> bool:
@@ -264,8 +270,9 @@ async def _serve(
     await house.read_past()
     with _in_one_sentence():
         access = Access(house, ledger)
-        if config.web.password and (code := _code_on_card(config.recover)) is not None:
-            await access.recover("card", code)
+        for path in (config.recover, config.runtime / HANDED_OVER):
+            if config.web.password and (code := _code_on_card(path)) is not None:
+                await access.recover("card", code)
     schedule = None if config.backup is None else Schedule(config.backup, backups, house.now, lambda: house.dating)
     web_ = config.web
     outbox = access.outbox
@@ -284,7 +291,7 @@ async def _serve(
             control.make_app(house, ledger, backups, lambda: access.setup_code, access.recover),
             runtime / control.SOCKET,
         ),
-        _socket(hatch.make_app(outbox, access.teller, house.now), runtime / hatch.SOCKET),
+        _socket(hatch.make_app(outbox, access.teller, house.now), runtime / hatch.SOCKET, group=_shared(config)),
     ):
         urls = tuple(f"http://{host}:{port}/" for host in _hosts(config))
         async with asyncio.TaskGroup() as tasks:
@@ -303,9 +310,14 @@ async def _serve(
                 jobs.append(tasks.create_task(schedule.run(), name="back-ups"))
             if config.web.mdns and not is_loopback(config.web.host):
                 jobs.append(tasks.create_task(_announce(port, house.dwelling_name), name="mdns"))
+            jobs.append(tasks.create_task(_ask_store(house), name="store asked"))
+            jobs.append(tasks.create_task(notifier.feed(house.running.beats.still), name="watchdog"))
             running(urls, access.setup_code if config.web.password else None)
+            notifier.tell("READY=1", f"STATUS=the pages are at {urls[0]}")
             ends = [tasks.create_task(each.wait(), name="end") for each in (stop, access.handed_back)]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                notifier.tell("STOPPING=1", "STATUS=what was read is put on the card")
             for job in (*jobs, *ends):
                 job.cancel()
     await outbox.look(stopping=True)
@@ -353,6 +365,14 @@ async def _watch(house: House, save_s: float) -> None:
             await house.save()
 
 
+async def _ask_store(house: House) -> None:
+    """Note that the store's thread answers, which a lock or a card that hangs would keep it from."""
+    while True:
+        house.running.beats.moved("the store", beats.STORE_S_MAX)
+        await asyncio.sleep(WATCH_S)
+        await house.store.run(int)
+
+
 def _go_on(stop: asyncio.Event) -> None:
     if stop.is_set():
         raise StoppedError
@@ -373,11 +393,12 @@ async def _site(app: web.Application, host: str, port: int) -> AsyncIterator[int
 
 
 @contextlib.asynccontextmanager
-async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
+async def _socket(app: web.Application, path: Path, *, group: bool = False) -> AsyncIterator[None]:
+    """Open it to this user, and where the `group` is said, to that of the folder."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
     await runner.setup()
     try:
-        umask = os.umask(0o177)  # from its first moment on, nobody else may open it
+        umask = os.umask(0o117 if group else 0o177)  # from its first moment on, nobody else may open it
         try:
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - in memory-backed /run
             await web.UnixSite(runner, str(path)).start()
@@ -390,6 +411,11 @@ async def _socket(app: web.Application, path: Path) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+
+
+def _shared(config: Config) -> bool:
+    """Whether the sync process is another user's: a service, and a folder that gives its own group to what is made in it."""
+    return config.sync == "service" and bool(config.runtime.stat().st_mode & stat.S_ISGID)
 
 
 def _hosts(config: Config) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from gateway.beats import PORT_S_MAX, Beats, Stepped
 from gateway.collect import Collect
 from gateway.config import Config
 from gateway.config import Port as PortConfig
@@ -17,6 +18,7 @@ class Running:
         self._open_port = open_port
         self._collect = collect
         self._lost = lost
+        self.beats = Beats()
         self._tasks: asyncio.TaskGroup | None = None
         self._ports: dict[str, tuple[Port, asyncio.Task[None]]] = {}
 
@@ -54,11 +56,13 @@ class Running:
         if running is not None:
             running[1].cancel()
             await asyncio.wait([running[1]])
+            self.beats.forget(_part(name))
 
     def _start(self, port: PortConfig) -> None:
         assert self._tasks is not None
         opened = self._open_port(port)
-        self._ports[port.name] = opened, self._tasks.create_task(self._keep(opened), name=f"port {port.name}")
+        kept = Stepped(self._keep(opened), lambda: self.beats.moved(_part(port.name), PORT_S_MAX))
+        self._ports[port.name] = opened, self._tasks.create_task(kept, name=f"port {port.name}")
 
     async def _keep(self, port: Port) -> None:
         def lost(reason: str) -> None:
@@ -66,3 +70,7 @@ class Running:
             self._lost()
 
         await keep_running(port.run, lost)
+
+
+def _part(port: str) -> str:
+    return f"the port {port}"

@@ -48,6 +48,7 @@ __all__ = [
 DATA = Path("/var/lib/releve")
 FILE_BYTES_MAX = 1_000_000
 COMMIT_S = (10, 60, 300)
+SYNC = ("child", "service")
 
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*")
 
@@ -100,7 +101,7 @@ def parse(text: str, where: str) -> Config:
     if secret is not None and _inside(secret, data):
         box.fault("secret", "a file outside box.data is needed: who copies that folder must not have both")
     recover = box.checked("recover", RECOVER, _folder)
-    sync = box.word("sync", "child", ("child", "service"))
+    sync = box.word("sync", _sync(), SYNC)
     box.end()
     home = root.table("dwelling")
     dwelling = Dwelling(home.checked("name", HOME.name, line), home.checked("time_zone", HOME.time_zone, _time_zone))
@@ -156,6 +157,12 @@ def _runtime() -> Path:
     box = Path("/run/releve")
     own = os.environ.get("XDG_RUNTIME_DIR")
     return box if box.is_dir() or not own else Path(own) / "releve"
+
+
+def _sync() -> str:
+    """Who starts the sync process by default: the unit of a service says that another one does."""
+    given = os.environ.get("RELEVE_SYNC", "")
+    return given if given in SYNC else SYNC[0]
 
 
 def _secret(data: Path) -> Path:

@@ -8,6 +8,9 @@ from drivers.talk import Identity
 from drivers.thing import Presence, Thing, Unread
 from gateway.views import Listening
 
+# A port that waits goes on at least so often, on a silent line too: else nobody could tell it from one that hangs.
+TURN_S = 60.0
+
 
 class Sink(Protocol):
     """Where a port puts what it hears. Calls never block and never raise."""
@@ -50,4 +53,7 @@ class Port(Protocol):
     name: str
 
     async def run(self) -> None:
-        """Open the line and read until cancelled, or until OSError or TimeoutError says that it is lost."""
+        """Open the line and read until cancelled, or until OSError or TimeoutError says that it is lost.
+
+        It waits for nothing longer than TURN_S at a time.
+        """

@@ -19,6 +19,7 @@ from drivers.mbus.exchange import (
 )
 from drivers.mbus.requests import ADDRESS_ALL, ADDRESS_SELECTED, digits_mask, mask, open_maker, request, reset, select
 from drivers.model import DecodeError, Frame
+from gateway.ports import TURN_S
 from gateway.ports.stream import SerialLine, TcpLine
 from gateway.ports.wire import Wire, open_serial, open_socket
 
@@ -125,8 +126,9 @@ class Bus:
         return await self._one(Asked(primary), f"primary address {primary}: acknowledged, but no answer")
 
     async def idle(self, until: float | None) -> None:
-        """Wait for `until` (of the loop's clock), for `wake`, or for the end of the line, which is an OSError."""
-        await self._wire.wait(until)
+        """Wait for `until` (of the loop's clock) or TURN_S, for `wake`, or for the end of the line, which is an OSError."""
+        turn = self._loop.time() + TURN_S
+        await self._wire.wait(turn if until is None else min(until, turn))
         self._unasked()
 
     def wake(self) -> None:

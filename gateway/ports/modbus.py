@@ -23,7 +23,7 @@ from drivers.modbus.rtu import (
     Refused,
 )
 from drivers.model import Address, DecodeError, Telegram
-from gateway.ports import Sink
+from gateway.ports import TURN_S, Sink
 from gateway.ports.modbus_bus import ADDRESSES, Bus, Doubts, Request, plain, request
 from gateway.ports.modbus_line import Master, Outcome, Tell, open_line
 from gateway.ports.modbus_line import TcpLine as TcpLine
@@ -228,8 +228,9 @@ class ModbusPort:
                 await self._wait(watch.due if watch is not None else None)
 
     async def _wait(self, until: float | None) -> None:
+        turn = asyncio.get_running_loop().time() + TURN_S
         try:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(turn if until is None else min(until, turn)):
                 await self._news.wait()
         except TimeoutError:
             pass

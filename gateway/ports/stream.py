@@ -11,7 +11,7 @@ from typing import Protocol
 
 from drivers.model import DecodeError, Frame
 from drivers.talk import Dongle, Identity, Request, Said, Unprotected
-from gateway.ports import Sink
+from gateway.ports import TURN_S, Sink
 from gateway.ports.lan import at_home
 
 log = logging.getLogger(__name__)
@@ -155,9 +155,10 @@ def cut(port: str, framer: Dongle, data: bytes) -> Iterator[Said]:
 
 
 async def read_until(connection: Connection, due: float | None) -> bytes:
-    """What comes next; nothing when it is `due` on the loop's clock and nothing came."""
+    """What comes next; nothing when it is `due` on the loop's clock, or after TURN_S, and nothing came."""
+    turn = asyncio.get_running_loop().time() + TURN_S
     try:
-        async with asyncio.timeout_at(due):
+        async with asyncio.timeout_at(turn if due is None else min(due, turn)):
             return await connection.read()
     except TimeoutError:
         return b""

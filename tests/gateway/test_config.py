@@ -549,3 +549,15 @@ def test_a_fault_of_a_wired_meter_is_named_by_its_path(text: str, fault: str) ->
     with pytest.raises(ConfigError) as raised:
         parse(text, "t")
     assert any(each.startswith(fault) for each in raised.value.faults), raised.value.faults
+
+
+def test_the_unit_of_a_service_says_that_another_one_sends_and_a_file_may_say_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RELEVE_SYNC", raising=False)
+    assert parse("", "test.toml").sync == "child"
+    monkeypatch.setenv("RELEVE_SYNC", "service")
+    assert parse("", "test.toml").sync == "service"
+    assert parse('[box]\nsync = "child"', "test.toml").sync == "child"
+    monkeypatch.setenv("RELEVE_SYNC", "nonsense")
+    assert parse("", "test.toml").sync == "child"

@@ -79,8 +79,10 @@ def test_a_gateway_that_does_not_run_is_asked_in_vain(config: Path) -> None:
     assert entries(config) == []
 
 
-def test_a_file_on_the_card_does_so_at_the_next_start_and_once(config: Path) -> None:
-    path = config.parent / "releve-recover"
+@pytest.mark.parametrize("file", ["releve-recover", "run/recover"])  # the second: as root handed it to a service
+def test_a_file_on_the_card_does_so_at_the_next_start_and_once(config: Path, file: str) -> None:
+    path = config.parent / file
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     path.write_text("8642 9753\n")
     with running(config):
         assert "the code is 8642-9753" in releve("status", "--config", config).stdout
