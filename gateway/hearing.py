@@ -31,7 +31,6 @@ class House(Protocol):
     @property
     def unvouched_s(self) -> float | None: ...
     def card_space(self) -> Space | None: ...
-    def points(self) -> tuple[PointView, ...]: ...
     def ports(self) -> tuple[PortView, ...]: ...
     def history_start(self, point_id: str) -> int | None: ...
 
@@ -58,14 +57,14 @@ class Hearing:
         self._room = Room()
         self._pauses: dict[SeriesKey, tuple[int, tuple[int, ...]]] = {}  # the last point, and those before it
 
-    async def find(self, told: Mapping[str, Finding], now: int) -> list[Finding]:
-        """All that is wrong; StoreError from the card."""
+    async def find(self, told: Mapping[str, Finding], every: Sequence[PointView], now: int) -> list[Finding]:
+        """All that is wrong, of `every` metering point and beside them; StoreError from the card."""
         if self._asked_at is None or not 0 <= now - self._asked_at <= self._break_s:
             # It was off, or slept, or its clock was set: nobody knows what was said meanwhile.
             self._listening_since, self._since, self._room = now, {}, Room()
         self._asked_at = now
         ports = self._house.ports()
-        views = [view for view in self._house.points() if view.state is not PointState.LET_GO]
+        views = [view for view in every if view.state is not PointState.LET_GO]
         self._since = {each: self._since.get(each, now) for each in self._wrong(views)}
         meters = [await self._meter(view, view.address, ports, now) for view in views if view.address is not None]
         lines = [Line(port.name, port.protocol, port.open, port.since, port.heard_at) for port in ports]

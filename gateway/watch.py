@@ -106,7 +106,7 @@ class Watch:
         if refused:
             log.warning("frost: the card does not say all of %s", refused)
         told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of_silence(story)}
-        await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, now), ())
+        await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, every, now), ())
         await self._overusing(now)
 
     async def _overusing(self, now: int) -> None:

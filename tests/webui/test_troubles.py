@@ -179,7 +179,7 @@ async def test_a_house_that_is_really_heard_tells_of_its_meters_lines_and_their_
         if look == 12:
             home.house.collect.lost("linky", "the cable was pulled")
         speaks(home, WATER, "radio", ("battery low",) if look >= 24 else ())
-        found = {one.point: one.kind for one in await hearing.find({}, home.house.now())}
+        found = {one.point: one.kind for one in await hearing.find({}, home.house.points(), home.house.now())}
         if not kinds or kinds[-1][1] != found:
             kinds.append((look, found))
         home.clock.at += 300
