@@ -756,7 +756,7 @@ class House:
             texts=self._texts(meter.address, log) if log and meter else {},
             meaning=self._meaning(meter.address, log) if log and meter else None,
             mean=self._mean(present),
-            injected=None if produces else self._injected(present),
+            injected=self._injected(present) if point.medium is Medium.ELECTRICITY and not produces else None,
             exchange=self._last_exchange(point.id),
             status=log.status if log else (AWAY,) if meter and self.collect.is_away(meter.address) else (),
             reading=log.state if log else None,

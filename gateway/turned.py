@@ -43,7 +43,7 @@ class Turns:
         oldest = self._now() - SHOWN_S
         return tuple(
             Turned(swap.id, info.key, info.quantity, swap.at, Decimal(swap.old_final).scaleb(swap.exponent))
-            for info in self._store.series()
+            for info in self._store.swapped()
             if info.key.point in stands
             for swap in self._store.events(info.key)
             if swap.undone_by is None and swap.at > oldest

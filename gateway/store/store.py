@@ -269,6 +269,12 @@ class Store:
             series = self._memory.series.get(key)
             return series.swaps if series else ()
 
+    def swapped(self) -> tuple[SeriesInfo, ...]:
+        """As `series`, of those that have a swap."""
+        with self._lock:
+            infos = [self._memory.info(series) for series in self._memory.series.values() if series.swaps]
+            return tuple(sorted((info for info in infos if info), key=lambda info: info.key))
+
     # In the store's thread
 
     def bulk(
