@@ -55,6 +55,7 @@ class Alerts(Protocol):
     """Where findings become stories."""
 
     def open(self) -> list[Story]: ...
+    def last(self) -> list[Story]: ...
     async def tell(
         self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str]
     ) -> list[Story]: ...
@@ -105,15 +106,15 @@ class Watch:
         await self._alerts.tell(now, Service.FROST, found, tuple(refused))
         if refused:
             log.warning("frost: the card does not say all of %s", refused)
-        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of_silence(story)}
+        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of(story, Service.SILENCE)}
         await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, now), ())
         await self._overusing(now)
 
     async def _overusing(self, now: int) -> None:
-        told: dict[Service, dict[str, Finding]] = {service: {} for service in Service}
-        for story in self._alerts.open():
-            told[story.finding.service][story.finding.point] = story.finding
-        found, refused = await self._habits.find(told[Service.HABIT], told[Service.LEAK], now)
+        stories = self._alerts.last()
+        told = {one.finding.point: one.finding for one in stories if _is_of(one, Service.HABIT) and one.is_open}
+        leaks = {one.finding.point: (one.began_at, one.solved_at) for one in stories if _is_of(one, Service.LEAK)}
+        found, refused = await self._habits.find(told, leaks, now)
         await self._alerts.tell(now, Service.HABIT, found, refused)
 
     async def _leaking(
@@ -141,9 +142,7 @@ class Watch:
             return [], set()
         leaks = {watched.leak.point: watched.leak for watched in self._leaks.values()}
         found = {point: one for point, leak in leaks.items() if (one := leak.find(least)) is not None}
-        told = {
-            story.finding.point: story.finding for story in self._alerts.open() if story.finding.service is Service.LEAK
-        }
+        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of(story, Service.LEAK)}
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
         unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
         flows = {point: leak.flow for point, leak in leaks.items()}
@@ -203,8 +202,8 @@ class Watch:
         used.watch(since, absence.least_used_l(self._house.catalog))
 
 
-def _is_of_silence(story: Story) -> bool:
-    return story.finding.service is Service.SILENCE
+def _is_of(story: Story, service: Service) -> bool:
+    return story.finding.service is service
 
 
 def least_leak(catalog: Catalog) -> int:

@@ -51,7 +51,10 @@ class Told:
         return []
 
     def open(self) -> list[Story]:
-        return [Story(1, finding, NOW) for finding in (*self.findings, *self.silent)]
+        return [Story(1, finding, NOW) for finding in (*self.findings, *self.cold, *self.silent)]
+
+    def last(self) -> list[Story]:
+        return self.open()
 
 
 class Home:
