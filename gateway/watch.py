@@ -17,7 +17,7 @@ from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import StoreError, offsets
-from gateway.views import PointView
+from gateway.views import PointState, PointView
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,6 @@ class House(hearing.House, habits.House, Protocol):
 class Alerts(Protocol):
     """Where findings become stories."""
 
-    def open(self) -> list[Story]: ...
     def last(self) -> list[Story]: ...
     async def tell(
         self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str]
@@ -102,20 +101,31 @@ class Watch:
             log.warning("leaks: the card does not say all of %s", refused)
             refused = {}
         cold_c = None if self._away is None else absence.cold_c(self._house.catalog)
-        found = await freezing.find(self._house, [view.point.id for view in views], now, cold_c, refused)
-        await self._alerts.tell(now, Service.FROST, found, tuple(refused))
+        points = [view.point.id for view in views if view.state is not PointState.LET_GO]
+        found, unknown = await freezing.find(self._house, points, self._going_on(Service.FROST), now, cold_c, refused)
+        await self._alerts.tell(now, Service.FROST, found, unknown)
         if refused:
             log.warning("frost: the card does not say all of %s", refused)
-        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of(story, Service.SILENCE)}
+        told = self._open(Service.SILENCE)
         await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, now), ())
         await self._overusing(now)
 
     async def _overusing(self, now: int) -> None:
-        stories = self._alerts.last()
-        told = {one.finding.point: one.finding for one in stories if _is_of(one, Service.HABIT) and one.is_open}
-        leaks = {one.finding.point: (one.began_at, one.solved_at) for one in stories if _is_of(one, Service.LEAK)}
-        found, refused = await self._habits.find(told, leaks, now)
+        leaks = {
+            story.finding.point: (story.began_at, story.solved_at)
+            for story in self._alerts.last()
+            if story.finding.service is Service.LEAK
+        }
+        found, refused = await self._habits.find(self._open(Service.HABIT), leaks, now)
         await self._alerts.tell(now, Service.HABIT, found, refused)
+
+    def _open(self, service: Service) -> dict[str, Finding]:
+        """What goes on by what was told before, with its newest figures."""
+        return {point: story.finding for point, story in self._going_on(service).items()}
+
+    def _going_on(self, service: Service) -> dict[str, Story]:
+        stories = self._alerts.last()
+        return {one.finding.point: one for one in stories if one.is_open and one.finding.service is service}
 
     async def _leaking(
         self,
@@ -142,7 +152,7 @@ class Watch:
             return [], set()
         leaks = {watched.leak.point: watched.leak for watched in self._leaks.values()}
         found = {point: one for point, leak in leaks.items() if (one := leak.find(least)) is not None}
-        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of(story, Service.LEAK)}
+        told = self._open(Service.LEAK)
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
         unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
         flows = {point: leak.flow for point, leak in leaks.items()}
@@ -200,10 +210,6 @@ class Watch:
         """Once those who leave have left."""
         since = None if self._away is None else self._away.since + absence.LEAVING_S
         used.watch(since, absence.least_used_l(self._house.catalog))
-
-
-def _is_of(story: Story, service: Service) -> bool:
-    return story.finding.service is service
 
 
 def least_leak(catalog: Catalog) -> int:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from gateway.services import alarm
 from gateway.services.absence import USED
-from gateway.services.frost import BESIDE
+from gateway.services.frost import BESIDE, LEAST_C
 from gateway.services.model import Service, Story
 from webui.alarm import own_words, say_alarm, too
 from webui.overuse import say_habit
@@ -297,7 +297,8 @@ def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
     rows.append((words.say("Measured"), str(when(words, story.found_at, now))))
     if not story.is_open:
         was = COLD_WAS if finding.kind == COLD and not story.worst else FROST_WAS[beside]
-        return Told(words.say(was, degrees=_degrees(words, grounds["lowest_c"])), Markup(""), rows)
+        least_c = grounds.get(LEAST_C, grounds["lowest_c"])
+        return Told(words.say(was, degrees=_degrees(words, least_c)), Markup(""), rows)
     hours = grounds.get("hours_to_0", HOURS_TO_0_MAX)
     kind = NEAR if finding.kind == COMING else finding.kind
     sentence = words.say(

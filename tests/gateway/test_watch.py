@@ -51,7 +51,9 @@ class Told:
         return []
 
     def open(self) -> list[Story]:
-        return [Story(1, finding, NOW) for finding in (*self.findings, *self.cold, *self.silent)]
+        return [
+            Story(1, finding, NOW, found_at=finding.at or NOW) for finding in (*self.findings, *self.cold, *self.silent)
+        ]
 
     def last(self) -> list[Story]:
         return self.open()
@@ -774,13 +776,61 @@ async def test_a_thermometer_beside_the_meter_is_heard_and_one_that_is_silent_or
         assert [round(one.grounds["degrees_c"], 1) for one in told.cold] == [2.1]
         here.at = NOW + 6 * 3600 + 1
         await watch.look()
-        assert told.cold == []
+        assert (told.cold, told.unknown[Service.FROST]) == ([], {"eau"}), "a flat battery is no thaw"
+        told.cold = [one]
         gone: object
         for gone in ({"eau": ["cellier", "temperature"]}, {"eau": "cellier"}, ["cellier"], {"eau": []}):
             here.settings[THERMOMETERS] = gone
             here.at = NOW
             await watch.look()
-            assert told.cold == [], gone
+            assert (told.cold, told.unknown[Service.FROST]) == ([], set()), gone
+
+
+async def test_frost_of_which_nobody_knows_goes_on_for_a_week_and_is_over_once_it_is_warm(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        said_degrees(here, "eau", 2, 2, 2, 2)
+        await watch.look()
+        (one,) = told.cold
+        for days, unknown in ((1, {"eau"}), (7, {"eau"}), (8, set())):
+            here.at = NOW + days * DAY
+            await watch.look()
+            assert (told.cold, told.unknown[Service.FROST]) == ([], unknown)
+            told.cold = [one]
+        here.at = NOW + DAY
+        said_degrees(here, "eau", 90, at=here.at)
+        await watch.look()
+        assert (told.cold, told.unknown[Service.FROST]) == ([], set())
+
+
+async def test_cold_that_was_told_as_nobody_was_at_home_is_over_when_somebody_is_back(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        said_degrees(here, "eau", 48, 48, 48, 48)
+        leave(here, NOW)
+        await watch.look()
+        (one,) = told.cold
+        for there, unknown in ((False, {"eau"}), (True, set())):
+            here.at = NOW + DAY
+            if there:
+                here.settings[absence.SETTING] = None
+            await watch.look()
+            assert (told.cold, told.unknown[Service.FROST]) == ([], unknown)
+            told.cold = [one]
+
+
+async def test_the_lowest_that_it_was_is_known_when_it_is_long_past(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        for tenths in (-30, 20, 25):
+            here.at += DAY
+            said_degrees(here, "eau", tenths, at=here.at)
+            await watch.look()
+        (one,) = told.cold
+        assert (one.kind, one.grounds["lowest_c"], one.grounds["least_c"]) == ("near", 2.5, -3.0)
 
 
 async def test_of_what_a_meter_and_the_thermometer_beside_it_say_the_worst_is_told(tmp_path: Path) -> None:
