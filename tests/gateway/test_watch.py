@@ -19,6 +19,7 @@ from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.services.room import Space
 from gateway.store import Points, Store, StoreError
+from gateway.views import PointState
 from gateway.watch import LEAST_LEAK, LOOK_S, NEVER, Watch
 
 NOW = 1_790_000_000
@@ -79,6 +80,7 @@ class Home:
         self.free_bytes = 10**10
         self.heard_at: int | None = None  # since the start
         self.status: tuple[str, ...] = ()
+        self.state: PointState | None = None
         self.reading = State.DECODED  # what became of its last message
 
     def now(self) -> int:
@@ -94,7 +96,7 @@ class Home:
                 point=SimpleNamespace(id=id_, medium=self.medium),
                 index_series=(SeriesKey(id_, self.register),),
                 address=f"wmbus:RLV:{id_}",
-                state=None,
+                state=self.state,
                 reading=self.reading,
                 port=None if self.heard_at is None else "radio",
                 heard_at=self.heard_at or (latest.at if latest else None),
@@ -473,6 +475,18 @@ async def test_a_meter_that_fell_silent_is_not_said_to_run_on(tmp_path: Path) ->
         assert one.at == heard_to
 
 
+async def test_a_meter_that_was_let_go_of_leaks_no_more(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 3, 1000, 0), *running(NOW - 2 * DAY + 4 * 3600, 44, 1000, 4))
+        await watch.look()
+        assert [one.kind for one in told.findings] == ["toilet"]
+        here.state = PointState.LET_GO
+        await watch.look()
+        assert told.findings == []
+
+
 async def test_hot_water_that_is_counted_in_kilowatt_hours_is_no_water(tmp_path: Path) -> None:
     with home(tmp_path) as here:
         told = Told()
@@ -712,6 +726,28 @@ async def test_a_leak_that_is_found_meanwhile_is_told_as_the_leak_that_it_is(tmp
         here.read(*running(here.at + 600, 20, 1120, 2))
         await watch.look()
         assert [one.kind for one in told.findings] == ["toilet"]
+
+
+async def test_a_leak_that_ended_while_nobody_is_at_home_is_no_use_after_a_restart_either(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told, again = Told(), Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 4 * DAY, 2, 1000, 0), *running(NOW - 4 * DAY + 3 * 3600, 45, 1000, 2))
+        await watch.look()
+        leave(here, here.at)
+        last = here.store.latest(KEY)
+        assert last is not None
+        for at, index in running(here.at + 600, 24, last.value, 2):
+            here.read((at, index))
+            await watch.look()
+        assert [one.kind for one in told.findings] == ["toilet"]
+        last = here.store.latest(KEY)
+        assert last is not None
+        here.read(*running(here.at + 600, 4, last.value, 0))
+        await watch.look()
+        assert told.findings == []
+        await Watch(here, again).look()
+        assert again.findings == []
 
 
 async def test_what_was_chosen_is_asked_for_at_each_look(tmp_path: Path) -> None:
