@@ -23,6 +23,7 @@ NAME = "L’eau <b>& cave 50 %(x)s"
 ENGLISH = re.compile(
     r"\b(the|water|meter|about|has|been|since|leaks?|hours?|days?|box|not|card|every|usual)\b", re.IGNORECASE
 )
+EMPTY = "(?<!If )nobody (is|was) at home|(?<!Si la )maison (est|était|reste) vide|vous êtes rentré|you are back"
 
 Grounds = Mapping[str, float]
 SAID_TOO: Grounds = {ground: float(TUESDAY + 60) for ground in alarm.GROUNDS.values()}
@@ -125,4 +126,5 @@ async def test_the_pages_and_a_message_hold_all_of_it_at_once(home: Home) -> Non
                 text = message._story(words, home.house, alerts, story)
                 assert not re.search(r"[<>]|%\(|&\w+;", f"{text.subject} {text.text}")
                 assert "\n" not in text.subject
+                assert not re.search(EMPTY, text.text), "an empty house is told nobody elsewhere"
                 assert len(text.text.split("\n\n")) == (2 if over else 2 + ("n’a pas pu" in text.text))
