@@ -128,3 +128,19 @@ async def test_the_pages_and_a_message_hold_all_of_it_at_once(home: Home) -> Non
                 assert "\n" not in text.subject
                 assert not re.search(EMPTY, text.text), "an empty house is told nobody elsewhere"
                 assert len(text.text.split("\n\n")) == (2 if over else 2 + ("n’a pas pu" in text.text))
+
+
+async def test_a_leak_that_becomes_every_other_kind_keeps_its_steps_and_its_letter(home: Home) -> None:
+    kinds = [one for one in KINDS if one[0] is Service.LEAK and one[2] not in alarm.NO_STEPS]
+    for number, (service, _, kind, needed, known) in enumerate(kinds):
+        for grounds in (needed, {**needed, **known}):
+            finding = Finding(service, "eau-froide", kind, TUESDAY + number * 3600, grounds, 1)
+            await home.access.alerts.tell(NOW + number * 3600, service, [finding])
+            (story,) = home.access.alerts.open()
+            assert (story.finding.kind, story.id) == (kind, 1)
+            for path in ("/", "/leak/1", "/leak/1/letter"):
+                for language in ("fr", "en"):
+                    assert not re.search(r"%\(\w|&amp;\w+;", await home.text(f"{path}?lang={language}")), (path, kind)
+    await home.access.alerts.tell(NOW + 86_400, Service.LEAK, [])
+    for path in ("/alerts", "/leak/1", "/leak/1/letter"):
+        assert await home.text(path)
