@@ -141,7 +141,7 @@ async def main() -> None:
         )
         tracemalloc.stop()
         over_use = habits.Habits(home)
-        await over_use.find({}, (), home.at)
+        await over_use.find({}, {}, home.at)
         spent_s = 0.0
         while home.at < START + DAYS * DAY_S:
             home.live(home.at + int(LOOK_S), MINUTE_S)
@@ -150,7 +150,7 @@ async def main() -> None:
             spent_s += time.process_time() - before
         say(f"one more day, by the minute: {spent_s * 1e3:.0f} ms of processor in {DAY_S // int(LOOK_S)} looks")
         before = time.process_time()
-        await over_use.find({}, (), home.at)
+        await over_use.find({}, {}, home.at)
         say(f"of it, the look at over-use of {len(WATER + DRY)} meters: {(time.process_time() - before) * 1e3:.0f} ms")
         watch = Watch(home, Alerts(ledger))
         before = time.process_time()

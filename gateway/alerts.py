@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.ledger import Ledger
-from gateway.services.model import Finding, Service, Story
+from gateway.services.absence import USED
+from gateway.services.model import FIRST, Finding, Service, Story
 
 # What begins again sooner than this after it was over is the same story: a cistern that leaks pauses when it is used.
 SAME_S = 86_400
@@ -167,15 +168,28 @@ def _found(before: Story | None, finding: Finding, now: int) -> tuple[Story, boo
     """The story of a finding, and whether a person is to be told."""
     found_at = now if finding.at is None else finding.at
     finding = replace(finding, at=None)
-    # What is slow to be found had begun long before.
-    if before is None or (before.solved_at is not None and finding.since - before.solved_at >= SAME_S):
+    if before is None or not (before.is_open or _is_again(before, finding)):
         return Story(NEW, finding, now, found_at=found_at, worst=finding.rank), True
     if before.is_open:
-        finding = replace(finding, since=min(before.finding.since, finding.since))
+        finding = _going_on(before, finding)
     story = replace(before, finding=finding, found_at=found_at, solved_at=None, worst=max(before.worst, finding.rank))
     if finding.rank <= before.worst:
         return story, False
     return replace(story, seen_at=None, snoozed_until=None), True
+
+
+def _is_again(before: Story, finding: Finding) -> bool:
+    """Whether what is over is found again. Somebody took water while nobody was at home, or it leaks: one is not the other."""
+    was_used, is_used = before.finding.kind == USED, finding.kind == USED
+    # What is slow to be found had begun long before.
+    return before.solved_at is not None and finding.since - before.solved_at < SAME_S and was_used == is_used
+
+
+def _going_on(before: Story, finding: Finding) -> Finding:
+    """As the same kind it never began later than was said; another one has figures of its own time, and the story's first beside."""
+    since = min(before.finding.since, finding.since) if finding.kind == before.finding.kind else finding.since
+    grounds = {**finding.grounds, FIRST: float(before.began_at)} if before.began_at < since else finding.grounds
+    return replace(finding, since=since, grounds=grounds)
 
 
 def _differs(kept: Story, story: Story) -> bool:

@@ -9,7 +9,7 @@ from drivers.model import Quantity
 from gateway import thermometers
 from gateway.model import SeriesKey
 from gateway.services import frost
-from gateway.services.model import Finding
+from gateway.services.model import Finding, Story
 from gateway.store import Store, StoreError
 from gateway.thermometers import Thermometer
 
@@ -17,6 +17,8 @@ DAY_S = 86_400
 # What is found is told since it began; whether there is anything, what was lately says (gateway/services/frost.py).
 PAST_S = 2 * DAY_S
 LATELY_S = frost.LATELY_S + frost.STALE_S
+# What was told goes on as long as nobody knows: over a flat battery, and into no other season.
+UNKNOWN_S = 7 * DAY_S
 
 
 class House(Protocol):
@@ -30,13 +32,24 @@ class House(Protocol):
 
 
 async def find(
-    house: House, points: Sequence[str], now: int, cold_c: float | None, refused: dict[str, str]
-) -> list[Finding]:
-    """Of each water meter the worst; below `cold_c` it is told to be cold. What the card `refused`, and why, is of one alone."""
+    house: House,
+    points: Sequence[str],
+    told: Mapping[str, Story],
+    now: int,
+    cold_c: float | None,
+    refused: dict[str, str],
+) -> tuple[list[Finding], set[str]]:
+    """Of each water meter the worst; below `cold_c` it is told to be cold. What the card `refused`, and why, is of one alone.
+
+    And of which meters nobody knows now: by what was `told` it went on, and who told it has said nothing since, or nonsense.
+    """
     store = house.store
-    cold = {info.key for info in store.series() if info.quantity is Quantity.TEMPERATURE and info.last_at > now - DAY_S}
-    chosen, found = thermometers.all_of(house.catalog), []
-    for point in points if cold else ():
+    last_at = {info.key: info.last_at for info in store.series() if info.quantity is Quantity.TEMPERATURE}
+    cold = {key for key, at in last_at.items() if at > now - DAY_S}
+    chosen = thermometers.all_of(house.catalog)
+    found: list[Finding] = []
+    unknown: set[str] = set()
+    for point in points if cold or told else ():
         await asyncio.sleep(0)
         some = []
         for key, beside in _sources(house, point, chosen, cold):
@@ -50,8 +63,27 @@ async def find(
             except StoreError as error:
                 refused[point] = str(error)
         known = [each for each in some if each is not None]
-        found += [max(known, key=lambda one: (one.rank, -one.grounds["degrees_c"]))] if known else []
-    return found
+        story = told.get(point)
+        if known:
+            worst = max(known, key=lambda one: (one.rank, -one.grounds["degrees_c"]))
+            found.append(frost.going_on(worst, None if story is None else story.finding))
+        elif story is not None and now - story.found_at <= UNKNOWN_S and (cold_c is not None or story.finding.rank):
+            of_it = bool(story.finding.grounds.get(frost.BESIDE))
+            says = [
+                _says(store, key, now) for key, beside in _sources(house, point, chosen, last_at) if beside == of_it
+            ]
+            if says and not any(says):
+                unknown.add(point)
+    return found, unknown | refused.keys()
+
+
+def _says(store: Store, key: SeriesKey, now: int) -> bool:
+    """Whether its last word says anything of now."""
+    latest = store.latest(key)
+    if latest is None or now - latest.at > frost.STALE_S:
+        return False
+    low, high = frost.PLAUSIBLE_C
+    return low <= latest.value * 10.0**latest.exponent <= high
 
 
 async def _look(

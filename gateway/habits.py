@@ -43,6 +43,8 @@ NIGHTS, USUAL_NIGHTS = 7, 28
 
 Asked = tuple[date, int, SeriesKey | None]  # the day on which it is looked, the least, and the thermometer
 Found = tuple[list[Finding], set[str]]
+# Of metering points from when to when water leaked (UTC seconds); None: it still does.
+Leaks = Mapping[str, tuple[int, int | None]]
 
 
 class Catalog(Protocol):
@@ -85,18 +87,19 @@ class Habits:
         """Of these series the past is another one than it was: it is looked at anew. In any thread."""
         self._changed.update(keys)
 
-    async def find(self, told: Mapping[str, Finding], leaking: Collection[str], now: int) -> Found:
+    async def find(self, told: Mapping[str, Finding], leaks: Leaks, now: int) -> Found:
         """All over-use, and the metering points of which nobody knows now.
 
-        `told` is what goes on, by its metering point; where water is `leaking` that is said, and no over-use.
+        `told` is what goes on, by its metering point. Where water leaks that is said, and no over-use; nor is it once that is
+        over, by the days on which it did.
         """
         self._forget()
         least, outside = least_more(self._house.catalog), outside_thermometer(self._house.catalog)
         today = datetime.fromtimestamp(now, UTC).astimezone(self._house.zone).date()
         asked = today, least, outside
-        due = asked, frozenset(leaking)
+        due = asked, frozenset(point for point, (_, over_at) in leaks.items() if over_at is None)
         if due != self._due or not 0 <= now - self._looked_at < PACE_S or self._changed:
-            self._answer = await self._find(told, leaking, asked, now)
+            self._answer = await self._find(told, leaks, asked, now)
             self._due, self._looked_at = due, now
         found, unknown = self._answer
         # Of what was erased meanwhile nobody knows.
@@ -104,7 +107,7 @@ class Habits:
         unknown = unknown | {each.point for each in found if erased and self._stands(each.point) & erased}
         return [each for each in found if each.point not in unknown], unknown
 
-    async def _find(self, told: Mapping[str, Finding], leaking: Collection[str], asked: Asked, now: int) -> Found:
+    async def _find(self, told: Mapping[str, Finding], leaks: Leaks, asked: Asked, now: int) -> Found:
         today, least, _ = asked
         views = {view.point.id: view for view in self._house.points() if self._is_judged(view)}
         for gone in self._looked.keys() - views.keys():
@@ -113,12 +116,13 @@ class Habits:
             return [], set()
         unknown = set()
         for point, view in views.items():
-            if point in leaking and view.point.medium in WATER:
+            leaked = leaks.get(point) if view.point.medium in WATER else None
+            if leaked is not None and leaked[1] is None:
                 self._drop(point)
             elif self._looked.get(point) != asked:
                 try:
                     if await self._is_in(view, today, now):
-                        self._found[point] = await self._look(view, told.get(point), asked)
+                        self._found[point] = await self._look(view, told.get(point), asked, leaked)
                         self._looked[point] = asked
                         continue
                 except StoreError as error:
@@ -164,24 +168,20 @@ class Habits:
         (taken,) = await self._house.consumption(view.point.id, [self._midnight(today - timedelta(1)), midnight])
         return taken is not None or now - midnight > WAIT_S
 
-    async def _look(self, view: PointView, told: Finding | None, asked: Asked) -> Finding | None:
+    async def _look(
+        self, view: PointView, told: Finding | None, asked: Asked, leaked: tuple[int, int | None] | None
+    ) -> Finding | None:
         today, least, outside = asked
-        known = _unit(view)
-        assert known is not None
-        (unit, floor), point, zone = known, view.point.id, self._house.zone
+        said_in = _unit(view)
+        assert said_in is not None
+        (unit, floor), point, zone = said_in, view.point.id, self._house.zone
         taken = await self._days_taken(point, today)
         degrees = await self._days_outside(outside, today)
-        days = [
-            Day(
-                self._midnight(day),
-                self._midnight(day + timedelta(1)),
-                is_off(day, zone.key),
-                amount,
-                degrees.get(day),
-                is_feast(day, zone.key),
-            )
-            for day, amount in sorted(taken.items())
-        ]
+        days = []
+        for day, amount in sorted(taken.items()):
+            start, end = self._midnight(day), self._midnight(day + timedelta(1))
+            known = None if leaked and leaked[0] < end and start <= (leaked[1] or start) else amount
+            days.append(Day(start, end, is_off(day, zone.key), known, degrees.get(day), is_feast(day, zone.key)))
         found = habit.find(point, unit, floor, days, told, least / 100, heats=view.point.medium not in WATER)
         if found is None or found is told or view.point.medium is not Medium.ELECTRICITY:
             return found

@@ -17,7 +17,7 @@ from gateway.services.flow import LIMIT_H
 from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.store import StoreError, offsets
-from gateway.views import PointView
+from gateway.views import PointState, PointView
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ NEVER = 0
 PAST_S = 62 * 86_400
 # The store answers nobody else while it reads so much.
 PIECE_S = 7 * 86_400
+# So often it is noted what of a use is a leak.
+NOTED_S = 3600
 # Nor does anybody in the event loop wait for longer than hearing so many takes: 2 ms, on a Pi some more.
 HEARD_AT_A_TIME = 250
 WATER = frozenset({Medium.WATER, Medium.HOT_WATER})
@@ -54,7 +56,7 @@ class House(hearing.House, habits.House, Protocol):
 class Alerts(Protocol):
     """Where findings become stories."""
 
-    def open(self) -> list[Story]: ...
+    def last(self) -> list[Story]: ...
     async def tell(
         self, now: int, service: Service, findings: Sequence[Finding], unknown: Collection[str]
     ) -> list[Story]: ...
@@ -88,7 +90,8 @@ class Watch:
             return
         now = self._house.now()
         self._away = absence.present(self._house.catalog, now)
-        every = self._house.points()
+        # What nobody reads any more would leak on for ever.
+        every = [view for view in self._house.points() if view.state is not PointState.LET_GO]
         views = [view for view in every if view.point.medium in WATER]
         refused: dict[str, str] = {}
         keys = {key: view.point.id for view in views for key in view.index_series[-1:]}
@@ -101,20 +104,31 @@ class Watch:
             log.warning("leaks: the card does not say all of %s", refused)
             refused = {}
         cold_c = None if self._away is None else absence.cold_c(self._house.catalog)
-        found = await freezing.find(self._house, [view.point.id for view in views], now, cold_c, refused)
-        await self._alerts.tell(now, Service.FROST, found, tuple(refused))
+        points = [view.point.id for view in views]
+        found, unknown = await freezing.find(self._house, points, self._going_on(Service.FROST), now, cold_c, refused)
+        await self._alerts.tell(now, Service.FROST, found, unknown)
         if refused:
             log.warning("frost: the card does not say all of %s", refused)
-        told = {story.finding.point: story.finding for story in self._alerts.open() if _is_of_silence(story)}
+        told = self._open(Service.SILENCE)
         await self._alerts.tell(now, Service.SILENCE, await self._hearing.find(told, every, now), ())
         await self._overusing(now)
 
     async def _overusing(self, now: int) -> None:
-        told: dict[Service, dict[str, Finding]] = {service: {} for service in Service}
-        for story in self._alerts.open():
-            told[story.finding.service][story.finding.point] = story.finding
-        found, refused = await self._habits.find(told[Service.HABIT], told[Service.LEAK], now)
+        leaks = {
+            story.finding.point: (story.began_at, story.solved_at)
+            for story in self._alerts.last()
+            if story.finding.service is Service.LEAK
+        }
+        found, refused = await self._habits.find(self._open(Service.HABIT), leaks, now)
         await self._alerts.tell(now, Service.HABIT, found, refused)
+
+    def _open(self, service: Service) -> dict[str, Finding]:
+        """What goes on by what was told before, with its newest figures."""
+        return {point: story.finding for point, story in self._going_on(service).items()}
+
+    def _going_on(self, service: Service) -> dict[str, Story]:
+        stories = self._alerts.last()
+        return {one.finding.point: one for one in stories if one.is_open and one.finding.service is service}
 
     async def _leaking(
         self,
@@ -141,9 +155,7 @@ class Watch:
             return [], set()
         leaks = {watched.leak.point: watched.leak for watched in self._leaks.values()}
         found = {point: one for point, leak in leaks.items() if (one := leak.find(least)) is not None}
-        told = {
-            story.finding.point: story.finding for story in self._alerts.open() if story.finding.service is Service.LEAK
-        }
+        told = self._open(Service.LEAK)
         every, unsaid = self._bits.beside(views, found, leaks, told, now)
         unsaid |= {watched.leak.point for watched in self._leaks.values() if watched.is_new(told)} - every.keys()
         flows = {point: leak.flow for point, leak in leaks.items()}
@@ -166,7 +178,7 @@ class Watch:
         store = self._house.store
         watched = self._leaks.get(key)
         if watched is not None:
-            self._set_out(watched.used)
+            self._set_out(watched)
         latest = store.latest(key)
         if (
             latest is None
@@ -187,7 +199,7 @@ class Watch:
                     self._leaks.pop(key)
                     return await self._hear(key, point, now, past_s)
                 watched = self._leaks[key] = _Watched(point, fine, end - 1)
-                self._set_out(watched.used)
+                self._set_out(watched)
             factor = 10 ** (points.exponent - fine)
             for number, (at, value) in enumerate(zip(points.at, points.value, strict=True), 1):
                 watched.hear(at, value * factor + (offset(at) if offset is not None else 0))
@@ -197,14 +209,11 @@ class Watch:
             watched.first_at = min([watched.first_at or now, *points.at[:1]])
         return None
 
-    def _set_out(self, used: Used) -> None:
+    def _set_out(self, watched: "_Watched") -> None:
         """Once those who leave have left."""
         since = None if self._away is None else self._away.since + absence.LEAVING_S
-        used.watch(since, absence.least_used_l(self._house.catalog))
-
-
-def _is_of_silence(story: Story) -> bool:
-    return story.finding.service is Service.SILENCE
+        watched.used.watch(since, absence.least_used_l(self._house.catalog))
+        watched.least_leak = least_leak(self._house.catalog)
 
 
 def least_leak(catalog: Catalog) -> int:
@@ -217,13 +226,19 @@ class _Watched:
     def __init__(self, point: str, exponent: int, heard_to: int) -> None:
         self.leak = Leak(point, 10.0**exponent)
         self.used = Used(point, 10.0**exponent)
+        self.least_leak = NEVER
         self.exponent = exponent
         self.heard_to = heard_to
+        self._noted_at = 0
         self.first_at: int | None = None  # of what it has heard
 
     def hear(self, at: int, steps: int) -> None:
         self.leak.hear(at, steps)
         self.used.hear(at, steps)
+        # A leak that is over by now was no use while it ran: after a start nobody has looked meanwhile.
+        if self.used.is_told and self.least_leak != NEVER and at - self._noted_at >= NOTED_S:
+            self._noted_at = at
+            self.used.find(self.leak.find(self.least_leak))
 
     def is_new(self, told: Mapping[str, Finding]) -> bool:
         """Whether it has not counted for so long that what was told by the meter before it could be found again."""

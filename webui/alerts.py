@@ -23,7 +23,7 @@ from webui.price import priced
 from webui.same_water import with_others
 from webui.shown import HUES
 from webui.stories import SAY
-from webui.told import Told, when
+from webui.told import Told, for_elsewhere, when
 from webui.troubles import name_of
 from webui.words import Words, mark, plain
 
@@ -100,15 +100,21 @@ def _shown(request: web.Request, story: Story) -> Shown:
     )
 
 
-def told_of(house: House, alerts: Alerts, words: Words, story: Story) -> tuple[str, Told, bool]:
-    """What a story is about by its name, its words, and whether the box has not been able to look for a while."""
+def told_of(
+    house: House, alerts: Alerts, words: Words, story: Story, *, elsewhere: bool = False
+) -> tuple[str, Told, bool]:
+    """What a story is about by its name, its words, and whether the box has not been able to look for a while.
+
+    `elsewhere`: who reads it is not to learn that nobody is at home.
+    """
     finding, now = story.finding, house.now()
     view = house.point(finding.point)
     name = (name_of(words, finding.point) or finding.point) if view is None else view.point.name
     looked_at = max(story.found_at, alerts.told_at(finding.service) or 0)
     silent_s = max(SILENT_S.get(finding.service, float("inf")), SILENT_INTERVALS * finding.grounds.get("interval_s", 0))
     is_stale = now - looked_at > STALE_S or now - alerts.known_to(story) > silent_s
-    told = SAY[finding.service](words, priced(story, house), name, now)
+    shown = for_elsewhere(story) if elsewhere else story
+    told = SAY[finding.service](words, priced(shown, house), name, now)
     told = with_others(words, told, story, alerts.open(), lambda point: _name(house, point))
     return name, told, story.is_open and (is_stale or not house.dating)
 

@@ -137,7 +137,7 @@ def _rows(words: Words, compared: Compared) -> list[tuple[Markup, str | None]]:
 def letter(words: Words, story: Story, view: PointView | None, said: Compared | None) -> list[Markup]:
     """Its paragraphs from the salutation to the end."""
     number = shown.engraved(view.address) if view else ""
-    began = _date(words, words.local(story.finding.since).date())
+    began = _date(words, words.local(story.began_at).date())
     return [
         words.say("Dear Sir or Madam,"),
         words.say(

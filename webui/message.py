@@ -49,7 +49,7 @@ async def speak(languages: Mapping[str, Words], house: House, alerts: Alerts, gr
 
 def _story(words: Words, house: House, alerts: Alerts, story: Story) -> Text:
     now = house.now()
-    _, told, is_stale = told_of(house, alerts, words, story)
+    _, told, is_stale = told_of(house, alerts, words, story, elsewhere=True)
     subject = words.say(SUBJECTS[story.finding.service])
     parts = [told.sentence, told.what_to_do]
     if is_stale:

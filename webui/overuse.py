@@ -33,7 +33,7 @@ WHAT_TO_DO = {
 def say_habit(words: Words, story: Story, name: str, now: int) -> Told:
     """`<unit>_per_day` and `usual_<unit>_per_day` are needed; of the other grounds those that are known."""
     finding, grounds = story.finding, story.finding.grounds
-    unit = next(key for key in grounds if f"usual_{key}" in grounds).removesuffix(PER_DAY)
+    unit = next(key for key in grounds if key.endswith(PER_DAY) and f"usual_{key}" in grounds).removesuffix(PER_DAY)
     taken, usual = grounds[unit + PER_DAY], grounds[f"usual_{unit}{PER_DAY}"]
     values = {
         "days": _days(words, story),

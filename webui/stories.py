@@ -8,11 +8,11 @@ from markupsafe import Markup
 
 from gateway.services import alarm
 from gateway.services.absence import USED
-from gateway.services.frost import BESIDE
+from gateway.services.frost import BESIDE, LEAST_C
 from gateway.services.model import Service, Story
 from webui.alarm import own_words, say_alarm, too
 from webui.overuse import say_habit
-from webui.told import Say, Told, about, interval, so_long, when
+from webui.told import ELSEWHERE, Say, Told, about, interval, so_long, when
 from webui.troubles import say_silence
 from webui.words import NO_BREAK, THIN, Words, mark
 
@@ -220,6 +220,12 @@ def _used(words: Words, story: Story, name: str, now: int) -> Told:
         (words.say("Between two messages of the meter"), interval(words, interval_s)),
         (words.say("Counted up to"), str(when(words, story.found_at, now))),
     ]
+    if ELSEWHERE in grounds:
+        sentence = words.say(
+            "Between %(since)s and %(until)s about %(amount)s of water ran.", since=since, until=until, amount=amount
+        )
+        to_do = words.say("If it is not you, look for where it runs, or close the stopcock.")
+        return Told(sentence, to_do if story.is_open else Markup(""), rows)
     if not story.is_open:
         sentence = words.say(
             "Between %(since)s and %(until)s about %(amount)s of water ran, and nobody was at home.",
@@ -274,6 +280,11 @@ FROST_WAS = (
     mark("The meter was in danger of freezing: %(degrees)s at the lowest."),
     mark("The meter was in danger of freezing: %(degrees)s beside it at the lowest."),
 )
+FROST_COLD = (
+    mark("The meter “%(name)s” is at %(degrees)s."),
+    mark("Beside the meter “%(name)s” it is %(degrees)s."),
+)
+COLD_WAS_AT = mark("It was cold at the meter: %(degrees)s at the lowest.")
 COLD_WAS = mark("It was cold at the meter while nobody was at home: %(degrees)s at the lowest.")
 
 
@@ -296,12 +307,15 @@ def say_frost(words: Words, story: Story, name: str, now: int) -> Told:
         rows.append((words.say("Told below, as nobody is at home"), _degrees(words, grounds["cold_c"])))
     rows.append((words.say("Measured"), str(when(words, story.found_at, now))))
     if not story.is_open:
-        was = COLD_WAS if finding.kind == COLD and not story.worst else FROST_WAS[beside]
-        return Told(words.say(was, degrees=_degrees(words, grounds["lowest_c"])), Markup(""), rows)
+        cold_was = COLD_WAS_AT if ELSEWHERE in grounds else COLD_WAS
+        was = cold_was if finding.kind == COLD and not story.worst else FROST_WAS[beside]
+        least_c = grounds.get(LEAST_C, grounds["lowest_c"])
+        return Told(words.say(was, degrees=_degrees(words, least_c)), Markup(""), rows)
     hours = grounds.get("hours_to_0", HOURS_TO_0_MAX)
     kind = NEAR if finding.kind == COMING else finding.kind
+    said = FROST_COLD if kind == COLD and ELSEWHERE in grounds else FROST_IS[kind]
     sentence = words.say(
-        FROST_SOON[beside] if kind == NEAR and hours < HOURS_TO_0_MAX else FROST_IS[kind][beside],
+        FROST_SOON[beside] if kind == NEAR and hours < HOURS_TO_0_MAX else said[beside],
         name=name,
         degrees=_bold(_degrees(words, grounds["degrees_c"])),
         time=so_long(words, max(1, hours)),

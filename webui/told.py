@@ -1,7 +1,7 @@
 """What the words of all services are made of (webui/stories.py, webui/troubles.py)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -9,6 +9,8 @@ from markupsafe import Markup
 from gateway.services.model import Story
 from webui.words import Words
 
+# A ground that is put to a story for who reads it elsewhere: that nobody is at home is not said there.
+ELSEWHERE = "elsewhere"
 # A weekday alone names a day of the last six.
 WEEK_DAYS = 6
 
@@ -24,6 +26,11 @@ class Told:
 
 # The words, the story, its metering point's name, and now (UTC seconds).
 Say = Callable[[Words, Story, str, int], Told]
+
+
+def for_elsewhere(story: Story) -> Story:
+    """The story as a message tells it."""
+    return replace(story, finding=replace(story.finding, grounds={**story.finding.grounds, ELSEWHERE: 1.0}))
 
 
 def when(words: Words, at: int, now: int) -> Markup:

@@ -90,7 +90,7 @@ async def digest(words: Words, house: House, alerts: Alerts, monday: date) -> Te
     if not house.dating or monday > last_whole(house):
         return None
     found = await look(house, monday)
-    told = await events(words, house, alerts, monday)
+    told = await events(words, house, alerts, monday, elsewhere=True)
     if not told and not any(one.known for one in found):
         return None
     lines = [*sentences(words, found), *alert_lines(words, told)]
@@ -108,14 +108,17 @@ def _asked(request: web.Request, last: date) -> date:
     return monday
 
 
-async def events(words: Words, house: House, alerts: Alerts, monday: date) -> list[Event]:
-    """The stories that went on in this week, as they stand now."""
+async def events(words: Words, house: House, alerts: Alerts, monday: date, *, elsewhere: bool = False) -> list[Event]:
+    """The stories that went on in this week, as they stand now; `elsewhere` as in `told_of`."""
     bounds = week.midnights(house.zone, monday)
-    return [_event(words, house, alerts, story) for story in await alerts.between(bounds[0], bounds[-1])]
+    return [
+        _event(words, house, alerts, story, elsewhere=elsewhere)
+        for story in await alerts.between(bounds[0], bounds[-1])
+    ]
 
 
-def _event(words: Words, house: House, alerts: Alerts, story: Story) -> Event:
-    name, told, is_stale = told_of(house, alerts, words, story)
+def _event(words: Words, house: House, alerts: Alerts, story: Story, *, elsewhere: bool) -> Event:
+    name, told, is_stale = told_of(house, alerts, words, story, elsewhere=elsewhere)
     now = house.now()
     if story.solved_at is not None:
         standing = words.say("It has been over since %(since)s.", since=when(words, story.solved_at, now))

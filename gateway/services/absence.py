@@ -46,6 +46,11 @@ class Used:
             self._forget()
         self._since, self._least_l = since, least_l
 
+    @property
+    def is_told(self) -> bool:
+        """Whether enough ran for it to be told, were it no leak."""
+        return self._event is not None
+
     def _forget(self) -> None:
         self._lately: deque[tuple[int, int, int]] = deque()  # what ran lately: between two readings, so many steps
         self._event: _Event | None = None

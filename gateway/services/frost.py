@@ -1,6 +1,7 @@
 """Frost at a water meter, from temperatures of its water and of its place: warned of while there is still time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.services.model import Finding, Service
 
@@ -23,6 +24,8 @@ COOLING_C_MAX = 8.0
 
 # The ground of a finding whose temperatures are those of a thermometer beside the meter.
 BESIDE = "beside"
+# And the lowest since it was told first.
+LEAST_C = "least_c"
 
 
 def find(
@@ -63,6 +66,12 @@ def find(
         below = COOLING_C_MAX if kind == "coming" else NEAR_C
     since = _since(known, below)
     return Finding(Service.FROST, point, kind, since, grounds, rank, at)
+
+
+def going_on(finding: Finding, told: Finding | None) -> Finding:
+    """With the lowest since it was told first, by what goes on by what was told before."""
+    lowest = [each.grounds.get(LEAST_C, each.grounds["lowest_c"]) for each in (finding, told) if each is not None]
+    return replace(finding, grounds={**finding.grounds, LEAST_C: min(lowest)})
 
 
 def is_warm(last_c: float, cold_c: float | None = None) -> bool:

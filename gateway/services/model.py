@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+# The ground of a story that is another kind than it was: when it began as the first one, UTC seconds.
+FIRST = "first_at"
+
 
 class Service(StrEnum):
     LEAK = "leak"
@@ -42,6 +45,11 @@ class Story:
     solved_at: int | None = None  # it was found no longer
     found_at: int = 0  # up to then the figures of `finding` count
     worst: int = 0  # the highest rank that it ever had
+
+    @property
+    def began_at(self) -> int:
+        """When it was first so at all, whatever it has become since."""
+        return int(min(self.finding.since, self.finding.grounds.get(FIRST, self.finding.since)))
 
     @property
     def is_open(self) -> bool:

@@ -131,6 +131,43 @@ async def test_an_event_never_began_later_than_was_said(ledger: Ledger) -> None:
         assert alerts.open()[0].finding.since == kept
 
 
+async def test_what_becomes_something_else_began_when_that_did_and_its_story_when_it_was_first(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    first = NOW - 10 * SAME_S
+    for hours, rank, since in ((0, 1, first), (2, 2, NOW + 3600), (4, 2, NOW + 7200), (6, 3, NOW + 20_000)):
+        await alerts.tell(NOW + 3600 * hours, LEAK, [leak(rank, since)])
+        (story,) = Alerts(ledger).open()
+        assert story.began_at == first
+        assert story.finding.since == (NOW + 3600 if rank == 2 else since), "150 litres an hour never ran for ten days"
+    await alerts.tell(NOW + 8 * 3600, LEAK, [leak(1, first)])
+    assert (alerts.open()[0].finding, alerts.open()[0].began_at) == (leak(1, first), first)
+
+
+async def test_a_meter_whose_battery_was_low_has_not_been_silent_since_then(ledger: Ledger) -> None:
+    alerts = Alerts(ledger)
+    battery = Finding(Service.SILENCE, "eau-froide", "battery low", NOW - 90 * SAME_S, {}, 1)
+    silent = Finding(Service.SILENCE, "eau-froide", "silent", NOW, {}, 4)
+    await alerts.tell(NOW, Service.SILENCE, [battery])
+    await alerts.tell(NOW + SAME_S, Service.SILENCE, [silent])
+    assert alerts.open()[0].finding.since == NOW
+
+
+@pytest.mark.parametrize(
+    ("kinds", "count"),
+    [(("used", "toilet"), 2), (("toilet", "used"), 2), (("used", "used"), 1), (("toilet", "drip"), 1)],
+)
+async def test_a_use_that_is_over_is_another_event_than_a_leak(
+    ledger: Ledger, kinds: tuple[str, str], count: int
+) -> None:
+    alerts = Alerts(ledger)
+    one, other = (replace(leak(rank=2), kind=kind) for kind in kinds)
+    await alerts.tell(NOW, LEAK, [one])
+    await alerts.seen(1, NOW)
+    await alerts.tell(NOW + 60, LEAK, [])
+    told = await alerts.tell(NOW + 3600, LEAK, [other])
+    assert (len(told), len(await alerts.history(9))) == (count - 1, count)
+
+
 async def test_the_card_is_written_when_a_person_would_read_something_else_and_once_an_hour_at_most(
     ledger: Ledger,
 ) -> None:

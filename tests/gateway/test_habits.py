@@ -114,7 +114,7 @@ SINCE = TODAY - timedelta(8)
 
 
 async def found(habits: Habits, home: Home, told: Finding | None = None) -> Finding | None:
-    one, unknown = await habits.find({} if told is None else {"maison": told}, (), home.at)
+    one, unknown = await habits.find({} if told is None else {"maison": told}, {}, home.at)
     assert unknown == set()
     return one[0] if one else None
 
@@ -153,10 +153,10 @@ async def test_it_is_looked_once_a_day_and_reads_only_what_is_new(home: Home) ->
 async def test_yesterday_is_waited_for_and_what_was_told_stays_meanwhile(home: Home) -> None:
     home.live(SINCE, until=midnight(TODAY) - 5 * HOUR)
     habits = Habits(home)
-    assert await habits.find({}, (), home.at) == ([], {"maison"})
+    assert await habits.find({}, {}, home.at) == ([], {"maison"})
     told = Finding(*("habit", "maison", "more", midnight(SINCE), {"electricity_wh_per_day": 1.0}))  # type: ignore[arg-type]
     home.at = midnight(TODAY) + WAIT_S + PACE_S
-    assert await habits.find({"maison": told}, (), home.at) == ([], {"maison"}), "it is not over, and not known"
+    assert await habits.find({"maison": told}, {}, home.at) == ([], {"maison"}), "it is not over, and not known"
 
 
 async def test_what_was_erased_is_looked_at_anew(home: Home) -> None:
@@ -191,7 +191,7 @@ async def test_the_thermometer_that_is_chosen_is_heard(home: Home) -> None:
     one = await found(Habits(home), home)
     assert one is None or "degrees_c" not in one.grounds, "so mild that no heating is known"
     habits = Habits(home)
-    await habits.find({}, (), home.at)
+    await habits.find({}, {}, home.at)
     known = [degrees_c for day, degrees_c in sorted(habits._outside.items()) if FIRST <= day < TODAY]
     assert len(known) == (TODAY - FIRST).days
     assert all(degrees_c == pytest.approx(14.4, abs=0.3) for degrees_c in known)
@@ -214,12 +214,12 @@ async def test_the_thermometer_that_is_chosen_is_heard(home: Home) -> None:
 async def test_what_gives_or_was_let_go_or_counts_no_energy_is_not_judged(home: Home, view: dict[str, object]) -> None:
     home.view = view
     home.live(SINCE, until=home.at)
-    assert await Habits(home).find({}, (), home.at) == ([], set())
+    assert await Habits(home).find({}, {}, home.at) == ([], set())
 
 
 async def test_a_meter_that_is_heard_each_month_says_nothing_of_a_day(home: Home) -> None:
     home.view = {"interval_s": 30 * DAY}
-    assert await Habits(home).find({}, (), home.at) == ([], set())
+    assert await Habits(home).find({}, {}, home.at) == ([], set())
 
 
 async def test_water_that_leaks_is_a_leak_and_no_over_use(home: Home) -> None:
@@ -229,7 +229,17 @@ async def test_water_that_leaks_is_a_leak_and_no_over_use(home: Home) -> None:
     one = await found(habits, home)
     assert one is not None
     assert "water_l_per_day" in one.grounds
-    assert await habits.find({}, {"maison"}, home.at) == ([], set())
+    assert await habits.find({}, {"maison": (home.at - DAY, None)}, home.at) == ([], set())
+
+
+async def test_the_days_of_a_leak_that_is_over_are_no_over_use(home: Home) -> None:
+    home.medium = Medium.WATER
+    home.live(SINCE, until=home.at)
+    leaked = {"maison": (midnight(SINCE, 9), home.at - 600)}
+    assert await Habits(home).find({}, leaked, home.at) == ([], set())
+    long_ago = {"maison": (midnight(SINCE) - 9 * DAY, midnight(SINCE) - 8 * DAY)}
+    (one,), _ = await Habits(home).find({}, long_ago, home.at)
+    assert one.since == midnight(SINCE + timedelta(1))
 
 
 async def test_without_a_thermometer_the_first_autumn_is_not_judged_but_for_water(home: Home) -> None:
@@ -237,4 +247,4 @@ async def test_without_a_thermometer_the_first_autumn_is_not_judged_but_for_wate
     home.live(SINCE + timedelta(150), until=home.at)
     assert await found(Habits(home), home) is None
     home.medium, home.view = Medium.WATER, {"quantity": Quantity.ENERGY}
-    assert await Habits(home).find({}, (), home.at) == ([], set()), "kilowatt-hours are no litres"
+    assert await Habits(home).find({}, {}, home.at) == ([], set()), "kilowatt-hours are no litres"

@@ -125,6 +125,14 @@ def test_that_it_is_over_is_said_to_who_was_told_and_once_it_can_no_longer_begin
     assert asked([over], NOON + SAME_S, {**done, said.name: NOON + SAME_S}) == []
 
 
+def test_over_use_that_gave_way_to_a_leak_is_not_said_to_be_over() -> None:
+    over_use = replace(story(3, service=Service.HABIT), solved_at=NOON - SAME_S)
+    leak = story(7, rank=1)
+    about = {"grant": grant(("leak", "habit")), "done": {"habit-3-0": NOON - DAY, "leak-7-1": NOON - DAY}}
+    assert asked([over_use, leak], **about) == []  # type: ignore[arg-type]
+    assert names(asked([over_use, replace(leak, solved_at=NOON - 60)], **about)) == ["habit-3-over"]  # type: ignore[arg-type]
+
+
 def test_at_night_only_what_cannot_wait_is_told_and_the_rest_in_the_morning() -> None:
     drip, burst = story(1), story(2, rank=3)
     cold = story(3, rank=1, service=Service.FROST)

@@ -19,6 +19,7 @@ from gateway.services.leak import Leak
 from gateway.services.model import Finding, Service, Story
 from gateway.services.room import Space
 from gateway.store import Points, Store, StoreError
+from gateway.views import PointState
 from gateway.watch import LEAST_LEAK, LOOK_S, NEVER, Watch
 
 NOW = 1_790_000_000
@@ -51,7 +52,12 @@ class Told:
         return []
 
     def open(self) -> list[Story]:
-        return [Story(1, finding, NOW) for finding in (*self.findings, *self.silent)]
+        return [
+            Story(1, finding, NOW, found_at=finding.at or NOW) for finding in (*self.findings, *self.cold, *self.silent)
+        ]
+
+    def last(self) -> list[Story]:
+        return self.open()
 
 
 class Home:
@@ -74,6 +80,7 @@ class Home:
         self.free_bytes = 10**10
         self.heard_at: int | None = None  # since the start
         self.status: tuple[str, ...] = ()
+        self.state: PointState | None = None
         self.reading = State.DECODED  # what became of its last message
 
     def now(self) -> int:
@@ -89,7 +96,7 @@ class Home:
                 point=SimpleNamespace(id=id_, medium=self.medium),
                 index_series=(SeriesKey(id_, self.register),),
                 address=f"wmbus:RLV:{id_}",
-                state=None,
+                state=self.state,
                 reading=self.reading,
                 port=None if self.heard_at is None else "radio",
                 heard_at=self.heard_at or (latest.at if latest else None),
@@ -468,6 +475,18 @@ async def test_a_meter_that_fell_silent_is_not_said_to_run_on(tmp_path: Path) ->
         assert one.at == heard_to
 
 
+async def test_a_meter_that_was_let_go_of_leaks_no_more(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 2 * DAY, 3, 1000, 0), *running(NOW - 2 * DAY + 4 * 3600, 44, 1000, 4))
+        await watch.look()
+        assert [one.kind for one in told.findings] == ["toilet"]
+        here.state = PointState.LET_GO
+        await watch.look()
+        assert told.findings == []
+
+
 async def test_hot_water_that_is_counted_in_kilowatt_hours_is_no_water(tmp_path: Path) -> None:
     with home(tmp_path) as here:
         told = Told()
@@ -709,6 +728,28 @@ async def test_a_leak_that_is_found_meanwhile_is_told_as_the_leak_that_it_is(tmp
         assert [one.kind for one in told.findings] == ["toilet"]
 
 
+async def test_a_leak_that_ended_while_nobody_is_at_home_is_no_use_after_a_restart_either(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told, again = Told(), Told()
+        watch = Watch(here, told)
+        here.read(*running(NOW - 4 * DAY, 2, 1000, 0), *running(NOW - 4 * DAY + 3 * 3600, 45, 1000, 2))
+        await watch.look()
+        leave(here, here.at)
+        last = here.store.latest(KEY)
+        assert last is not None
+        for at, index in running(here.at + 600, 24, last.value, 2):
+            here.read((at, index))
+            await watch.look()
+        assert [one.kind for one in told.findings] == ["toilet"]
+        last = here.store.latest(KEY)
+        assert last is not None
+        here.read(*running(here.at + 600, 4, last.value, 0))
+        await watch.look()
+        assert told.findings == []
+        await Watch(here, again).look()
+        assert again.findings == []
+
+
 async def test_what_was_chosen_is_asked_for_at_each_look(tmp_path: Path) -> None:
     with home(tmp_path) as here:
         told = Told()
@@ -771,13 +812,61 @@ async def test_a_thermometer_beside_the_meter_is_heard_and_one_that_is_silent_or
         assert [round(one.grounds["degrees_c"], 1) for one in told.cold] == [2.1]
         here.at = NOW + 6 * 3600 + 1
         await watch.look()
-        assert told.cold == []
+        assert (told.cold, told.unknown[Service.FROST]) == ([], {"eau"}), "a flat battery is no thaw"
+        told.cold = [one]
         gone: object
         for gone in ({"eau": ["cellier", "temperature"]}, {"eau": "cellier"}, ["cellier"], {"eau": []}):
             here.settings[THERMOMETERS] = gone
             here.at = NOW
             await watch.look()
-            assert told.cold == [], gone
+            assert (told.cold, told.unknown[Service.FROST]) == ([], set()), gone
+
+
+async def test_frost_of_which_nobody_knows_goes_on_for_a_week_and_is_over_once_it_is_warm(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        said_degrees(here, "eau", 2, 2, 2, 2)
+        await watch.look()
+        (one,) = told.cold
+        for days, unknown in ((1, {"eau"}), (7, {"eau"}), (8, set())):
+            here.at = NOW + days * DAY
+            await watch.look()
+            assert (told.cold, told.unknown[Service.FROST]) == ([], unknown)
+            told.cold = [one]
+        here.at = NOW + DAY
+        said_degrees(here, "eau", 90, at=here.at)
+        await watch.look()
+        assert (told.cold, told.unknown[Service.FROST]) == ([], set())
+
+
+async def test_cold_that_was_told_as_nobody_was_at_home_is_over_when_somebody_is_back(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        said_degrees(here, "eau", 48, 48, 48, 48)
+        leave(here, NOW)
+        await watch.look()
+        (one,) = told.cold
+        for there, unknown in ((False, {"eau"}), (True, set())):
+            here.at = NOW + DAY
+            if there:
+                here.settings[absence.SETTING] = None
+            await watch.look()
+            assert (told.cold, told.unknown[Service.FROST]) == ([], unknown)
+            told.cold = [one]
+
+
+async def test_the_lowest_that_it_was_is_known_when_it_is_long_past(tmp_path: Path) -> None:
+    with home(tmp_path) as here:
+        told = Told()
+        watch = Watch(here, told)
+        for tenths in (-30, 20, 25):
+            here.at += DAY
+            said_degrees(here, "eau", tenths, at=here.at)
+            await watch.look()
+        (one,) = told.cold
+        assert (one.kind, one.grounds["lowest_c"], one.grounds["least_c"]) == ("near", 2.5, -3.0)
 
 
 async def test_of_what_a_meter_and_the_thermometer_beside_it_say_the_worst_is_told(tmp_path: Path) -> None:

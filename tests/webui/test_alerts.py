@@ -165,6 +165,13 @@ def test_frost_is_said_with_how_long_there_is(kind: str, grounds: dict[str, floa
     assert over.what_to_do == ""
 
 
+def test_frost_that_is_over_is_said_with_the_lowest_of_all_of_it() -> None:
+    grounds = {"degrees_c": 2.0, "lowest_c": 1.9, "least_c": -3.0}
+    finding = Finding(Service.FROST, "eau", "near", TUESDAY, grounds)
+    sentence = plain(say_frost(FR, story(finding, NOW), "Eau froide", NOW).sentence)
+    assert sentence == "Le compteur a failli geler\u00a0: \u22123,0\u00a0°C au plus bas."
+
+
 def test_each_ground_that_is_known_is_a_row_and_none_is_made_up() -> None:
     rows = say_leak(FR, story(leak()), "Eau froide", NOW).grounds
     assert [(plain(label), re.sub(r"[\u00a0\u202f]", " ", value)) for label, value in rows] == [
