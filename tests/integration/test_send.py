@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from sync.targets.webdav import login
 from tests.clouds import PASSWORD, USER, Server, serving, valid
-from tests.e2e.conftest import CHROMIUM, QUIET, Running, started
+from tests.e2e.conftest import Running, started
+from tests.integration.phone import fits, holding
+from tests.integration.phone import until_it_says as phone_says
 
 pytestmark = pytest.mark.timeout(240)
-SENT_MS_MAX = 90_000
-LOOK_MS = 500
+SENT_S_MAX = 90
 
 
 @pytest.fixture
@@ -32,28 +33,12 @@ def demo() -> Iterator[Running]:
 
 @pytest.fixture
 def phone() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_context(locale="fr-FR", viewport={"width": 360, "height": 740}).new_page()
-        page.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
+    with holding() as page:
         yield page
-        browser.close()
-
-
-def fits(page: Page) -> None:
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 360, f"{page.url} is {width} wide on a screen of 360"
 
 
 def until_it_says(page: Page, url: str, said: str | re.Pattern[str]) -> None:
-    """Opened again and again, as its reader would, until it says that."""
-    for _ in range(SENT_MS_MAX // LOOK_MS):
-        page.goto(url)
-        fits(page)
-        if page.get_by_text(said).first.is_visible():
-            return
-        page.wait_for_timeout(LOOK_MS)
-    pytest.fail(f"{url} does not say {said!r}: {page.locator('main').inner_text()}")
+    phone_says(page, url, said, SENT_S_MAX)
 
 
 def lying(folder: Path) -> int:

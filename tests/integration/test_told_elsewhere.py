@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from drivers.model import Medium, Quantity
 from gateway.model import Point, SeriesKey
 from sync.work import DUE_S
 from tests.answering import Asked, There, answering
-from tests.e2e.conftest import CHROMIUM, QUIET, Running, started
+from tests.e2e.conftest import Running, started
 from tests.house import Clock, house
+from tests.integration.phone import fits, holding, until_it_says
 from tests.mail import Post, posting
 
 pytestmark = pytest.mark.timeout(240)
@@ -93,28 +94,12 @@ def leaking_home(folder: Path) -> Path:
 
 @pytest.fixture
 def phone() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_context(locale="fr-FR", viewport={"width": 360, "height": 740}).new_page()
-        page.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
+    with holding() as page:
         yield page
-        browser.close()
-
-
-def fits(page: Page) -> None:
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 360, f"{page.url} is {width} wide on a screen of 360"
 
 
 def until(page: Page, url: str, said: str | re.Pattern[str]) -> None:
-    """Opened again and again, as its reader would, until it says that."""
-    end = time.monotonic() + SOON_S
-    while time.monotonic() < end:
-        page.goto(url)
-        if page.get_by_text(said).first.is_visible():
-            return
-        page.wait_for_timeout(500)
-    pytest.fail(f"{url} does not say {said!r}: {page.locator('main').inner_text()}")
+    until_it_says(page, url, said, SOON_S)
 
 
 def add_mail(page: Page, url: str, port: int) -> None:
