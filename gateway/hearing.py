@@ -11,7 +11,7 @@ from gateway.services.model import Finding
 from gateway.services.room import Room, Space
 from gateway.services.silence import Box, Line, Meter
 from gateway.store import Store
-from gateway.views import PointState, PointView, PortView
+from gateway.views import PointView, PortView
 
 # The store answers nobody else while it reads so much.
 PIECE_S = 7 * silence.DAY_S
@@ -57,14 +57,13 @@ class Hearing:
         self._room = Room()
         self._pauses: dict[SeriesKey, tuple[int, tuple[int, ...]]] = {}  # the last point, and those before it
 
-    async def find(self, told: Mapping[str, Finding], every: Sequence[PointView], now: int) -> list[Finding]:
-        """All that is wrong, of `every` metering point and beside them; StoreError from the card."""
+    async def find(self, told: Mapping[str, Finding], views: Sequence[PointView], now: int) -> list[Finding]:
+        """All that is wrong, of the metering points `views` that are read and beside them; StoreError from the card."""
         if self._asked_at is None or not 0 <= now - self._asked_at <= self._break_s:
             # It was off, or slept, or its clock was set: nobody knows what was said meanwhile.
             self._listening_since, self._since, self._room = now, {}, Room()
         self._asked_at = now
         ports = self._house.ports()
-        views = [view for view in every if view.state is not PointState.LET_GO]
         self._since = {each: self._since.get(each, now) for each in self._wrong(views)}
         meters = [await self._meter(view, view.address, ports, now) for view in views if view.address is not None]
         lines = [Line(port.name, port.protocol, port.open, port.since, port.heard_at) for port in ports]
