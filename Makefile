@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration test-guest soak home-assistant bench bench-store fuzz
+.PHONY: help deb demo test lint fix integration test-guest soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
@@ -35,10 +35,15 @@ fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
-	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils mbpoll mmdebstrap mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat systemd-container victoria-metrics xfsprogs
+	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils lintian mbpoll mmdebstrap mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat systemd-container victoria-metrics xfsprogs
 	@tools/box
+	@tools/box bookworm
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
+
+deb:  ## the Debian packages, for Debian 12 and 13, amd64 and arm64, in build/; ARGS="arm64 trixie" for one
+	@tools/venv dev
+	@tools/deb $(ARGS)
 
 test-guest:  ## as root: what the units forbid, in a virtual machine with a kernel of its own; 500 MB once, in /var/tmp/releve-guest
 	@tools/venv dev

@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,8 +54,8 @@ def made_at() -> int:
     return int(said or _run("git", "-C", str(ROOT), "log", "-1", "--format=%ct"))
 
 
-def build(arch: str, suite: str, out: Path = BUILD, version: str | None = None) -> Path:
-    """The package, made in `out`. `version` is another than the product's, for a test of an upgrade."""
+def build(arch: str, suite: str, out: Path = BUILD, version: str | None = None, *, quick: bool = False) -> Path:
+    """The package, made in `out`. `version` is another than the product's, for a test of an upgrade; `quick`: larger, and sooner done."""
     target = SUITES[suite]
     named = version or version_here()
     full = f"{named}+deb{target.debian}"
@@ -72,7 +71,7 @@ def build(arch: str, suite: str, out: Path = BUILD, version: str | None = None) 
         _write(tree / "usr/share/releve/sbom.cdx.json", sbom.text(sbom.of_wheels(wheels, named, at)))
         _control(tree, arch, target, full)
         package = out / f"releve_{full}_{arch}.deb"
-        _pack(tree, package, at)
+        _pack(tree, package, at, quick)
     return package
 
 
@@ -94,9 +93,8 @@ def _venv(venv: Path, target: Suite, wheels: Iterable[Wheel], at: int) -> None:
 
 
 def _own_wheel(folder: Path, at: int) -> Path:
-    to = folder / "wheel"
-    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(to), SOURCE_DATE_EPOCH=str(at))
-    (wheel,) = to.glob("*.whl")
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), SOURCE_DATE_EPOCH=str(at))
+    (wheel,) = folder.glob("*.whl")
     return wheel
 
 
@@ -150,21 +148,26 @@ def _control(tree: Path, arch: str, target: Suite, full: str) -> None:
     }.items():  # fmt: skip
         text = text.replace(f"@{word}@", value)
     _write(control / "control", text)
-    files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink() and control not in path.parents)
-    sums = (f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(tree)}\n" for path in files)
+    files = sorted(
+        path for path in tree.rglob("*") if path.is_file() and not path.is_symlink() and control not in path.parents
+    )
+    sums = (
+        f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(tree)}\n"
+        for path in files
+    )
     _write(control / "md5sums", "".join(sums))
     _write(control / "templates", (SOURCE / "templates").read_text())
     for script in ("postinst", "prerm", "postrm"):
         _write(control / script, (SOURCE / script).read_text(), executable=True)
 
 
-def _pack(tree: Path, package: Path, at: int) -> None:
+def _pack(tree: Path, package: Path, at: int, quick: bool) -> None:
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             programs = path.parent.name == "bin" or (path.parent.name == "DEBIAN" and re.fullmatch("p.*", path.name))
             path.chmod(0o755 if path.is_dir() or programs else 0o644)
         os.utime(path, (at, at), follow_symlinks=False)
-    options = ("--root-owner-group", "-Zxz", "--threads-max=1", "--build")
+    options = ("--root-owner-group", *(("-Zzstd", "-z1") if quick else ("-Zxz",)), "--threads-max=1", "--build")
     _run("dpkg-deb", *options, str(tree), str(package), SOURCE_DATE_EPOCH=str(at))
 
 
@@ -175,8 +178,14 @@ def _write(path: Path, text: str, *, executable: bool = False) -> None:
 
 
 def _run(*command: str, **environment: str) -> str:
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=COMMAND_S_MAX
+    done = subprocess.run(  # noqa: S603 - our own words
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_S_MAX,
     )
     if done.returncode:
         raise ValueError(f"{' '.join(command)}: {done.stdout}{done.stderr}")

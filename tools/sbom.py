@@ -1,9 +1,9 @@
-"""What the product is made of, as CycloneDX 1.6: the wheels of a package, and for the image the Debian packages beside them.
+r"""What the product is made of, as CycloneDX 1.6: the wheels of a package, and for the image the Debian packages beside them.
 
     python -m tools.sbom IMAGE_VERSION AT PACKAGE_SBOM DPKG_LIST > image.sbom.cdx.json
 
-`AT` is the time of the commit, in seconds. DPKG_LIST is what `dpkg-query -W -f '${Package}\\t${Version}\\t${source:Package}\\t
-${source:Version}\\t${Architecture}\\n'` prints, a line a package.
+`AT` is the time of the commit, in seconds. DPKG_LIST is what `dpkg-query -W -f '${Package}\t${Version}\t${source:Package}\t
+${source:Version}\t${Architecture}\n'` prints, a line a package.
 """
 
 import json
@@ -67,7 +67,9 @@ def text(document: Document) -> str:
 def _debian(line: str, number: int) -> Document:
     fields = line.split("\t")
     if len(fields) != 5 or not all(fields):
-        raise ValueError(f"packages, line {number}: package, version, source, its version, architecture are expected, not {line!r}")
+        raise ValueError(
+            f"packages, line {number}: package, version, source, its version, architecture are expected, not {line!r}"
+        )
     name, version, source, source_version, arch = fields
     purl = f"pkg:deb/debian/{name}@{quote(version, safe=':')}?arch={arch}&distro={DISTRIBUTION}"
     return {
@@ -92,7 +94,13 @@ def _document(main: Document, components: list[Document], dependencies: list[Doc
         "dependencies": dependencies,
     }
     serial = uuid.uuid5(uuid.NAMESPACE_OID, text(content))  # the same content, the same document
-    return {"bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": f"urn:uuid:{serial}", "version": 1, **content}
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{serial}",
+        "version": 1,
+        **content,
+    }
 
 
 def main(version: str, at: str, package: str, dpkg: str) -> None:

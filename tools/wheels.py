@@ -61,7 +61,9 @@ def fetched(arch: str, python: str, glibc: int, folder: Path) -> tuple[Wheel, ..
     hashes = {one.requirement.name: one.sha256 for one in wanted}
     wrong = [wheel.path.name for wheel in wheels if wheel.sha256 not in hashes.pop(wheel.name, frozenset())]
     if wrong or hashes:
-        raise ValueError(f"{folder}: the wheels of requirements.txt are expected; not so: {wrong}, missing: {list(hashes)}")
+        raise ValueError(
+            f"{folder}: the wheels of requirements.txt are expected; not so: {wrong}, missing: {list(hashes)}"
+        )
     return wheels
 
 
@@ -103,7 +105,7 @@ def _download(wanted: tuple[Wanted, ...], machine: str, python: str, glibc: int,
     platforms += [f"--platform=manylinux{year}_{machine}" for year in ("2014", "2010", "1")]
     command = (sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps")
     options = ("--require-hashes", "--only-binary=:all:", f"--python-version={python}", *platforms)
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own words
         (*command, *options, "--dest", str(folder), "--requirement", str(listed)),
         capture_output=True, text=True, check=False, timeout=DOWNLOAD_S_MAX,
     )  # fmt: skip

@@ -1,28 +1,32 @@
-"""A box as a whole: the units and the product in a Debian of their own, booted by systemd-nspawn in the network of a home.
+"""A box as a whole: our package in a Debian of its own, booted by systemd-nspawn in the network of a home.
 
 Its files are an overlay in memory on the tree that `tools/box` makes, in a mount namespace that ends with it.
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.integration.box_at_home import until
 from tests.integration.home import Host
+from tools import deb_package
 
 ROOT = Path(__file__).parents[2]
-TREE = Path(os.environ.get("RELEVE_BOX", "/var/tmp/releve-box")) / "root"
+TREES = {
+    "trixie": Path(os.environ.get("RELEVE_BOX", "/var/tmp/releve-box")) / "root",
+    "bookworm": Path(os.environ.get("RELEVE_BOX_BOOKWORM", "/var/tmp/releve-box-bookworm")) / "root",
+}
 PYTHON = "/opt/releve/venv/bin/python"
 END_S_MAX = 20.0
-COMMAND_S_MAX = 60.0
+COMMAND_S_MAX = 180.0
 
 # systemd wants the control groups of its own kind, whatever this machine has; a group for it keeps it off all others.
 BOOT = """
@@ -35,8 +39,9 @@ mount -t tmpfs none "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/root"
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
 cp -R "$folder.files/." "$folder/root"
-chroot "$folder/root" sh -c "/opt/releve/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index /wheel/*.whl"
-chroot "$folder/root" systemctl --quiet enable releve.service
+mount -t proc proc "$folder/root/proc"
+chroot "$folder/root" env -i PATH=/usr/sbin:/usr/bin DEBIAN_FRONTEND=noninteractive dpkg --install /package/first.deb
+umount "$folder/root/proc"
 mkdir "/sys/fs/cgroup/$name"
 machine='echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"; shift; exec systemd-nspawn --quiet --register=no --keep-unit --boot "$@" systemd.mask=systemd-networkd.service'
 sh -c "$machine" sh "$name" --machine="$name" --directory="$folder/root" --network-namespace-path="/run/netns/$namespace" "$@" || true
@@ -79,18 +84,34 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted(folder: Path, host: Host, files: Mapping[str, str], *options: str) -> Iterator[Machine]:
-    """A box with the units of this repository, what `files` says beside them by its path, and options of systemd-nspawn."""
-    assert TREE.is_dir(), f"{TREE} is missing; `make integration` makes it"
+def booted(
+    folder: Path,
+    host: Host,
+    files: Mapping[str, str],
+    *options: str,
+    suite: str = "trixie",
+    packages: Sequence[Path] = (),
+) -> Iterator[Machine]:
+    """A box with our package, what `files` says beside it by its path, and options of systemd-nspawn.
+
+    Of `packages` the first is put in before it boots, in place of the one made from what stands here; all lie in /package.
+    """
+    tree = TREES[suite]
+    assert tree.is_dir(), f"{tree} is missing; `make integration` makes it"
     name = f"releve-{os.getpid()}"
     lower, mounted = folder / "machine.files", folder / "machine"
     mounted.mkdir()
-    _install(lower)
+    there = lower / "package"
+    there.mkdir(parents=True)
+    for package in packages or (packed(suite),):
+        shutil.copy(package, there)
+    (there / "first.deb").symlink_to((packages or (packed(suite),))[0].name)
+    _write(lower / "etc/machine-id", "")  # made at the first boot
     for path, text in files.items():
         _write(lower / path.lstrip("/"), text)
     log = folder / "machine.log"
     began = time.monotonic()
-    command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", BOOT, "sh", name, str(TREE), str(mounted))
+    command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", BOOT, "sh", name, str(tree), str(mounted))
     with log.open("wb") as output:
         process = subprocess.Popen(
             (*command, host.name, *options), stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -119,22 +140,10 @@ def booted(folder: Path, host: Host, files: Mapping[str, str], *options: str) ->
             process.wait()
 
 
-def _install(root: Path) -> None:
-    """The product as a wheel, and its units where a package would put them."""
-    wheel = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
-    subprocess.run((*wheel, "--wheel-dir", str(root / "wheel"), str(ROOT)), check=True, timeout=COMMAND_S_MAX)
-    for pattern, to in (
-        ("*.service", "systemd/system"),
-        ("*.path", "systemd/system"),
-        ("sysusers.d/*", "sysusers.d"),
-        ("tmpfiles.d/*", "tmpfiles.d"),
-        ("udev/*", "udev/rules.d"),
-    ):
-        folder = root / "usr/lib" / to
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in (ROOT / "systemd").glob(pattern):
-            shutil.copy(path, folder)
-    _write(root / "etc/machine-id", "")  # made at the first boot
+@functools.cache
+def packed(suite: str, version: str | None = None) -> Path:
+    """The package of what stands here, quickly compressed; of another version, if that is named."""
+    return deb_package.build("amd64", suite, deb_package.BUILD / "tests", version, quick=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ from tests.integration.home import Home
 from tests.integration.machine import Machine, booted
 from tests.integration.visitor import Visitor, hidden
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.allow_hosts(REACHED)]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.allow_hosts(REACHED)]
 
 PASSWORD = "korrekt horse battery"
 USER, CLOUD_PASSWORD = "camille", "cheval correct pile agrafe"

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.home import Home
 from tests.integration.machine import PYTHON, ROOT, Machine, booted
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 NONE = "0000000000000000"
 SCRIPT = Path(__file__).with_name("walls.py")
