@@ -8,7 +8,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
+from email import message_from_string
 from email.message import Message
 from pathlib import Path
 
@@ -116,6 +116,6 @@ def _download(wanted: tuple[Wanted, ...], machine: str, python: str, glibc: int,
 def _read(path: Path) -> Wheel:
     with zipfile.ZipFile(path) as archive:
         (name,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
-        metadata = message_from_bytes(archive.read(name))
+        metadata = message_from_string(archive.read(name).decode())
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Wheel(path, sha256, re.sub(r"[-_.]+", "-", metadata["Name"]).lower(), metadata["Version"], metadata)
