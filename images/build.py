@@ -130,17 +130,25 @@ def make_tree(work: Path, arch: str, package: Path) -> Path:
     if arch == "arm64":
         # Taken out and not installed: its hooks write a boot partition of their own at each kernel and each initrd.
         firmware.mkdir()
-        hooks.append(f'cd "{firmware}" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -q download raspi-firmware && dpkg -x *.deb .')
+        hooks.append(
+            f'cd "{firmware}" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -q download raspi-firmware && dpkg -x *.deb .'
+        )
     with (work / "tree.log").open("wb") as log:
         # INITRD=No: the kernel's package makes none; customize makes the one that is meant.
         result = subprocess.run(
             (
                 *("mmdebstrap", "--mode=root", "--variant=essential", f"--architectures={arch}"),
                 f"--include={','.join(include)}",
-                *("--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\""),
+                *('--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"'),
                 "--dpkgopt=force-confold",
-                *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("man", "doc", "locale", "info", "lintian", "bug")),
-                *("--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-include=/usr/share/doc/releve/*"),
+                *(
+                    f"--dpkgopt=path-exclude=/usr/share/{each}/*"
+                    for each in ("man", "doc", "locale", "info", "lintian", "bug")
+                ),
+                *(
+                    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+                    "--dpkgopt=path-include=/usr/share/doc/releve/*",
+                ),
                 *(f"--customize-hook={each}" for each in hooks),
                 *(SUITE, str(tree), *sources()),
             ),
@@ -166,9 +174,13 @@ def sources() -> list[str]:
     """Where this machine takes its Debian from is where the image's comes from, with its security updates."""
     lines = []
     for label, suites in (("Debian", (SUITE, f"{SUITE}-updates")), ("Debian-Security", (f"{SUITE}-security",))):
-        found = said("apt-get", "indextargets", "--format", "$(REPO_URI)", f"Label: {label}").splitlines()
+        ask = ("apt-get", "indextargets", "--format", "$(REPO_URI)", f"Label: {label}")
+        found = said(*ask).splitlines()
+        if not found:  # nobody has looked at the sources yet
+            run("apt-get", "-q", "update")
+            found = said(*ask).splitlines()
         if not found:
-            raise BuildError(f"apt has no source with the label {label}; `apt-get update` on a Debian brings it")
+            raise BuildError(f"apt of this machine has no source with the label {label}")
         lines += [f"deb {found[0]} {suite} main non-free-firmware" for suite in suites]
     return lines
 
@@ -189,7 +201,9 @@ def public_key(given: Path | None, out: Path) -> str:
         given = out / "update-key.pub"
         if not given.exists():
             throw_away_pair(out / "update-key", given)
-        print(f"UPDATE_KEY is not given: updates signed with {out / 'update-key'} are taken, a key for trials", flush=True)
+        print(
+            f"UPDATE_KEY is not given: updates signed with {out / 'update-key'} are taken, a key for trials", flush=True
+        )
     key = given.read_text().strip().lower()
     if not re.fullmatch("[0-9a-f]{64}", key):
         raise BuildError(f"{given}: a public key, 64 hex digits, is needed")
@@ -237,7 +251,10 @@ def lay_out_boot(work: Path, tree: Path, arch: str) -> Path:
     entry = f"title Relevé\nsort-key releve\nlinux /releve-a/linux\ninitrd /releve-a/initrd\noptions {options}\n"
     write(boot / "loader/entries/releve-a.conf", entry)
     write(first / "entry.conf", entry)
-    write(boot / "releve-new-card", "A new card: the box makes its part for the house at the first start, and removes this file.\n")
+    write(
+        boot / "releve-new-card",
+        "A new card: the box makes its part for the house at the first start, and removes this file.\n",
+    )
     if arch == "arm64":
         for path in sorted(tree.glob("usr/lib/linux-image-*/broadcom/*.dtb")):
             if PI_TREES.fullmatch(path.name):
@@ -255,7 +272,21 @@ def make_fat(folder: Path, image: Path, epoch: int) -> None:
     with image.open("wb") as stream:
         stream.truncate(BOOT_MIB * MIB)
     sectors = FIRST_MIB * MIB // 512
-    run("mkfs.vfat", "-F", "32", "-s", "4", "-h", str(sectors), "-n", "RELEVE", "-i", FAT_SERIAL, "--invariant", str(image))
+    run(
+        "mkfs.vfat",
+        "-F",
+        "32",
+        "-s",
+        "4",
+        "-h",
+        str(sectors),
+        "-n",
+        "RELEVE",
+        "-i",
+        FAT_SERIAL,
+        "--invariant",
+        str(image),
+    )
     for path in sorted(folder.rglob("*")):
         inside = f"::/{path.relative_to(folder)}"
         os.utime(path, (epoch, epoch))
@@ -271,11 +302,25 @@ def make_root(tree: Path, image: Path) -> None:
     # Owners and modes are the tree's; dates above SOURCE_DATE_EPOCH become that.
     run(
         *("mksquashfs", str(tree), str(image), "-comp", "zstd", "-Xcompression-level", "15", "-b", "256K"),
-        *("-noappend", "-no-progress", "-quiet", "-wildcards", "-e", "dev/*", "proc/*", "sys/*", "run/*", "tmp/*", "boot/*/*"),
+        *(
+            "-noappend",
+            "-no-progress",
+            "-quiet",
+            "-wildcards",
+            "-e",
+            "dev/*",
+            "proc/*",
+            "sys/*",
+            "run/*",
+            "tmp/*",
+            "boot/*/*",
+        ),
     )
     if image.stat().st_size > ROOT_MIB * MIB * 9 // 10:
         size = image.stat().st_size // MIB
-        raise BuildError(f"the root has {size} MiB: more than nine tenths of its {ROOT_MIB} MiB; take something out of it")
+        raise BuildError(
+            f"the root has {size} MiB: more than nine tenths of its {ROOT_MIB} MiB; take something out of it"
+        )
 
 
 def assemble(image: Path, boot: Path, root: Path) -> None:
@@ -288,7 +333,9 @@ def assemble(image: Path, boot: Path, root: Path) -> None:
     with image.open("wb") as stream:
         stream.truncate(at * MIB)
     table = f"label: dos\nlabel-id: 0x{DISK_ID}\n"
-    for start, size, kind in zip(starts, (BOOT_MIB, ROOT_MIB, ROOT_MIB, HOUSE_MIB), ("0c,*", "83", "83", "83"), strict=True):
+    for start, size, kind in zip(
+        starts, (BOOT_MIB, ROOT_MIB, ROOT_MIB, HOUSE_MIB), ("0c,*", "83", "83", "83"), strict=True
+    ):
         table += f"{start * MIB // 512},{size * MIB // 512},{kind}\n"
     subprocess.run(("sfdisk", "-q", str(image)), input=table.encode(), check=True)
     for start, part in zip(starts, (boot, root), strict=False):
