@@ -49,7 +49,7 @@ test-guest:  ## as root: what the units forbid, in a virtual machine with a kern
 image:  ## as root: the image of a box, ARCH=arm64 or amd64, in build/; ten minutes, half an hour for another processor than this one's
 	@tools/venv dev
 	@tools/install binfmt-support dosfstools e2fsprogs fdisk mmdebstrap mtools qemu-user-static squashfs-tools xz-utils zstd
-	$(BIN)/python images/build.py $(or $(ARCH),arm64) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
+	$(BIN)/python -m images.build $(or $(ARCH),arm64) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
 
 soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
 	@tools/venv dev

@@ -1,8 +1,8 @@
-"""Makes the image of a box: `images/build.py amd64|arm64`, as root; docs/image.md says what is in it.
+"""Makes the image of a box: `python -m images.build amd64|arm64`, as root; docs/image.md says what is in it.
 
 No loop mount and no partition of this machine is needed: a Debian tree by mmdebstrap, each part as a file, and the parts put
 behind each other. Two builds of one commit with the same packages give the same image: dates are the commit's, lists are
-sorted, numbers are fixed. Needs nothing but the standard library and the programs that `make image` installs.
+sorted, numbers are fixed.
 """
 
 import argparse
@@ -15,7 +15,10 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+
+from tools import sbom
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "images"
@@ -84,7 +87,8 @@ def build(arch: str, out: Path, deb: Path | None, update_key: Path | None, *, pa
         image = {"version": version, "arch": arch, "commit": commit, "made": made}
         write(tree / "usr/share/releve/image.json", json.dumps(image) + "\n")
         write(tree / "usr/share/releve/update-keys/releve.pub", public_key(update_key, out) + "\n")
-        list_packages(tree, work, out / f"{name}.sbom.cdx.json")
+        list_packages(tree, work)
+        write(out / f"{name}.sbom.cdx.json", listed(tree, work, version, int(epoch)))
     with step("the boot partition"):
         boot = lay_out_boot(work, tree, arch)
         make_fat(boot, work / "p1.fat", int(epoch))
@@ -220,14 +224,21 @@ def throw_away_pair(private: Path, public: Path) -> None:
     public.write_text(key.public_key().public_bytes_raw().hex() + "\n")
 
 
-def list_packages(tree: Path, work: Path, sbom: Path) -> None:
+def list_packages(tree: Path, work: Path) -> None:
     """packages.tsv: what dpkg knows of the tree, and the firmware that was taken out of its package."""
-    fields = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Architecture}\n"
+    fields = "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n"
     rows = said("dpkg-query", f"--admindir={tree}/var/lib/dpkg", "-W", "-f", fields).splitlines()
-    for deb in sorted((work / "raspi-firmware").glob("*.deb")):
-        row = said("dpkg-deb", "--show", f"--showformat={fields}", str(deb))
-        rows.append(row.strip())
+    for deb in (work / "raspi-firmware").glob("*.deb"):
+        rows.append(said("dpkg-deb", "--show", f"--showformat={fields}", str(deb)))
     (work / "packages.tsv").write_text("\n".join(sorted(rows)) + "\n")
+
+
+def listed(tree: Path, work: Path, version: str, epoch: int) -> str:
+    """Debian's packages, and the wheels that ours lists."""
+    rows = (work / "packages.tsv").read_text().splitlines()
+    parts = sbom.of_packages((row for row in rows if not row.startswith("releve\t")), SUITE)
+    wheels = sbom.components((tree / "usr/share/releve/sbom.cdx.json").read_text())
+    return sbom.document("releve-image", version, datetime.fromtimestamp(epoch, UTC), [*parts, *wheels])
 
 
 def lay_out_boot(work: Path, tree: Path, arch: str) -> Path:
