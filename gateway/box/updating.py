@@ -103,9 +103,6 @@ class Box:
     def before(self) -> Path:
         return self.data / "box/before"
 
-    def own(self) -> App:
-        return own(self.running_root(), self.schemas())
-
     def running_root(self) -> Running:
         """The root's own app, by which slots are measured."""
         return Running(self.system, self.system, self.arch, self.python, {})
@@ -133,9 +130,9 @@ def choose(box: Box) -> App:
         # Read once more: a trial that is over changed it.
         app = _good(box, _read(box, state))
     if app is None:
-        app = box.own()
+        app = own(box.running_root(), {})  # its schemas are asked for when they are needed: that takes a second
         box.units.mount(app, None)
-        said.write(APP, "own", folder=box.run, version=app.version, slot=None, schemas=dict(app.schemas))
+        _say_app(box, "own", app)
     return app
 
 
@@ -272,9 +269,8 @@ def install(box: Box, stream: IO[bytes], size: int) -> bool:
 def running(box: Box) -> Running:
     """What an update is measured by: the app in use, and the root."""
     found = said.read(APP, box.run)
-    if found is None:
-        app = box.own()
-        return Running(app.version, box.system, box.arch, box.python, app.schemas)
+    if found is None or found.state == "own":
+        return Running(box.system, box.system, box.arch, box.python, box.schemas())
     schemas = found.fields.get("schemas")
     numbers = (
         {name: number for name, number in schemas.items() if type(number) is int} if isinstance(schemas, dict) else {}
@@ -383,11 +379,11 @@ def _house_kept(box: Box, now: Running, update: Update) -> Iterator[bool]:
 
 
 # -- settle: while a trial runs ---------------------------------------------------------------------------------------
-def settle(box: Box, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic) -> None:
+def settle(box: Box, healthy_s: float = HEALTHY_S) -> None:
     """Watch the trial that runs, until it did well or did not, and act on that."""
     if not on_trial(box):
         return
-    fault = watch(box.units, sleep, clock)
+    fault = watch(box.units, healthy_s)
     decide(box, fault)
 
 
@@ -395,17 +391,22 @@ def on_trial(box: Box) -> bool:
     return (box.run / TRIAL).exists()
 
 
-def watch(units: Units, sleep: Callable[[float], None], clock: Callable[[], float]) -> str:
+def watch(
+    units: Units,
+    healthy_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
     """Why the gateway does not do well, of TROUBLES; "" when it does."""
     end = clock() + SETTLE_S_MAX
     while clock() < end:
         found = units.gateway()
         if found.restarts:
             return "ended"
-        if found.active_s is not None and found.active_s >= HEALTHY_S:
+        if found.active_s is not None and found.active_s >= healthy_s:
             if units.answers():
                 return ""
-            if found.active_s >= HEALTHY_S + ANSWER_S_MAX:
+            if found.active_s >= healthy_s + ANSWER_S_MAX:
                 return "no-answer"
         sleep(LOOK_S)
     return "no-start"
