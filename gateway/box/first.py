@@ -39,33 +39,56 @@ FATES = {
         "Le réseau « {name} » a laissé entrer la boîte, et ne lui a pas donné d’adresse. Redémarrez le routeur.",
         "The network “{name}” let the box in, and gave it no address. Start the router again.",
     ),
+    "unknown": (
+        "La boîte n’a pas rejoint le réseau « {name} ».",
+        "The box did not join the network “{name}”.",
+    ),
 }
 
 
 def run(places: Places, ask: Run | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait a while for the network, then say how it stands. OSError: the card could not be written; all else is said by then."""
+    """Wait a while for the network, then say how it stands, and again if the code has changed since.
+
+    OSError: the card could not be written; all else is said by then.
+    """
     asked = ask or _ask
     kept = said.read(said.WIFI, places.box)
     _set_country(kept, asked)
-    waited, fate, reached = 0.0, wifi_fate(kept, asked), addresses(asked)
-    while waited < WAIT_S_MAX and not (reached and fate in (None, "joined")):
+    while True:
+        code = handed.read_code(places)
+        if code and not handed.page_has(places, NAME, code):
+            # At once: whoever waits for the code unplugs the box after two minutes.
+            handed.write_page(places, page(Standing(Stage.CODE, code, addresses(asked))), NAME)
+        fate, reached = _settled(kept, asked, sleep)
+        code = handed.read_code(places)
+        stage = {None: Stage.SILENT, "": Stage.SET_UP}.get(code, Stage.CODE)
+        standing = Standing(stage, code or None, reached, _say_wifi(places, kept, fate))
+        said.write(said.FIRST, stage.value, folder=places.said, addresses=reached)
+        tell(standing)
+        handed.write_page(places, page(standing), NAME)
+        if handed.read_code(places) == code:
+            return
+
+
+def _settled(kept: said.Said | None, ask: Run, sleep: Callable[[float], None]) -> tuple[str | None, list[str]]:
+    """What became of the Wi-Fi, and the box's addresses: as soon as all is well, else after a while."""
+    waited = 0.0
+    while True:
+        fate, reached = wifi_fate(kept, ask), addresses(ask)
+        if waited >= WAIT_S_MAX or (reached and fate in (None, "joined")):
+            return fate, reached
         sleep(LOOK_S)
         waited += LOOK_S
-        fate, reached = wifi_fate(kept, asked), addresses(asked)
-    trouble = _say_wifi(places, kept, fate)
-    code = handed.read_code(places)
-    stage = {None: Stage.SILENT, "": Stage.SET_UP}.get(code, Stage.CODE)
-    said.write(said.FIRST, stage.value, folder=places.said, addresses=reached)
-    standing = Standing(stage, code or None, reached, trouble)
-    tell(standing)
-    handed.write_page(places, page(standing), NAME)
 
 
 def wifi_fate(kept: said.Said | None, ask: Run) -> str | None:
     """`joined`, or a word of FATES; None where no Wi-Fi is wanted."""
     if kept is None or kept.state != "kept":
         return None
-    devices = [line.split(":", 2) for line in _lines(ask(("nmcli", "-t", "-f", "TYPE,STATE,CONNECTION", "device")))]
+    answer = ask(("nmcli", "-t", "-f", "TYPE,STATE,CONNECTION", "device"))
+    if answer is None:
+        return "unknown"
+    devices = [line.split(":", 2) for line in _lines(answer)]
     radios = [(state, connection) for kind, state, connection in (d for d in devices if len(d) == 3) if kind == "wifi"]
     if not radios:
         return "no_radio"
@@ -91,7 +114,7 @@ def addresses(ask: Run) -> list[str]:
 def words(standing: Standing) -> str:
     """What a console shows: who can see it stands at the box."""
     where = ["http://releve.local", *(f"http://{address}" for address in standing.addresses)]
-    lines = ["", "Relevé", f"  {'  '.join(where)}"]
+    lines = ["", "Relevé", "  " + "  ".join(where)]
     match standing.stage:
         case Stage.CODE:
             lines.append(f"  Code de la première visite / code of the first visit: {standing.code}")
@@ -104,8 +127,8 @@ def words(standing: Standing) -> str:
     if not standing.addresses:
         lines.append("  Ni câble réseau ni Wi-Fi. / Neither a network cable nor Wi-Fi.")
     if standing.wifi is not None:
-        for sentence in (standing.wifi.french, standing.wifi.english):
-            lines.append("  " + sentence.replace("{name}", _printable(standing.wifi.name)))
+        name = _printable(standing.wifi.name)
+        lines += ["  " + each.replace("{name}", name) for each in (standing.wifi.french, standing.wifi.english)]
     return "\n".join((*lines, ""))
 
 

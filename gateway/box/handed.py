@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.box import said, wifi
 
 WIFI_FILES_MAX = 16
+PAGE_BYTES_MAX = 1_000_000
 # As browsers and systems call a second one of the same name, and one whose ending is hidden.
 WIFI_NAME = re.compile(r"wi-?fi ?(- ?copie|- ?copy)?[ _-]?(\(?\d{1,2}\)?)?\.txt(\.txt)?", re.IGNORECASE)
 
@@ -55,11 +56,12 @@ def take_wifi(places: Places) -> bool:
 
 def wifi_files(card: Path) -> list[Path]:
     """Those that could be meant, the newest first: a browser that has saved one already calls the next `wifi (1).txt`."""
-    found = []
     with os.scandir(card) as entries:
-        for entry in entries:
-            if WIFI_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                found.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
+        found = [
+            (entry.stat(follow_symlinks=False).st_mtime, entry.name)
+            for entry in entries
+            if WIFI_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
     return [card / name for _, name in sorted(found, reverse=True)[:WIFI_FILES_MAX]]
 
 
@@ -87,6 +89,14 @@ def write_page(places: Places, text: str, name: str) -> bool:
         pass  # not there, or not to be read: written anew
     replace(path, data)
     return True
+
+
+def page_has(places: Places, name: str, text: str) -> bool:
+    """Whether the card's page has this in it already."""
+    try:
+        return text.encode() in _read(places.card / name, PAGE_BYTES_MAX)
+    except OSError:
+        return False
 
 
 def replace(path: Path, data: bytes) -> None:
