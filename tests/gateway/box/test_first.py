@@ -10,7 +10,7 @@ import pytest
 
 from gateway.box import first, handed, said, wifi
 from gateway.box.handed import Places
-from gateway.box.start_here import NAME
+from gateway.box.start_here import NAME, Stage, Standing, Trouble
 
 SECRET = "quarante-deux chats"
 WIFI = f"nom = Café\nmot de passe = {SECRET}\npays = BE\n".encode()
@@ -20,10 +20,10 @@ ADDRESS = json.dumps([{"ifname": "wlan0", "addr_info": [{"local": "192.168.1.23"
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    folders = [tmp_path / name for name in ("card", "connections", "box", "said")]
-    for folder in folders:
+    card, connections, box, run = (tmp_path / name for name in ("card", "connections", "box", "said"))
+    for folder in (card, connections, box, run):
         folder.mkdir()
-    return Places(*folders, tmp_path / "setup-code")
+    return Places(card, connections, box, run, tmp_path / "setup-code")
 
 
 class Programs:
@@ -49,6 +49,10 @@ def started(places: Places, programs: Programs) -> list[float]:
     return waits
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def page(places: Places) -> str:
     return (places.card / NAME).read_text("utf-8")
 
@@ -59,7 +63,7 @@ def test_what_wifi_txt_says_is_kept_as_roots_own_connection_and_the_file_is_gone
     connection = places.connections / "releve-wifi.nmconnection"
     assert connection.read_bytes() == wifi.keyfile(wifi.parse(WIFI))
     assert stat.S_IMODE(connection.stat().st_mode) == 0o600
-    assert os.listdir(places.card) == []
+    assert names(places.card) == []
     assert SECRET not in (places.box / "wifi.json").read_text()
     assert not handed.take_wifi(places)
 
@@ -88,14 +92,14 @@ def test_the_newest_of_several_is_read_and_all_are_erased(places: Places) -> Non
     kept = said.read(said.WIFI, places.box)
     assert kept is not None
     assert (kept.state, kept.text("ssid"), kept.text("country")) == ("kept", "Café", "BE")
-    assert sorted(os.listdir(places.card)) == ["notes.txt", "wifi-2.txt"]
+    assert names(places.card) == ["notes.txt", "wifi-2.txt"]
 
 
 def test_a_wrong_file_is_erased_too_and_the_page_says_which_line_and_not_what(places: Places) -> None:
     (places.card / "wifi.txt").write_bytes(f"nom = x\n{SECRET}\n".encode())
     handed.take_wifi(places)
-    assert os.listdir(places.card) == []
-    assert os.listdir(places.connections) == []
+    assert names(places.card) == []
+    assert names(places.connections) == []
     started(places, Programs(ip=[ADDRESS]))
     told = said.read(said.WIFI, places.said)
     assert told is not None
@@ -110,7 +114,7 @@ def test_where_the_house_lives_in_memory_the_file_stays_for_the_next_start(place
     (places.card / "wifi.txt").write_bytes(WIFI)
     handed.take_wifi(places)
     assert (places.card / "wifi.txt").read_bytes() == WIFI
-    assert os.listdir(places.connections) == ["releve-wifi.nmconnection"]
+    assert names(places.connections) == ["releve-wifi.nmconnection"]
 
 
 def test_a_cut_before_the_file_is_erased_only_repeats_it(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,13 +123,14 @@ def test_a_cut_before_the_file_is_erased_only_repeats_it(places: Places, monkeyp
     def cut(_: Path) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(handed, "erase", cut)
-        handed.take_wifi(places)
+        with pytest.raises(KeyboardInterrupt):
+            handed.take_wifi(places)
     assert (places.card / "wifi.txt").read_bytes() == WIFI
     handed.take_wifi(places)
-    assert os.listdir(places.card) == []
-    assert os.listdir(places.connections) == ["releve-wifi.nmconnection"]
+    assert names(places.card) == []
+    assert names(places.connections) == ["releve-wifi.nmconnection"]
 
 
 def test_the_code_is_on_the_card_until_it_was_used(places: Places) -> None:
@@ -185,7 +190,7 @@ def test_a_page_that_says_the_same_is_not_written_again(places: Places) -> None:
     before = (places.card / NAME).stat()
     started(places, programs)
     assert (places.card / NAME).stat() == before
-    assert os.listdir(places.card) == [NAME]
+    assert names(places.card) == [NAME]
 
 
 @pytest.mark.parametrize(
@@ -241,11 +246,11 @@ def test_a_network_that_comes_late_is_waited_for(places: Places) -> None:
 
 
 def test_a_strangers_name_moves_no_consoles_cursor(places: Places, tmp_path: Path) -> None:
-    trouble = first.Trouble(*first.FATES["refused"], "\x1b[2J\u202e")
+    trouble = Trouble(*first.FATES["refused"], "\x1b[2J\u202e")
     consoles = tmp_path / "active"
     consoles.write_text("ttyS0 missing\n")
     (tmp_path / "ttyS0").touch()
-    first.tell(first.Standing(first.Stage.CODE, CODE, ("192.168.1.23",), trouble), consoles, tmp_path)
+    first.tell(Standing(Stage.CODE, CODE, ("192.168.1.23",), trouble), consoles, tmp_path)
     told = (tmp_path / "ttyS0").read_text()
     assert CODE in told
     assert "http://192.168.1.23" in told

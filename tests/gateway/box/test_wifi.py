@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.box import wifi
 from gateway.box.wifi import ENGLISH, FILE_BYTES_MAX, FRENCH, Fault, Network, WifiError, keyfile, parse
 
 SECRET = "quarante-deux chats"
@@ -96,12 +97,15 @@ def test_a_secret_is_in_no_repr() -> None:
 @given(st.binary(max_size=300))
 def test_whatever_lies_there_is_a_network_or_a_sentence(data: bytes) -> None:
     try:
-        network = parse(data)
+        found: Network | WifiError = parse(data)
     except WifiError as error:
-        assert "wifi.txt" in str(error)
-        assert "wifi.txt" in error.french
+        found = error
+    if isinstance(found, WifiError):
+        assert "wifi.txt" in str(found)
+        assert "wifi.txt" in found.french
     else:
-        assert 0 < len(network.name.encode()) <= 32
+        assert 0 < len(found.name.encode()) <= wifi.NAME_BYTES_MAX
+        assert found.password is None or 8 <= len(found.password.encode()) <= 64
 
 
 @given(st.text(SIGNS, min_size=1, max_size=10), st.text(SIGNS, min_size=8, max_size=15), st.booleans())
