@@ -93,13 +93,14 @@ def _of_distribution(distribution: Distribution) -> Part:
 
 def _licences(distribution: Distribution) -> Iterator[str]:
     about = distribution.metadata
-    if expression := about.get("License-Expression"):
-        yield expression
-    classified = [one.removeprefix(CLASSIFIER) for one in about.get_all("Classifier") or () if one.startswith(CLASSIFIER)]
+    yield from about.get_all("License-Expression") or ()
+    classified = [
+        one.removeprefix(CLASSIFIER) for one in about.get_all("Classifier") or () if one.startswith(CLASSIFIER)
+    ]
     if classified:
         yield ", ".join(classified)
-    if stated := (about.get("License") or "").strip():
-        yield stated.splitlines()[0]
+    for stated in about.get_all("License") or ():
+        yield from stated.strip().splitlines()[:1]
 
 
 def _short(licence: str) -> str:

@@ -64,12 +64,13 @@ def image(places: Places) -> Image | None:
     try:
         with path.open("rb") as file:
             said = json.loads(file.read(FILE_BYTES_MAX))
-        return Image(*(str(said[name]) for name in ("version", "arch", "commit", "made")), _root(places))
+        version, arch, commit, made = (str(said[name]) for name in ("version", "arch", "commit", "made"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("%s: it does not say which image this is (%s): updates are left to the system", path, error)
         return None
+    return Image(version, arch, commit, made, _root(places))
 
 
 def _root(places: Places) -> str | None:

@@ -21,12 +21,20 @@ ROOT = "root"
 
 SORRY = mark("The box says something that this page does not know.")
 CARD, WIFI, FILES, UPDATE = mark("Memory card"), mark("Wi-Fi"), mark("The box’s own files"), mark("Update")
-MEMORY = (
-    mark("The card can no longer be written: what is read from now on is kept only until the next power cut."),
-    mark(
-        "Do not switch the box off. Take your readings along first, as a file. Then put another card in; what the old one held may still be on it, so keep it, and a back-up brings the rest back."
+MEMORY = mark("The card can no longer be written: what is read from now on is kept only until the next power cut.")
+# What to do, by the code of what happened to the card; `""` where it is another one.
+MEMORY_TO_DO = {
+    "": mark(
+        "Take what you need along before you switch the box off. Then put another card in, and bring a back-up back; keep the old card, what it held may still be on it."
     ),
-)
+    "missing": mark("The card has no room for readings: write the image on another one, of 8 GB or more."),
+    "not-erased": mark(
+        "It was to be erased, and could not be: what it held is still on it. Break it before you give it away, and put another one in."
+    ),
+    "unreadable": mark(
+        "What was on it cannot be read, nor be repaired. Put another card in, and bring a back-up back; keep the old one, somebody may get something out of it."
+    ),
+}
 REPAIRED = (
     mark("The file system of the memory card was damaged, most often by a power cut. The box has repaired it."),
     mark("A little of what was read before may be missing: have a back-up, and another card at hand."),
@@ -39,12 +47,8 @@ CHANGED = (
     mark("The box’s own files are not as they were made: its card is worn, or somebody has changed them."),
     mark("Write the image anew, on another card, and bring a back-up back. Until then trust nothing that it shows."),
 )
-NO_WIFI = (
-    mark("The box did not join the Wi-Fi that was written for it."),
-    mark(
-        "Look whether the name and the password are right, letter for letter, and write them once more: START-HERE.html, on the card, has the form. A cable always works."
-    ),
-)
+NO_WIFI = mark("The box did not join the Wi-Fi that was written for it.")
+WIFI_TO_DO = mark("Write it once more: START-HERE.html, on the card, has the form. A cable always works.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Notice:
     subject: str
     title: str
     sentence: Markup
-    to_do: Markup
+    to_do: Markup | None
     why: str | None = None
     is_grave: bool = False
     can_be_seen: bool = True
@@ -90,22 +94,26 @@ def _all(standing: Standing, words: Words, catalog: Catalog) -> Iterator[Notice]
 
 def _of_card(words: Words, found: Said) -> Notice | None:
     match found.state:
-        case "ok":
+        case "well":
             return None
         case "memory":
-            return Notice(said.DATA, CARD, *_both(words, MEMORY), found.why, is_grave=True)
+            to_do = MEMORY_TO_DO.get(found.text("code"), MEMORY_TO_DO[""])
+            return Notice(said.DATA, CARD, words.say(MEMORY), words.say(to_do), found.why, is_grave=True)
         case "repaired":
             return Notice(said.DATA, CARD, *_both(words, REPAIRED), found.why)
         case "small":
             return Notice(said.DATA, CARD, *_both(words, SMALL), found.why)
         case _:
-            return _unknown(words, said.DATA, CARD, found)
+            return Notice(said.DATA, CARD, words.say(SORRY), None, found.why or found.state)
 
 
 def _of_wifi(words: Words, found: Said) -> Notice | None:
-    if found.state in ("ok", "joined", "none"):
+    """Root knows the words for it in both languages: they stand on the card, too."""
+    if found.state not in ("wrong", "failed"):
         return None
-    return Notice(said.WIFI, WIFI, *_both(words, NO_WIFI), found.why)
+    why = found.text("why_fr") if words.language == "fr" else found.why
+    sentence = words.say(NO_WIFI) + (Markup(" {}").format(why) if why else "")
+    return Notice(said.WIFI, WIFI, sentence, words.say(WIFI_TO_DO))
 
 
 def _of_root(words: Words, found: Said) -> Notice | None:
@@ -125,10 +133,6 @@ SUBJECTS: dict[str, Callable[[Words, Said], Notice | None]] = {
     said.UPDATE: _of_update,
     said.WIFI: _of_wifi,
 }
-
-
-def _unknown(words: Words, subject: str, title: str, found: Said) -> Notice:
-    return Notice(subject, title, words.say(SORRY), Markup(""), found.why or found.state)
 
 
 def _both(words: Words, texts: tuple[str, str]) -> tuple[Markup, Markup]:

@@ -14,7 +14,7 @@ from webui.words import mark
 
 log = logging.getLogger(__name__)
 
-NOT_SURE = mark("Say that you are sure: the box at the end of the page's sentence has to be ticked.")
+NOT_SURE = mark("Say that you are sure: tick the line above the button.")
 NOT_ASKED = mark("The box could not be told to erase anything. Switch it off and on, and try again.")
 
 
@@ -22,9 +22,7 @@ async def page(request: web.Request) -> web.Response:
     return _page(request)
 
 
-def _page(
-    request: web.Request, *, status: int = 200, fault: str | None = None, begun: bool = False
-) -> web.Response:
+def _page(request: web.Request, *, status: int = 200, fault: str | None = None, begun: bool = False) -> web.Response:
     access = request.app[ACCESS]
     return render(
         request,

@@ -22,7 +22,7 @@ from gateway.standing import KEYS, Standing, Wanted, ask, asked_at
 from webui import update_words
 from webui.about import version
 from webui.multipart import MultipartError
-from webui.page import HOUSE, STANDING, by_of, check_token, read_form, render, see, words_of
+from webui.page import STANDING, by_of, check_token, read_form, render, see, words_of
 from webui.streaming import CutShortError, FileForm
 from webui.update_words import Told
 from webui.words import Words, mark
@@ -67,8 +67,9 @@ class Desk:
 
     async def ask(self, source: str, what: What) -> None:
         """Ask root to install it. OSError where that cannot be left for it."""
-        self._answered, self.is_asked = self.said(), True
+        answered = self.said()
         await asyncio.to_thread(ask, self._house.config.runtime, Wanted.INSTALL, source=source, version=what.version)
+        self._answered, self.is_asked = answered, True
 
     def waits(self, words: Words) -> Told | None:
         """What is going on, as long as something is; what root was asked and is done with is put away."""
@@ -99,11 +100,21 @@ class Desk:
         try:
             with path.open("rb") as file:
                 found = update_file.verified(file, update_file.keys(self._standing.places.share / KEYS)).manifest
-            fitting.check(found, Running(version(), image.version, image.arch, fitting.python(), schemas.numbers()))
+            fitting.check(
+                found,
+                Running(version() or image.version, image.version, image.arch, fitting.python(), schemas.numbers()),
+            )
         except Refused as error:
             log.warning("an update was sent that is not taken: %s", error)
             raise RefusedError(error.code, **error.fields) from None
         return What(found.kind, found.version, int(found.made.timestamp()))
+
+
+def sticks(found: Said | None) -> Sequence[What]:
+    """What root offers from a stick."""
+    if found is None or found.state != "offered" or found.text("kind") not in list(Kind):
+        return ()
+    return (What(Kind(found.text("kind")), found.text("version"), None, found.number("bytes") or 0),)
 
 
 DESK = web.AppKey("desk", Desk)
@@ -116,7 +127,7 @@ async def page(request: web.Request) -> web.Response:
 async def _page(request: web.Request, *, status: int = 200, fault: str | None = None) -> web.Response:
     words, image = words_of(request), request.app[STANDING].image
     if image is None:
-        return render(request, "update.html", status=status, phase="elsewhere")
+        return render(request, "update.html", status=status, phase="elsewhere", fault=None)
     desk = request.app[DESK]
     arriving = desk.arriving
     await desk.tidy()
@@ -132,7 +143,7 @@ async def _page(request: web.Request, *, status: int = 200, fault: str | None = 
     elif arriving.ready is not None:
         phase = "ready"
     shown = words.say(fault) if fault else None
-    if shown is None and phase == "idle":
+    if shown is None and phase in ("idle", "ready"):
         shown = _fault(words, desk)
     return render(
         request,
