@@ -86,6 +86,7 @@ class Wanted(StrEnum):
 
     INSTALL = "update.wanted"
     RESET = "reset.wanted"
+    WIFI = "wifi.wanted"
 
 
 def ask(runtime: Path, what: Wanted, **said: str) -> None:

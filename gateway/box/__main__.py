@@ -14,13 +14,30 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"gateway.box {arguments[0]}: {error}\n")
         return 1
+    except KeyboardInterrupt:  # systemd's stop, where something is to be put right first
+        return 0
     return 0
 
 
 def _wifi() -> None:
-    from gateway.box import handed
+    from gateway.box import handed, hotspot
 
-    handed.take_wifi(handed.Places())
+    places = handed.Places()
+    hotspot.make(places)
+    handed.take_wifi(places)
+
+
+def _wifi_wanted() -> None:
+    from gateway.box import handed, hotspot
+
+    if handed.take_wanted(handed.Places()):
+        hotspot.join(hotspot.ask)
+
+
+def _hotspot() -> None:
+    from gateway.box import hotspot
+
+    hotspot.run(hotspot.ask)
 
 
 def _first() -> None:
@@ -36,7 +53,13 @@ def _page() -> None:
 
 
 # `page` writes the card's page as it is before the first start, for the image.
-COMMANDS: dict[str, Callable[[], None]] = {"wifi": _wifi, "first": _first, "page": _page}
+COMMANDS: dict[str, Callable[[], None]] = {
+    "wifi": _wifi,
+    "wifi-wanted": _wifi_wanted,
+    "hotspot": _hotspot,
+    "first": _first,
+    "page": _page,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -5,21 +5,18 @@ It goes into START-HERE.html on the card, onto every console, and into /run/rele
 
 import json
 import os
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from gateway.box import handed, said, wifi
+from gateway.box import handed, hotspot, said, wifi
 from gateway.box.handed import Places
+from gateway.box.hotspot import Run
 from gateway.box.start_here import NAME, Stage, Standing, Trouble, page
 
 WAIT_S_MAX = 90.0  # for the network; a router that is switched on with the box takes longer, and the page is right at the next start
 LOOK_S = 3.0
-COMMAND_S_MAX = 20.0
 CONSOLES = Path("/sys/class/tty/console/active")
-
-Run = Callable[[Sequence[str]], str | None]
 
 # The network's name is put where {name} stands.
 FATES = {
@@ -51,18 +48,18 @@ def run(places: Places, ask: Run | None = None, sleep: Callable[[float], None] =
 
     OSError: the card could not be written; all else is said by then.
     """
-    asked = ask or _ask
-    kept = said.read(said.WIFI, places.box)
-    _set_country(kept, asked)
+    asked = ask or hotspot.ask
     while True:
         code = handed.read_code(places)
         if code and not handed.page_has(places, NAME, code):
             # At once: whoever waits for the code unplugs the box after two minutes.
-            handed.write_page(places, page(Standing(Stage.CODE, code, addresses(asked))), NAME)
-        fate, reached = _settled(kept, asked, sleep)
+            handed.write_page(
+                places, page(Standing(Stage.CODE, code, addresses(asked), hotspot=hotspot.own(places))), NAME
+            )
+        kept, fate, reached = _settled(places, asked, sleep)
         code = handed.read_code(places)
         stage = {None: Stage.SILENT, "": Stage.SET_UP}.get(code, Stage.CODE)
-        standing = Standing(stage, code or None, reached, _say_wifi(places, kept, fate))
+        standing = Standing(stage, code or None, reached, _say_wifi(places, kept, fate), hotspot.own(places))
         said.write(said.FIRST, stage.value, folder=places.said, addresses=reached)
         tell(standing)
         handed.write_page(places, page(standing), NAME)
@@ -70,13 +67,20 @@ def run(places: Places, ask: Run | None = None, sleep: Callable[[float], None] =
             return
 
 
-def _settled(kept: said.Said | None, ask: Run, sleep: Callable[[float], None]) -> tuple[str | None, list[str]]:
-    """What became of the Wi-Fi, and the box's addresses: as soon as all is well, else after a while."""
-    waited = 0.0
+def _settled(
+    places: Places, ask: Run, sleep: Callable[[float], None]
+) -> tuple[said.Said | None, str | None, list[str]]:
+    """Which Wi-Fi was named, what became of it, and the box's addresses: as soon as all is well, else after a while."""
+    waited, country = 0.0, ""
     while True:
+        kept = said.read(said.WIFI, places.box)  # each time: another one may have been named on a page
+        if kept is not None and kept.text("country") != country:
+            # Which channels a radio may use; without it, only what is allowed everywhere.
+            country = kept.text("country")
+            ask(("iw", "reg", "set", country))
         fate, reached = wifi_fate(kept, ask), addresses(ask)
         if waited >= WAIT_S_MAX or (reached and fate in (None, "joined")):
-            return fate, reached
+            return kept, fate, reached
         sleep(LOOK_S)
         waited += LOOK_S
 
@@ -85,11 +89,10 @@ def wifi_fate(kept: said.Said | None, ask: Run) -> str | None:
     """`joined`, or a word of FATES; None where no Wi-Fi is wanted."""
     if kept is None or kept.state != "kept":
         return None
-    answer = ask(("nmcli", "-t", "-f", "TYPE,STATE,CONNECTION", "device"))
+    answer = ask(hotspot.DEVICES)
     if answer is None:
         return "unknown"
-    devices = [line.split(":", 2) for line in _lines(answer)]
-    radios = [(state, connection) for kind, state, connection in (d for d in devices if len(d) == 3) if kind == "wifi"]
+    radios = [(device.state, device.connection) for device in hotspot.devices(answer) if device.kind == "wifi"]
     if not radios:
         return "no_radio"
     ours = [state for state, connection in radios if connection == wifi.CONNECTION]
@@ -125,6 +128,9 @@ def words(standing: Standing) -> str:
         case _:
             pass
     if not standing.addresses:
+        if standing.hotspot is not None:
+            own = standing.hotspot
+            lines.append(f"  Wi-Fi: {own.name}  {own.password}  http://{hotspot.ADDRESS}")
         lines.append("  Ni câble réseau ni Wi-Fi. / Neither a network cable nor Wi-Fi.")
     if standing.wifi is not None:
         name = _printable(standing.wifi.name)
@@ -155,8 +161,15 @@ def tell(standing: Standing, consoles: Path = CONSOLES, devices: Path = Path("/d
 def _say_wifi(places: Places, kept: said.Said | None, fate: str | None) -> Trouble | None:
     """To the pages, and in two languages for the card."""
     if kept is not None and kept.state == "wrong":
-        fields = {"why_fr": kept.text("why_fr"), "code": kept.text("code"), "line": kept.number("line")}
-        said.write(said.WIFI, "wrong", kept.why, folder=places.said, **fields)
+        said.write(
+            said.WIFI,
+            "wrong",
+            kept.why,
+            folder=places.said,
+            why_fr=kept.text("why_fr"),
+            code=kept.text("code"),
+            line=kept.number("line"),
+        )
         return Trouble(kept.text("why_fr"), kept.why or "")
     if kept is None or fate is None:
         said.write(said.WIFI, "none", folder=places.said)
@@ -166,16 +179,9 @@ def _say_wifi(places: Places, kept: said.Said | None, fate: str | None) -> Troub
         said.write(said.WIFI, "joined", folder=places.said, ssid=name)
         return None
     french, english = FATES[fate]
-    filled = {"why_fr": french.replace("{name}", name), "code": fate, "ssid": name}
-    said.write(said.WIFI, "failed", english.replace("{name}", name), folder=places.said, **filled)
+    why, why_fr = english.replace("{name}", name), french.replace("{name}", name)
+    said.write(said.WIFI, "failed", why, folder=places.said, why_fr=why_fr, code=fate, ssid=name)
     return Trouble(french, english, name)
-
-
-def _set_country(kept: said.Said | None, ask: Run) -> None:
-    """Which channels a radio may use; without it, only what is allowed everywhere."""
-    country = "" if kept is None else kept.text("country")
-    if country:
-        ask(("iw", "reg", "set", country))
 
 
 def _printable(text: str) -> str:
@@ -185,12 +191,3 @@ def _printable(text: str) -> str:
 
 def _lines(text: str | None) -> list[str]:
     return [line for line in (text or "").splitlines() if line]
-
-
-def _ask(command: Sequence[str]) -> str | None:
-    """What a program says; None where it is missing or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S_MAX, check=True)  # noqa: S603 - ours
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return done.stdout

@@ -3,6 +3,7 @@
 It is mounted while somebody looks at it (/boot/firmware). The power may be cut in every line.
 """
 
+import json
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from gateway.box import said, wifi
 
 WIFI_FILES_MAX = 16
 PAGE_BYTES_MAX = 1_000_000
+WANTED_BYTES_MAX = 65_536
 # As browsers and systems call a second one of the same name, and one whose ending is hidden.
 WIFI_NAME = re.compile(r"wi-?fi ?(- ?copie|- ?copy)?[ _-]?(\(?\d{1,2}\)?)?\.txt(\.txt)?", re.IGNORECASE)
 
@@ -23,9 +25,9 @@ class Places:
     connections: Path = Path("/etc/NetworkManager/system-connections")
     box: Path = Path("/data/box")
     said: Path = said.FOLDER
-    code: Path = Path(
-        "/var/lib/releve/setup-code"
-    )  # written by the gateway: eight digits, or nothing once it is set up
+    # Both are the gateway's: eight digits, or nothing once the box is set up; and {"text": what a wifi.txt would say}.
+    code: Path = Path("/var/lib/releve/setup-code")
+    wanted: Path = Path("/run/releve/wifi.wanted")
 
 
 def take_wifi(places: Places) -> bool:
@@ -37,20 +39,51 @@ def take_wifi(places: Places) -> bool:
     files = wifi_files(places.card)
     if not files:
         return False
-    try:
-        network = wifi.parse(_read(files[0], wifi.FILE_BYTES_MAX + 1))
-    except wifi.WifiError as error:
-        words = {"why_fr": error.french, "code": error.fault.value, "line": error.line}
-        said.write(said.WIFI, "wrong", str(error), folder=places.box, **words)
-    else:
-        replace(places.connections / f"{wifi.CONNECTION}.nmconnection", wifi.keyfile(network))
-        kept = {"ssid": network.name, "country": network.country, "is_open": network.password is None}
-        said.write(said.WIFI, "kept", folder=places.box, **kept)
-    flush(places.box / f"{said.WIFI}.json")
+    keep(places, _read(files[0], wifi.FILE_BYTES_MAX + 1))
     data = said.read(said.DATA, places.said)
     if data is None or data.state != "memory":
         for file in files:
             erase(file)
+    return True
+
+
+def keep(places: Places, data: bytes) -> None:
+    """Let the box join the network that this `wifi.txt` names from now on; or let it be known what is wrong with it."""
+    try:
+        network = wifi.parse(data)
+    except wifi.WifiError as error:
+        said.write(
+            said.WIFI,
+            "wrong",
+            str(error),
+            folder=places.box,
+            why_fr=error.french,
+            code=error.fault.value,
+            line=error.line,
+        )
+    else:
+        replace(places.connections / f"{wifi.CONNECTION}.nmconnection", wifi.keyfile(network))
+        said.write(said.WIFI, "kept", folder=places.box, ssid=network.name, country=network.country)
+    flush(places.box / f"{said.WIFI}.json")
+    flush(places.box)
+
+
+def take_wanted(places: Places) -> bool:
+    """The same, of what the gateway left in its folder for root: True where there was something.
+
+    It is another user's, who may have been taken over: no link is followed, and it says no more than a file on the card may.
+    """
+    try:
+        data = _read(places.wanted, WANTED_BYTES_MAX)
+    except FileNotFoundError:
+        return False
+    finally:
+        places.wanted.unlink(missing_ok=True)
+    try:
+        text = json.loads(data)["text"].encode()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    keep(places, text)
     return True
 
 

@@ -33,6 +33,14 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Hotspot:
+    """The network that the box opens itself where it finds none (gateway/box/hotspot.py)."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What the page says of the box."""
 
@@ -40,16 +48,17 @@ class Standing:
     code: str | None = field(default=None, repr=False)
     addresses: Sequence[str] = ()
     wifi: Trouble | None = None
+    hotspot: Hotspot | None = None
 
 
 def page(standing: Standing) -> str:
     """The whole file."""
     script = (HERE / "start_here.js").read_text("utf-8")
     hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = {"script": script, "script-hash": f"sha256-{hashed}", "now": _now(standing)}
+    parts = {"script": script, "script-hash": f"sha256-{hashed}", "now": _now(standing), "hotspot": _hotspot(standing)}
     # In one pass: what is put in is not looked through again.
     text = (HERE / "start_here.html").read_text("utf-8")
-    return re.sub(r"\{(script-hash|script|now)\}", lambda found: parts[found[1]], text)
+    return re.sub(r"\{(script-hash|script|now|hotspot)\}", lambda found: parts[found[1]], text)
 
 
 def _now(standing: Standing) -> str:
@@ -108,6 +117,17 @@ def _now(standing: Standing) -> str:
             )
         )
     return "\n".join(said)
+
+
+def _hotspot(standing: Standing) -> str:
+    own = standing.hotspot
+    if own is None:
+        french = "À son premier démarrage, la boîte choisit le nom et le mot de passe de ce réseau, et les écrit ici."
+        english = "When it first starts, the box chooses this network’s name and password, and writes them here."
+        return _both(french, english, kind="small")
+    name, password = html.escape(own.name), html.escape(own.password)
+    french, english = "Nom, puis mot de passe :", "Name, then password:"
+    return f'{_both(french, english, kind="small")}\n<p class="code own">{name}<br>{password}</p>'
 
 
 def _both(french: str, english: str, *, kind: str = "say") -> str:

@@ -173,6 +173,13 @@ def keyfile(network: Network) -> bytes:
     return "\n".join(lines).encode()
 
 
+def written(name: str, password: str, country: str = COUNTRY, *, hidden: bool = False) -> str:
+    """The lines of a `wifi.txt` that says so, as a form is filled in; without a password, that the network is open."""
+    lines = [f'nom = "{name}"', f'mot de passe = "{password}"' if password else "ouvert = oui", f"pays = {country}"]
+    # An end of a line would begin another one.
+    return "".join(re.sub("[\r\n]", "\t", line) + "\n" for line in (*lines, *(("caché = oui",) if hidden else ())))
+
+
 def _network(found: dict[Part, tuple[int, str]]) -> Network:
     line, name = found.get(Part.NAME, (0, ""))
     if not name:

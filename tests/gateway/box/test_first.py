@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.box import first, handed, said, wifi
+from gateway.box import first, handed, hotspot, said, wifi
 from gateway.box.handed import Places
 from gateway.box.start_here import NAME, Stage, Standing, Trouble
 
@@ -23,7 +23,7 @@ def places(tmp_path: Path) -> Places:
     card, connections, box, run = (tmp_path / name for name in ("card", "connections", "box", "said"))
     for folder in (card, connections, box, run):
         folder.mkdir()
-    return Places(card, connections, box, run, tmp_path / "setup-code")
+    return Places(card, connections, box, run, tmp_path / "setup-code", tmp_path / "wifi.wanted")
 
 
 class Programs:
@@ -131,6 +131,40 @@ def test_a_cut_before_the_file_is_erased_only_repeats_it(places: Places, monkeyp
     handed.take_wifi(places)
     assert names(places.card) == []
     assert names(places.connections) == ["releve-wifi.nmconnection"]
+
+
+def test_what_a_page_names_is_joined_as_if_the_card_had_named_it_and_leaves_nothing(places: Places) -> None:
+    places.wanted.write_text(json.dumps({"text": WIFI.decode()}))
+    assert handed.take_wanted(places)
+    assert not places.wanted.exists()
+    assert (places.connections / "releve-wifi.nmconnection").read_bytes() == wifi.keyfile(wifi.parse(WIFI))
+    assert not handed.take_wanted(places)
+
+
+@pytest.mark.parametrize("planted", ["", "{", "[]", '{"text": 3}', '{"text": "[connection]\\nid=x"}', "x" * 100_000])
+def test_what_the_gateways_user_may_have_planted_says_no_more_than_a_wifi_txt(places: Places, planted: str) -> None:
+    places.wanted.write_text(planted)
+    handed.take_wanted(places)
+    assert not places.wanted.exists()
+    assert names(places.connections) == []
+
+
+def test_a_link_in_its_place_is_taken_away_and_not_followed(places: Places, tmp_path: Path) -> None:
+    (tmp_path / "other").write_text(json.dumps({"text": WIFI.decode()}))
+    places.wanted.symlink_to(tmp_path / "other")
+    with pytest.raises(OSError, match="symbolic"):
+        handed.take_wanted(places)
+    assert not places.wanted.is_symlink()
+    assert (tmp_path / "other").exists()
+
+
+def test_the_boxs_own_network_is_named_on_the_card(places: Places) -> None:
+    hotspot.make(places)
+    own = hotspot.own(places)
+    assert own is not None
+    started(places, Programs(ip=["[]"]))
+    assert own.name in page(places)
+    assert own.password in page(places)
 
 
 def test_the_code_is_on_the_card_until_it_was_used(places: Places) -> None:

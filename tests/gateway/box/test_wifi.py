@@ -1,7 +1,5 @@
 """wifi.txt as people's editors save it, and what NetworkManager is given."""
 
-import configparser
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,12 +112,15 @@ def test_what_the_form_saves_comes_out_of_the_connection_letter_for_letter(
 ) -> None:
     """The form is in start_here.js; GLib's rules for a value are those of the desktop entry specification, "\\s" and "\\\\"."""
     lines = f'nom = "{name}"\r\nmot de passe = "{password}"\r\npays = FR\r\ncaché = oui\r\n'
-    found = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=(), strict=True)
-    found.read_string(keyfile(parse(lines.encode("utf-8-sig" if mark else "utf-8"))).decode())
-    assert bytes(int(byte) for byte in found["wifi"]["ssid"].split(";")[:-1]).decode() == name
-    psk = found["wifi-security"]["psk"]
-    assert psk.replace("\\\\", "\0").replace("\\s", " ").replace("\0", "\\") == password
-    assert found["wifi"]["hidden"] == "true"
+    connection = dict(
+        line.split("=", 1)
+        for line in keyfile(parse(lines.encode("utf-8-sig" if mark else "utf-8"))).decode().split("\n")
+        if "=" in line
+    )
+    assert bytes(int(byte) for byte in connection["ssid"].split(";")[:-1]).decode() == name
+    assert connection["psk"].replace("\\\\", "\0").replace("\\s", " ").replace("\0", "\\") == password
+    assert connection["hidden"] == "true"
+    assert parse(wifi.written(name, password, "BE").encode()) == Network(name, password, "BE")
 
 
 def test_an_open_network_has_no_security_and_a_key_of_64_digits_goes_as_it_is() -> None:
