@@ -40,10 +40,12 @@ integration:  ## as root: against the servers of other projects, each really sta
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
 
-test-guest:  ## as root: what the units forbid, in a virtual machine with a kernel of its own; 500 MB once, in /var/tmp/releve-guest
+test-guest:  ## as root: what the units forbid, and a first boot by Wi-Fi, in virtual machines with a kernel of their own; 1.5 GB once, in /var/tmp/releve-*
 	@tools/venv dev
-	@tools/install e2fsprogs mmdebstrap qemu-system-x86
+	@tools/install dosfstools e2fsprogs mmdebstrap mtools qemu-system-x86 systemd-container
+	@tools/box
 	@tools/box guest
+	@tools/box wifi
 	$(BIN)/python -m pytest tests/guest $(ARGS)
 
 image:  ## as root: the image of a box, ARCH=arm64 or amd64, in build/; ten minutes, half an hour for another processor than this one's

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.box.start_here import Standing, page
 from tools import sbom
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +43,9 @@ EFI = {
 # Pi 4, 400 and CM4 (start4, fixup4).
 PI_FIRMWARE = ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
 PI_TREES = re.compile(r"bcm(2837-rpi-(3|cm3|zero-2)|2711-rpi-(4|cm4|400)).*\.dtb")
-OPTIONS = "root=PARTUUID={disk}-{part} rootfstype=squashfs ro rootwait panic=10 quiet console=tty0"
+# lsm: without BPF programs for RestrictFileSystems=, which no unit uses and which the kernel looks through for seconds at each
+# start; what a unit says of addresses, ports and devices are BPF programs of control groups, and stay.
+OPTIONS = "root=PARTUUID={disk}-{part} rootfstype=squashfs ro rootwait panic=10 quiet console=tty0 lsm=landlock,lockdown,yama,integrity"
 
 
 class BuildError(Exception):
@@ -262,6 +265,7 @@ def lay_out_boot(work: Path, tree: Path, arch: str) -> Path:
     entry = f"title Relevé\nsort-key releve\nlinux /releve-a/linux\ninitrd /releve-a/initrd\noptions {options}\n"
     write(boot / "loader/entries/releve-a.conf", entry)
     write(first / "entry.conf", entry)
+    write(boot / "START-HERE.html", page(Standing()))
     write(
         boot / "releve-new-card",
         "A new card: the box makes its part for the house at the first start, and removes this file.\n",
