@@ -58,10 +58,10 @@ def main() -> int:
     arguments.add_argument("--out", type=Path, default=ROOT / "build", help="folder that it is put into")
     arguments.add_argument("--deb", type=Path, help="the package to put in; else `tools/deb` makes it")
     arguments.add_argument("--update-key", type=Path, help="public key that signs updates, 64 hex digits in a file")
-    arguments.add_argument("--no-zstd", action="store_true", help="leave the image as it is")
+    arguments.add_argument("--quick", action="store_true", help="for trials: packed less, and no .zst")
     given = arguments.parse_args()
     try:
-        build(given.arch, given.out.resolve(), given.deb, given.update_key, pack=not given.no_zstd)
+        build(given.arch, given.out.resolve(), given.deb, given.update_key, pack=not given.quick)
     except (BuildError, OSError) as error:
         print(f"images/build.py: {error}", file=sys.stderr)
         return 1
@@ -97,7 +97,7 @@ def build(arch: str, out: Path, deb: Path | None, update_key: Path | None, *, pa
         make_fat(boot, work / "p1.fat", int(epoch))
     with step("the root"):
         root = work / "system/root.squashfs"
-        make_root(tree, root)
+        make_root(tree, root, 15 if pack else 3)
     with step("the image"):
         assemble(out / f"{name}.img", work / "p1.fat", root)
     if pack:
@@ -311,12 +311,12 @@ def make_fat(folder: Path, image: Path, epoch: int) -> None:
             run("mcopy", "-i", str(image), "-m", str(path), inside)
 
 
-def make_root(tree: Path, image: Path) -> None:
+def make_root(tree: Path, image: Path, level: int) -> None:
     """Squashfs: it cannot be written, so that no power cut and no program changes it."""
     image.unlink(missing_ok=True)
     # Owners and modes are the tree's; dates above SOURCE_DATE_EPOCH become that.
     run(
-        *("mksquashfs", str(tree), str(image), "-comp", "zstd", "-Xcompression-level", "15", "-b", "256K"),
+        *("mksquashfs", str(tree), str(image), "-comp", "zstd", "-Xcompression-level", str(level), "-b", "256K"),
         *(
             "-noappend",
             "-no-progress",
