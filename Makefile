@@ -2,10 +2,10 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deb demo test lint fix integration test-guest soak home-assistant bench bench-store fuzz
+.PHONY: help deb demo test lint fix integration test-guest image soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
-CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
+CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py images/*.py)))
 
 help:  ## what each of these does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -45,11 +45,17 @@ deb:  ## the Debian packages, for Debian 12 and 13, amd64 and arm64, in build/; 
 	@tools/venv dev
 	@tools/deb $(ARGS)
 
-test-guest:  ## as root: what the units forbid, in a virtual machine with a kernel of its own; 500 MB once, in /var/tmp/releve-guest
+test-guest:  ## as root: what the units forbid, and a first boot by Wi-Fi, in virtual machines with a kernel of their own; 1.5 GB once, in /var/tmp/releve-*
 	@tools/venv dev
-	@tools/install e2fsprogs mmdebstrap qemu-system-x86
+	@tools/install dosfstools e2fsprogs mmdebstrap mtools qemu-system-x86 systemd-container
 	@tools/box guest
+	@tools/box wifi
 	$(BIN)/python -m pytest tests/guest $(ARGS)
+
+image:  ## as root: the image of a box, ARCH=arm64 or amd64, in build/; ten minutes, half an hour for another processor than this one's
+	@tools/venv dev
+	@tools/install binfmt-support dosfstools e2fsprogs fdisk mmdebstrap mtools qemu-user-static squashfs-tools xz-utils zstd
+	$(BIN)/python -m images.build $(or $(ARCH),arm64) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
 
 soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
 	@tools/venv dev

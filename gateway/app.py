@@ -36,6 +36,7 @@ from gateway.ports.lan import is_loopback
 from gateway.ports.stream import SerialLine, probe
 from gateway.schedule import Schedule
 from gateway.secret import BoxSecret
+from gateway.standing import PLACES, Places, standing
 from gateway.store import Store, StoreError
 from gateway.supervise import keep_running
 from gateway.trouble import Trouble
@@ -74,9 +75,17 @@ class Running(Protocol):
 
 
 async def run(
-    config: Config, running: Running, *, demo: Furnished | None = None, wait_for_devices: bool = False
+    config: Config,
+    running: Running,
+    *,
+    demo: Furnished | None = None,
+    wait_for_devices: bool = False,
+    places: Places = PLACES,
 ) -> None:
-    """Run the gateway until SIGINT or SIGTERM; Trouble when it cannot start, and then nothing was written."""
+    """Run the gateway until SIGINT or SIGTERM; Trouble when it cannot start, and then nothing was written.
+
+    `places`: where an image says what it is, elsewhere in a test.
+    """
     check(config, devices=not wait_for_devices)
     notifier = Notifier.take(os.environ)
     stop = asyncio.Event()
@@ -94,7 +103,7 @@ async def run(
                     await asyncio.to_thread(demo.furnish, house, lambda: _go_on(stop))
             if stop.is_set():
                 return
-            handed_back = await _serve(config, house, ledger, backups, running, notifier, demo, stop)
+            handed_back = await _serve(config, house, ledger, backups, running, notifier, demo, stop, places)
 
 
 def _open(
@@ -261,6 +270,7 @@ async def _serve(
     notifier: Notifier,
     demo: Furnished | None,
     stop: asyncio.Event,
+    places: Places,
 ) -> bool:
     """Until `stop`, or until the house is handed back: True, and another one is to be opened."""
     from webui.auth import Access
@@ -283,7 +293,14 @@ async def _serve(
         services.changed(keys)
 
     house.store.on_removal, house.store.on_change = outbox.take_away, changed
-    app = make_app(house, access, host_names=web_.host_names, password=web_.password, schedule=schedule)
+    app = make_app(
+        house,
+        access,
+        host_names=web_.host_names,
+        password=web_.password,
+        schedule=schedule,
+        stands=standing(places),
+    )
     runtime = config.runtime
     async with (
         _site(app, config.web.host, config.web.port) as port,

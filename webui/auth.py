@@ -25,12 +25,12 @@ from gateway.outbox import Outbox
 from gateway.people import CODE_MADE, LET_IN, LET_OUT, RECOVERED, TAKEN_OVER, People
 from gateway.roles import Account, Role
 from gateway.teller import Teller
+from webui.setup_code import SetupCode, shown
 
 PASSWORD_CHARACTERS_MIN = 8
 PASSWORD_CHARACTERS_MAX = 1000  # scrypt takes any length; a form should not carry megabytes
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1  # 32 MiB a try: 0.1 s here, about 0.5 s on a Pi 3
 SCRYPT_BYTES_MAX = 64 * 2**20
-SETUP_CODE_DIGITS = 8
 # Free tries, then a wait that doubles: 2, 4, 8 ... seconds, never above the bound.
 TRIES_FREE = 3
 WAIT_S_MAX = 300
@@ -153,12 +153,12 @@ class Access:
     def __init__(self, house: House, ledger: Ledger) -> None:
         self._house = house
         self._ledger = ledger
-        self._code = _setup_code()
         self._checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")  # 32 MiB: one at a time
         self._waiting = 0
         self._form_key = secrets.token_bytes(32)
         self.patience = Patience()
         self.people = People(ledger)
+        self._code = SetupCode(house.config.data, is_used=self.password_set)
         self.handed_back = asyncio.Event()
         self._leaving: tuple[int, str, float] | None = None
         self.grants = Grants(ledger, house.now, lambda: house.dating, lambda: house.clock.steady_s >= AHEAD_S)
@@ -169,8 +169,8 @@ class Access:
 
     @property
     def setup_code(self) -> str | None:
-        """What the first visitor must type; None once there is an account. Printed by the box, new at each start."""
-        return None if self.password_set else f"{self._code[:4]}-{self._code[4:]}"
+        """What the first visitor must type; None once there is an account. Printed by the box."""
+        return None if self.password_set else shown(self._code.digits)
 
     @property
     def password_set(self) -> bool:
@@ -183,7 +183,7 @@ class Access:
 
     def code_fits(self, typed: str) -> bool:
         digits = "".join(character for character in typed if character.isdigit())
-        return not self.password_set and hmac.compare_digest(digits.encode(), self._code.encode())
+        return not self.password_set and hmac.compare_digest(digits.encode(), self._code.digits.encode())
 
     async def set_password(self, password: str, *, first: bool = False) -> bool:
         """Choose or replace the household's password; its sessions end. False when it was to be the `first` and is not."""
@@ -206,7 +206,10 @@ class Access:
         if role is Role.OCCUPANT and self.people.vacant:
             await self._erase_vacancy()
         note = None if by is None else (LET_IN, {"role": role, "name": name, "until": None, "by": by.body()})
-        return await self.people.add(role, hashed, self._house.now(), name=name, first=True, note=note)
+        added = await self.people.add(role, hashed, self._house.now(), name=name, first=True, note=note)
+        if added:
+            await asyncio.to_thread(self._code.end)
+        return added
 
     async def change(self, role: Role, password: str) -> bool:
         """Another password of an account, whose sessions end."""
@@ -275,7 +278,7 @@ class Access:
     async def recover(self, how: str, code: str | None = None) -> str:
         """Somebody stands at the box itself and has lost the password: every access ends; the code of another first visit."""
         await self.people.recover(self._house.now(), (RECOVERED, {"how": how}))
-        self._code = code or _setup_code()
+        await asyncio.to_thread(self._code.change, code)
         assert self.setup_code is not None
         return self.setup_code
 
@@ -384,10 +387,6 @@ class Access:
             return await asyncio.get_running_loop().run_in_executor(self._checking, work, *args)
         finally:
             self._waiting -= 1
-
-
-def _setup_code() -> str:
-    return f"{secrets.randbelow(10**SETUP_CODE_DIGITS):0{SETUP_CODE_DIGITS}}"
 
 
 def _new_code() -> str:

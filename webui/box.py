@@ -6,8 +6,9 @@ from aiohttp import web
 
 from gateway import heal
 from gateway.services.silence import CLOCK_S
-from webui import clock, line
-from webui.page import HOUSE, SCHEDULE, read_form, render, see
+from webui import clock, line, notices
+from webui.about import version
+from webui.page import HOUSE, SCHEDULE, STANDING, read_form, render, see
 from webui.words import mark
 
 PROTOCOL_WORDS = {
@@ -103,6 +104,8 @@ async def page(request: web.Request) -> web.Response:
         schedule=request.app.get(SCHEDULE),
         time_of=house.clock.time_of,
         commit_s=house.config.commit_s,
+        version=version(),
+        in_image=request.app[STANDING].image is not None,
         counts_pulses=any(port.protocol == "pulse" for port in house.config.ports),
     )
 
@@ -112,3 +115,11 @@ async def seen(request: web.Request) -> web.Response:
     await read_form(request)
     await asyncio.to_thread(heal.seen, request.app[HOUSE].catalog)
     raise see("/box")
+
+
+async def notice(request: web.Request) -> web.Response:
+    """Its owner has seen what root's part of the box said."""
+    fields = await read_form(request)
+    standing, catalog = request.app[STANDING], request.app[HOUSE].catalog
+    await asyncio.to_thread(notices.see, standing, catalog, fields.get("subject", ""))
+    raise see("/" if fields.get("back") == "/" else "/box")

@@ -10,10 +10,10 @@ PARTS_MAX = 8
 HEAD_BYTES_MAX = 1000
 FILENAME_CHARACTERS_MAX = 80
 
-_BOUNDARY = re.compile(
+BOUNDARY = re.compile(
     r'multipart/form-data\s*;.*?\bboundary=(?:"([^"\r\n]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE | re.DOTALL
 )
-_NAME = re.compile(
+NAME = re.compile(
     rb'^content-disposition:\s*form-data\s*;(?:.*;)?\s*name="([a-z_]{1,40})"', re.IGNORECASE | re.MULTILINE
 )
 _FILENAME = re.compile(rb'^content-disposition:[^\r\n]*;\s*filename="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
@@ -44,7 +44,7 @@ def parse(content_type: str, body: bytes) -> dict[str, bytes]:
 
 def parts(content_type: str, body: bytes, parts_max: int = PARTS_MAX) -> list[Part]:
     """The fields in their order; several files may have one name."""
-    found = _BOUNDARY.match(content_type)
+    found = BOUNDARY.match(content_type)
     if found is None:
         raise MultipartError("a boundary is needed")
     boundary = b"\r\n--" + (found[1] or found[2]).encode("utf-8", "surrogateescape")
@@ -54,7 +54,7 @@ def parts(content_type: str, body: bytes, parts_max: int = PARTS_MAX) -> list[Pa
     fields = []
     for piece in pieces:
         head, blank, content = piece.partition(b"\r\n\r\n")
-        name = _NAME.search(head) if len(head) <= HEAD_BYTES_MAX else None
+        name = NAME.search(head) if len(head) <= HEAD_BYTES_MAX else None
         if not blank or not head.startswith(b"\r\n") or name is None:
             raise MultipartError("each part needs a name of its own")
         filename = _FILENAME.search(head)

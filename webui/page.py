@@ -15,7 +15,8 @@ from gateway.house import House
 from gateway.ledger import Session
 from gateway.roles import Role
 from gateway.schedule import Schedule
-from webui import charts, multipart, shown, status
+from gateway.standing import Standing
+from webui import charts, multipart, notices, shown, status
 from webui.assets import Assets
 from webui.auth import Access
 from webui.roles import Gate, Roles
@@ -27,6 +28,7 @@ ACCESS = web.AppKey("access", Access)
 PASSWORD = web.AppKey("password", bool)
 SCHEDULE = web.AppKey("schedule", Schedule)  # where back-ups are made by themselves
 UPLOADS = web.AppKey("uploads", Uploads)
+STANDING = web.AppKey("standing", Standing)
 SESSION = web.RequestKey("session", Session)
 GRANTED = web.RequestKey("granted", Grant)  # an app's, on the routes that a token opens
 HELD = web.RequestKey("held", frozenset[Role | Gate])  # what who asks may pass as
@@ -141,6 +143,7 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
             "trouble": house.store_trouble if Role.INSTALLER in held or occupant else None,
             "card_full": house.card_full,
             "damaged": occupant and house.store_damaged,
+            "notices": notices.shown(request.app[STANDING], words, house.catalog, request.path, occupant=occupant),
             "healed": heal.said(house.catalog) if occupant else (),
             "dwelling": house.dwelling_name,
             "password": request.app[PASSWORD],
@@ -169,7 +172,7 @@ def set_cookie(request: web.Request, response: web.StreamResponse, name: str, va
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of a form of ours; 403 when its token is not this browser's."""
     fields = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    _check_token(request, fields.get("token", "").encode())
+    check_token(request, fields.get("token", "").encode())
     return fields
 
 
@@ -179,7 +182,7 @@ async def read_file_form(request: web.Request) -> dict[str, bytes]:
         fields = multipart.parse(request.headers.get("Content-Type", ""), await request.read())
     except multipart.MultipartError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
-    _check_token(request, fields.get("token", b""))
+    check_token(request, fields.get("token", b""))
     return fields
 
 
@@ -191,11 +194,12 @@ async def read_files_form(request: web.Request, files_max: int) -> tuple[dict[st
     except multipart.MultipartError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
     fields = {part.name: part.content.decode("utf-8", "replace") for part in parts if part.name != "file"}
-    _check_token(request, fields.get("token", "").encode())
+    check_token(request, fields.get("token", "").encode())
     return fields, [(part.filename, part.content) for part in parts if part.name == "file"]
 
 
-def _check_token(request: web.Request, token: bytes) -> None:
+def check_token(request: web.Request, token: bytes) -> None:
+    """403 when it is not this browser's."""
     session = session_of(request)
     browser = request.cookies.get(BROWSER_COOKIE, "")
     wanted = request.app[ACCESS].form_token(browser, session.id if session else None)

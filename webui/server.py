@@ -18,8 +18,10 @@ from gateway.importers.keyfile import FILE_BYTES_MAX as KEY_FILE_BYTES_MAX
 from gateway.ledger import LedgerError
 from gateway.roles import Role
 from gateway.schedule import Schedule
+from gateway.standing import Standing, standing
 from gateway.store import StoreError
 from webui import (
+    about,
     alerts,
     analyze,
     api,
@@ -38,6 +40,7 @@ from webui import (
     handover,
     history,
     importing,
+    joining,
     keyfiles,
     leak,
     leak_letter,
@@ -49,10 +52,12 @@ from webui import (
     now,
     people,
     reach,
+    resetting,
     settings,
     state,
     takeout,
     today,
+    updating,
     uploads,
     week,
     who,
@@ -75,6 +80,7 @@ from webui.page import (
     SCHEDULE,
     SESSION,
     SESSION_COOKIE,
+    STANDING,
     UPLOADS,
     Pages,
     language_of,
@@ -118,6 +124,7 @@ class Route(NamedTuple):
     roles: Roles
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     files_bytes_max: int = 0  # of the files that its form sends; 0: it sends none
+    takes_pieces: bool = False  # its handler reads a form with a file piece by piece, within bounds of its own
 
 
 def routes(assets: Assets) -> tuple[Route, ...]:
@@ -233,6 +240,17 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/box/time", HANDS, clock.tell),
         Route("GET", "/box", HANDS, box.page),
         Route("POST", "/box/seen", OCCUPANT, box.seen),
+        Route("POST", "/box/notice", OCCUPANT, box.notice),
+        Route("GET", "/box/wifi", HANDS, joining.page),
+        Route("POST", "/box/wifi", HANDS, joining.join),
+        Route("GET", "/box/update", OCCUPANT, updating.page),
+        Route("POST", "/box/update", OCCUPANT, updating.send, takes_pieces=True),
+        Route("POST", "/box/update/install", OCCUPANT, updating.install),
+        Route("POST", "/box/update/drop", OCCUPANT, updating.drop),
+        Route("GET", "/box/reset", OCCUPANT, resetting.page),
+        Route("POST", "/box/reset", OCCUPANT, resetting.reset),
+        Route("GET", "/about", HANDS, about.page),
+        Route("GET", "/about/{name}", HANDS, about.file),
         Route("GET", "/settings", ANY, settings.page),
         Route("POST", "/settings/password", OWN_PASSWORD, settings.password),
         Route("POST", "/settings/sessions", ANY, settings.end_session),
@@ -254,7 +272,13 @@ ROUTES = web.AppKey("routes", dict[tuple[str, str], Route])
 
 
 def make_app(
-    house: House, access: Access, *, host_names: tuple[str, ...], password: bool, schedule: Schedule | None = None
+    house: House,
+    access: Access,
+    *,
+    host_names: tuple[str, ...],
+    password: bool,
+    schedule: Schedule | None = None,
+    stands: Standing | None = None,
 ) -> web.Application:
     """The server of one box. Without `password` (a demo on loopback) whoever reaches it reads it."""
     assets = Assets()
@@ -266,6 +290,9 @@ def make_app(
         app[SCHEDULE] = schedule
     app[PAGES] = Pages(house, assets)
     app[UPLOADS] = uploads.Uploads(house)
+    app[STANDING] = stands = stands or standing()
+    app[updating.DESK] = updating.Desk(house, stands)
+    app[about.CONTENTS] = about.Contents(stands.places.share)
     app[live.LISTENERS] = set()
     app[takeout.WRITING] = asyncio.Lock()
     app[ROUTES] = {}
@@ -287,6 +314,7 @@ def make_app(
 
 async def _close(app: web.Application) -> None:
     await app[UPLOADS].close()
+    await app[updating.DESK].arriving.close()
     app[ACCESS].close()
 
 
@@ -411,10 +439,14 @@ async def _roles(request: web.Request, handler: Handler) -> web.StreamResponse:
     raise see(f"/login?next={quote(request.path_qs, safe='/')}" if request.method == "GET" else "/login")
 
 
+def _route(request: web.Request) -> Route | None:
+    resource = request.match_info.route.resource
+    return None if resource is None else request.app[ROUTES].get((request.method, resource.canonical))
+
+
 def _files_bytes_max(request: web.Request) -> int:
     """How much of files a path takes; 0 if it takes none."""
-    resource = request.match_info.route.resource
-    route = None if resource is None else request.app[ROUTES].get((request.method, resource.canonical))
+    route = _route(request)
     return 0 if route is None else route.files_bytes_max
 
 
@@ -422,6 +454,10 @@ def _files_bytes_max(request: web.Request) -> int:
 async def _whole(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Have all that was sent, which handlers then find in memory; refuse what no form and no program of ours sends."""
     if request.method in SAFE_METHODS:
+        return await handler(request)
+    if (route := _route(request)) is not None and route.takes_pieces:
+        if request.content_type not in FILE_BODIES:
+            raise web.HTTPUnsupportedMediaType(text=f"{', '.join(sorted(FILE_BODIES))} is needed.\n")
         return await handler(request)
     files_bytes_max = _files_bytes_max(request)
     if files_bytes_max:

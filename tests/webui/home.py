@@ -21,6 +21,7 @@ from gateway.house import House
 from gateway.ledger import Ledger
 from gateway.model import Point, SeriesKey
 from gateway.schedule import Schedule
+from gateway.standing import Standing
 from tests.house import Clock, house
 from webui.auth import Access
 from webui.server import make_app
@@ -196,8 +197,12 @@ async def open_home(
     toml: str = TOML,
     backup: Backup | None = None,
     clock: Clock | None = None,
+    stands: Standing | None = None,
 ) -> AsyncIterator[Home]:
-    """The home whose files are in `folder`, its lines open, behind a server on loopback; `backup`: made by themselves."""
+    """The home whose files are in `folder`, its lines open, behind a server on loopback; `backup`: made by themselves.
+
+    `stands`: in which image; in none without it.
+    """
     clock = clock or Clock(NOW)
     with house(folder, toml, clock) as home:
         for port in home.collect.ports:
@@ -206,7 +211,7 @@ async def open_home(
         access = Access(home, ledger)
         backups = Backups(home.config, home.store, home.holders, ledger, home._aside, clock)
         schedule = None if backup is None else Schedule(backup, backups, clock)
-        app = make_app(home, access, host_names=("releve.local",), password=password, schedule=schedule)
+        app = make_app(home, access, host_names=("releve.local",), password=password, schedule=schedule, stands=stands)
         try:
             async with TestClient(TestServer(app)) as client:
                 yield Home(home, access, client, clock, schedule)

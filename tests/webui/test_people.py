@@ -130,6 +130,8 @@ GET /leave O
 POST /leave O
 POST /leave/targets O
 POST /box/time OI
+GET /box/wifi OI
+POST /box/wifi OI
 GET /box OI
 POST /box/seen O
 GET /settings OGIL
