@@ -5,6 +5,8 @@ package is for, and the virtual environment around them is a few files. Built tw
 bytes: each time in it is the commit's (or SOURCE_DATE_EPOCH).
 """
 
+import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -75,7 +77,8 @@ def build(arch: str, suite: str, to: Path, version: str | None = None) -> Path:
         tree = Path(beside) / "tree"
         _venv(tree / VENV, arch, release, Path(beside), made)
         _files(tree, suite, full, made)
-        parts = sbom.of_wheels(json.loads((Path(beside) / "report").read_text()))
+        (site,) = (tree / VENV / "lib").glob("python3.*/site-packages")
+        parts = sbom.of_wheels(json.loads((Path(beside) / "report").read_text()), site)
         listed = tree / "usr/share/releve/sbom.cdx.json"
         listed.write_text(sbom.document("releve", product, made, parts))
         for path in tree.rglob("*"):
@@ -83,7 +86,7 @@ def build(arch: str, suite: str, to: Path, version: str | None = None) -> Path:
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
         _control(tree, arch, release, full)
         package = to / f"releve_{full}_{arch}.deb"
-        command = ("dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(package))
+        command = ("dpkg-deb", "--root-owner-group", "-Zxz", "-z3", "--build", str(tree), str(package))
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_timed(made))
     return package
 
@@ -159,7 +162,7 @@ def _files(tree: Path, suite: str, version: str, made: datetime) -> None:
     _put(MADE_FROM / "copyright", documents / "copyright")
     said = Template((MADE_FROM / "changelog").read_text())
     text = said.substitute(version=version, suite=suite, date=format_datetime(made))
-    zipped = subprocess.run(("gzip", "-9nc"), input=text.encode(), check=True, capture_output=True).stdout
+    zipped = gzip.compress(text.encode(), mtime=0)
     (documents / "changelog.gz").write_bytes(zipped)
     command = tree / "usr/bin/releve"
     command.parent.mkdir(parents=True)
@@ -179,8 +182,7 @@ def _control(tree: Path, arch: str, release: Release, version: str) -> None:
     shutil.copyfile(MADE_FROM / "templates", folder / "templates")
     (folder / "templates").chmod(0o644)
     sums = [
-        f"{subprocess.run(('md5sum', str(path)), check=True, capture_output=True, text=True).stdout.split()[0]}"
-        f"  {path.relative_to(tree)}\n"
+        f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(tree)}\n"
         for path in sorted(tree.rglob("*"))
         if path.is_file() and not path.is_symlink() and folder not in path.parents
     ]

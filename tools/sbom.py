@@ -9,27 +9,34 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from importlib.metadata import Distribution, PackageMetadata, distributions
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 FORMAT, EDITION = "CycloneDX", "1.6"
-# What makers write in the field for a licence, for those that are no SPDX identifier.
+# What makers write in the free field for a licence, as SPDX names it.
 SPDX = {
-    "Apache 2": "Apache-2.0", "Apache License 2.0": "Apache-2.0", "Apache Software License": "Apache-2.0",
-    "BSD": "BSD-3-Clause", "BSD License": "BSD-3-Clause", "MIT License": "MIT", "Python Software Foundation License": "PSF-2.0",
+    "Apache 2": "Apache-2.0", "Apache 2.0": "Apache-2.0", "Apache-2.0": "Apache-2.0", "Apache License 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0", "BSD": "BSD-3-Clause", "BSD License": "BSD-3-Clause", "BSD-3-Clause": "BSD-3-Clause",
+    "MIT": "MIT", "MIT License": "MIT", "PSF-2.0": "PSF-2.0", "Python Software Foundation License": "PSF-2.0",
 }  # fmt: skip
-_SPDX_WORD = re.compile(r"[A-Za-z0-9.+-]+")
-_SPDX_EXPRESSION = re.compile(r"\(?[A-Za-z0-9.+-]+\)?(?: (?:AND|OR|WITH) \(?[A-Za-z0-9.+-]+\)?)+")
+LICENCE_CHARACTERS_MAX = 80
 Component = dict[str, Any]
 
 
-def of_wheels(report: Mapping[str, Any]) -> list[Component]:
-    """From what `pip install --report` wrote."""
-    return [_wheel(each) for each in report["install"]]
+def of_wheels(report: Mapping[str, Any], site: Path) -> list[Component]:
+    """What lies in the folder `site`, with the hashes that `pip install --report` wrote of it."""
+    hashes = {
+        _simple(each["metadata"]["name"]): each["download_info"]["archive_info"]["hashes"]["sha256"]
+        for each in report["install"]
+    }
+    found = distributions(path=[str(site)])
+    return [_wheel(each, hashes[_simple(each.name)]) for each in found if _simple(each.name) in hashes]
 
 
 def of_packages(lines: Iterable[str], suite: str) -> list[Component]:
-    """From `dpkg-query -W -f '${Package}\\t${Version}\\t${Architecture}\\t${source:Package}\\t${source:Version}\\n'`."""
+    r"""From `dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n'`."""
     found = []
     for line in lines:
         name, version, arch, source, source_version = line.rstrip("\n").split("\t")
@@ -68,22 +75,25 @@ def _component(name: str, version: str, purl: str, **more: Any) -> Component:
     return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, **more}
 
 
-def _wheel(installed: Mapping[str, Any]) -> Component:
-    metadata = installed["metadata"]
-    name, version = metadata["name"], metadata["version"]
-    purl = f"pkg:pypi/{quote(re.sub(r'[-_.]+', '-', name).lower())}@{quote(version)}"
-    sha256 = installed["download_info"]["archive_info"]["hashes"]["sha256"]
-    return _component(name, version, purl, hashes=[{"alg": "SHA-256", "content": sha256}], licenses=_licences(metadata))
+def _simple(name: str) -> str:
+    """As PyPI has a name in its addresses (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _licences(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
-    said = metadata.get("license_expression") or metadata.get("license") or ""
-    if not said or "\n" in said or len(said) > 80:  # some makers put the whole text there
-        said = next((line.split(" :: ")[-1] for line in metadata.get("classifier", ()) if line[:7] == "License"), "")
-    said = SPDX.get(said, said)
-    if _SPDX_EXPRESSION.fullmatch(said):
-        return [{"expression": said}]
-    if not said:
-        return []
-    known = _SPDX_WORD.fullmatch(said) and (said == "MIT" or "-" in said)
-    return [{"license": {"id" if known else "name": said}}]
+def _wheel(installed: Distribution, sha256: str) -> Component:
+    purl = f"pkg:pypi/{_simple(installed.name)}@{quote(installed.version)}"
+    hashes = [{"alg": "SHA-256", "content": sha256}]
+    return _component(installed.name, installed.version, purl, hashes=hashes, licenses=_licences(installed.metadata))
+
+
+def _licences(metadata: PackageMetadata) -> list[dict[str, Any]]:
+    """Core metadata's License-Expression (PEP 639); before, a free text, and before that a classifier."""
+    if expression := metadata["License-Expression"]:
+        return [{"expression": expression}]
+    said = metadata["License"] or ""
+    if not said or "\n" in said or len(said) > LICENCE_CHARACTERS_MAX:  # the whole text of it
+        classifiers = (each.split(" :: ") for each in metadata.get_all("Classifier") or ())
+        said = next((each[-1] for each in classifiers if each[0] == "License"), "")
+    if said in SPDX:
+        return [{"license": {"id": SPDX[said]}}]
+    return [{"license": {"name": said}}] if said else []
