@@ -1,0 +1,130 @@
+"""Makes a container of the box: `python -m images.container amd64|arm64`, as root; docs/container.md says how it is run.
+
+An OCI image made from nothing: Debian's base, and the package that the SD-card image has too; no kernel, no systemd.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from images.build import KERNEL, SUITE, BuildError, built_package, emulate, needed_by, run, said, sources
+from tools import sbom
+from tools.package import commit_time
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = "/opt/releve/venv/bin/python"
+# Instead of the whole of systemd: what makes the user and the folders of the package.
+INSTEAD = {"systemd": ("systemd-standalone-sysusers", "systemd-standalone-tmpfiles")}
+KEPT = ("/var/lib/releve", "/etc/releve")
+FIELDS = "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n"
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Makes a container of the box, in build/.")
+    arguments.add_argument("arch", choices=sorted(KERNEL))
+    arguments.add_argument("--out", type=Path, default=ROOT / "build", help="folder that it is put into")
+    arguments.add_argument("--deb", type=Path, help="the package to put in; else `tools/deb` makes it")
+    given = arguments.parse_args()
+    try:
+        made = build(given.arch, given.out.resolve(), given.deb)
+    except (BuildError, OSError) as error:
+        sys.stderr.write(f"images/container.py: {error}\n")
+        return 1
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"images/container.py: {error.cmd[0]} ended with {error.returncode}\n")
+        return 1
+    sys.stdout.write(f"{made}\n")
+    return 0
+
+
+def build(arch: str, out: Path, deb: Path | None) -> Path:
+    """The archive, which `podman load` and `docker load` take; its list of what is inside lies beside it."""
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    out.mkdir(parents=True, exist_ok=True)
+    package = deb or built_package(arch, version)
+    made = commit_time()
+    name = f"releve-{version}-{arch}"
+    with tempfile.TemporaryDirectory(prefix="releve-container-", dir=out) as folder:
+        tree = Path(folder) / "tree"
+        _make_tree(tree, arch, package, made)
+        packages = said("dpkg-query", f"--admindir={tree}/var/lib/dpkg", "-W", "-f", FIELDS).splitlines()
+        wheels = sbom.components((tree / "usr/share/releve/sbom.cdx.json").read_text())
+        debian = sbom.of_packages((row for row in packages if not row.startswith("releve\t")), SUITE)
+        listed = sbom.document("releve-container", version, made, [*debian, *wheels])
+        (out / f"{name}.container.sbom.cdx.json").write_text(listed)
+        return _pack(tree, Path(folder) / "oci", out / f"{name}.oci.tar", arch, version, made)
+
+
+def _make_tree(tree: Path, arch: str, package: Path, made: datetime) -> None:
+    emulate(arch)
+    names = {each for name in needed_by(package) for each in INSTEAD.get(name, (name,))}
+    inside = f'cp "{package}" "$1/releve.deb" && chroot "$1" dpkg --install /releve.deb && rm "$1/releve.deb"'
+    # Nothing of it is run in a container, and what was made by installing is not what was installed.
+    emptied = "var/cache var/log var/tmp tmp run var/lib/apt/lists"
+    clean = f'cd "$1" && for each in {emptied}; do find "$each" -mindepth 1 -delete; done'
+    clean += " && rm -rf etc/machine-id var/lib/dpkg/*-old etc/*- etc/.pwd.lock etc/releve/* var/lib/systemd"
+    # Python's bytecode is held to be that of its source, whatever their dates: so two builds have the same.
+    compiled = "python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/releve/venv/lib /usr/lib/python3*"
+    again = f'chroot "$1" sh -c "{compiled} || true"'
+    left_out = [
+        f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("man", "locale", "info", "lintian", "bug", "doc")
+    ]
+    run(
+        *("mmdebstrap", "--quiet", "--mode=root", "--variant=essential", f"--architectures={arch}"),
+        *(f"--include={','.join(sorted(names))}", '--aptopt=APT::Install-Recommends "false"', *left_out),
+        *("--dpkgopt=path-include=/usr/share/doc/*/copyright", f"--customize-hook={inside}"),
+        *(f"--customize-hook={again}", f"--customize-hook={clean}", SUITE, str(tree), *sources()),
+    )  # fmt: skip
+    # Configuration and readings are volumes: each begins as the folder here is, owner and mode.
+    (tree / "var/lib/releve").mkdir()
+    shutil.copyfile(tree / "usr/share/releve/releve.toml", tree / "etc/releve/releve.toml")
+    run("chroot", str(tree), "chown", "-R", "releve:releve", *KEPT)
+    run("chroot", str(tree), "chmod", "700", *KEPT)
+    seconds = made.timestamp()
+    run("find", str(tree), "-newermt", f"@{seconds:.0f}", "-exec", "touch", "-h", "-d", f"@{seconds:.0f}", "{}", "+")
+
+
+def _pack(tree: Path, layout: Path, archive: Path, arch: str, version: str, made: datetime) -> Path:
+    """The layout of OCI's image specification 1.0 (image-layout), in one file."""
+    image, when = f"{layout}:{version}", made.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    run("umoci", "init", "--layout", str(layout))
+    run("umoci", "new", "--image", image)
+    run("umoci", "insert", "--image", image, "--history.created", when, str(tree), "/")
+    labels = {
+        "org.opencontainers.image.title": "Relevé",
+        "org.opencontainers.image.version": version,
+        "org.opencontainers.image.licenses": "Apache-2.0",
+    }
+    run(
+        *("umoci", "config", "--image", image, "--created", when, "--history.created", when, "--os", "linux"),
+        *("--architecture", arch, "--config.user", "releve", "--config.workingdir", "/var/lib/releve"),
+        *("--config.entrypoint", PYTHON, *(f"--config.entrypoint={each}" for each in ("-I", "-X", "faulthandler", "-m", "gateway"))),
+        *("--config.cmd=run", "--config.cmd=--wait-for-devices", "--config.exposedports", "8080/tcp"),
+        *("--config.stopsignal", "SIGTERM", *(f"--config.volume={each}" for each in KEPT)),
+        *(f"--config.label={name}={value}" for name, value in labels.items()),
+    )  # fmt: skip
+    run("umoci", "gc", "--layout", str(layout))
+    epoch = f"--mtime=@{made.timestamp():.0f}"
+    run(
+        "tar",
+        "--sort=name",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+        epoch,
+        "-C",
+        str(layout),
+        "-cf",
+        str(archive),
+        ".",
+    )
+    return archive
+
+
+if __name__ == "__main__":
+    sys.exit(main())
