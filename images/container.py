@@ -4,17 +4,17 @@ An OCI image made from nothing: Debian's base, and the package that the SD-card 
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 from images.build import KERNEL, SUITE, BuildError, built_package, emulate, needed_by, run, said, sources
 from tools import sbom
-from tools.package import commit_time
+from tools.package import commit_time, product_version
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = "/opt/releve/venv/bin/python"
@@ -42,13 +42,18 @@ def main() -> int:
     return 0
 
 
+def name() -> str:
+    """As podman and docker call it once it is loaded."""
+    return f"localhost/releve:{product_version()}"
+
+
 def build(arch: str, out: Path, deb: Path | None) -> Path:
     """The archive, which `podman load` and `docker load` take; its list of what is inside lies beside it."""
-    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = product_version()
     out.mkdir(parents=True, exist_ok=True)
     package = deb or built_package(arch, version)
     made = commit_time()
-    name = f"releve-{version}-{arch}"
+    file = f"releve-{version}-{arch}"
     with tempfile.TemporaryDirectory(prefix="releve-container-", dir=out) as folder:
         tree = Path(folder) / "tree"
         _make_tree(tree, arch, package, made)
@@ -56,8 +61,8 @@ def build(arch: str, out: Path, deb: Path | None) -> Path:
         wheels = sbom.components((tree / "usr/share/releve/sbom.cdx.json").read_text())
         debian = sbom.of_packages((row for row in packages if not row.startswith("releve\t")), SUITE)
         listed = sbom.document("releve-container", version, made, [*debian, *wheels])
-        (out / f"{name}.container.sbom.cdx.json").write_text(listed)
-        return _pack(tree, Path(folder) / "oci", out / f"{name}.oci.tar", arch, version, made)
+        (out / f"{file}.container.sbom.cdx.json").write_text(listed)
+        return _pack(tree, Path(folder) / "oci", out / f"{file}.oci.tar", arch, version, made)
 
 
 def _make_tree(tree: Path, arch: str, package: Path, made: datetime) -> None:
@@ -109,6 +114,10 @@ def _pack(tree: Path, layout: Path, archive: Path, arch: str, version: str, made
         *(f"--config.label={name}={value}" for name, value in labels.items()),
     )  # fmt: skip
     run("umoci", "gc", "--layout", str(layout))
+    index = layout / "index.json"
+    found = json.loads(index.read_text())
+    found["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": name()}  # umoci takes a tag only
+    index.write_text(json.dumps(found))
     epoch = f"--mtime=@{made.timestamp():.0f}"
     run(
         "tar",

@@ -69,6 +69,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The product's package for Debian 13 on amd64."""
+    from tools import package
+
+    return package.build("amd64", "trixie", tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages of `npm/`, pinned by their hashes. No script of theirs is run.
 
