@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deb demo test lint fix integration test-guest image soak home-assistant bench bench-store fuzz
+.PHONY: help deb demo test lint fix integration test-guest image container soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py images/*.py)))
@@ -35,7 +35,7 @@ fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
-	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils lintian mbpoll mmdebstrap mosquitto mosquitto-clients postgresql rclone rtl-433 ser2net socat systemd-container victoria-metrics xfsprogs
+	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils lintian mbpoll mmdebstrap mosquitto mosquitto-clients podman postgresql rclone rtl-433 runc ser2net socat systemd-container umoci victoria-metrics xfsprogs
 	@tools/box
 	@tools/box bookworm
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
@@ -56,6 +56,11 @@ image:  ## as root: the image of a box, ARCH=arm64 or amd64, in build/; ten minu
 	@tools/venv dev
 	@tools/install binfmt-support dosfstools e2fsprogs fdisk mmdebstrap mtools qemu-user-static squashfs-tools xz-utils zstd
 	$(BIN)/python -m images.build $(or $(ARCH),arm64) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
+
+container:  ## as root: the box as a container for podman or docker, ARCH=amd64 or arm64, in build/
+	@tools/venv dev
+	@tools/install binfmt-support mmdebstrap qemu-user-static umoci
+	$(BIN)/python -m images.container $(or $(ARCH),amd64)
 
 soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
 	@tools/venv dev

@@ -3,21 +3,17 @@
 What a container cannot show (addresses, ports, devices, memory) is in tests/guest.
 """
 
-import contextlib
-import os
 import shutil
-import threading
 import time
-import tty
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from drivers.encode.tic import Linky, Stamped, standard_frame, with_parity
 from tests.integration.box_at_home import REACHED, until
 from tests.integration.home import Home
+from tests.integration.linky_line import Meter
 from tests.integration.machine import Machine, booted
 from tests.integration.visitor import Visitor, hidden
 
@@ -26,9 +22,7 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.allow_hosts(REACHED)]
 PASSWORD = "korrekt horse battery"
 USER, CLOUD_PASSWORD = "camille", "cheval correct pile agrafe"
 WEBDAV = 8081
-DIALOUT = 20  # in each Debian
 BOOT_S_MAX = 60.0
-FRAME_S = 0.5
 
 CONFIG = """
 [web]
@@ -52,52 +46,6 @@ WatchdogSec=4
 RestartSec=1
 DeviceAllow=char-pts rw
 """
-
-
-class Meter:
-    """A Linky that says its index over and over, into a line that is `path` here."""
-
-    def __init__(self) -> None:
-        self.index_wh = 12_345_678
-        self._here, self._there = os.openpty()
-        tty.setraw(self._there)
-        os.set_blocking(self._here, False)
-        self.path = os.ttyname(self._there)
-        os.chown(self.path, 0, DIALOUT)
-        Path(self.path).chmod(0o660)
-        self._over, self._speaks = threading.Event(), threading.Event()
-        self._speaks.set()
-        self._thread = threading.Thread(target=self._say, name="meter", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join()
-        os.close(self._here)
-        os.close(self._there)
-
-    def mute(self) -> None:
-        self._speaks.clear()
-
-    def speak(self) -> None:
-        self._speaks.set()
-
-    def _say(self) -> None:
-        while not self._over.wait(FRAME_S):
-            if not self._speaks.is_set():
-                continue
-            now = datetime.now(UTC)
-            stamped = Stamped(2300, now)
-            said = Linky(
-                address="041234567890",
-                at=now,
-                indexes_wh=(self.index_wh,),
-                apparent_power_va=690,
-                max_today_va=stamped,
-                max_yesterday_va=stamped,
-            )
-            with contextlib.suppress(BlockingIOError):  # nobody reads just now
-                os.write(self._here, with_parity(standard_frame(said)))
 
 
 @pytest.fixture(scope="module")
