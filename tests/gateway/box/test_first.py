@@ -141,7 +141,9 @@ def test_what_a_page_names_is_joined_as_if_the_card_had_named_it_and_leaves_noth
     assert not handed.take_wanted(places)
 
 
-@pytest.mark.parametrize("planted", ["", "{", "[]", '{"text": 3}', '{"text": "[connection]\\nid=x"}', "x" * 100_000])
+@pytest.mark.parametrize(
+    "planted", ["", "{", "[]", '{"text": 3}', '{"text": "[connection]\\nid=x"}', "x" * 100_000, "[" * 60_000]
+)
 def test_what_the_gateways_user_may_have_planted_says_no_more_than_a_wifi_txt(places: Places, planted: str) -> None:
     places.wanted.write_text(planted)
     handed.take_wanted(places)
@@ -156,6 +158,13 @@ def test_a_link_in_its_place_is_taken_away_and_not_followed(places: Places, tmp_
         handed.take_wanted(places)
     assert not places.wanted.is_symlink()
     assert (tmp_path / "other").exists()
+
+
+def test_a_folder_in_its_place_is_taken_away(places: Places) -> None:
+    places.wanted.mkdir()
+    with pytest.raises(OSError, match="file is needed|directory"):
+        handed.take_wanted(places)
+    assert not places.wanted.exists()
 
 
 def test_the_boxs_own_network_is_named_on_the_card(places: Places) -> None:
