@@ -6,7 +6,9 @@ one JSON object a line, what was met. The router and the telephone stand in netw
 
 import http.client
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from pathlib import Path
 
 CARD, SAID = Path("/boot/firmware"), Path("/run/releve-box")
 PAGE = CARD / "START-HERE.html"
+ROUTER = Path("/run/router-radio.pid")
 NETWORK = (
     'Café ; 😀 "chez" nous',
     " top;se#c\\ret é",
@@ -57,14 +60,15 @@ def said(subject: str) -> dict[str, object]:
 
 def router(name: str, password: str, ways: str, *, hidden: bool = False) -> None:
     """The router's radio, in the namespace `home`."""
-    run("pkill", "-x", "hostapd", check=False)
+    if ROUTER.exists():
+        os.kill(int(ROUTER.read_text()), signal.SIGTERM)
+        until(lambda: not ROUTER.exists())
     lines = (
         *("interface=wlan1", f"ssid2={name.encode().hex()}", "hw_mode=g", "channel=6", "wpa=2", f"wpa_key_mgmt={ways}"),
         *("ieee80211w=1", "rsn_pairwise=CCMP", f"wpa_passphrase={password}", f"ignore_broadcast_ssid={int(hidden)}"),
     )
     Path("/root/router.conf").write_text("\n".join(lines) + "\n")
-    until(lambda: subprocess.run(("pgrep", "-x", "hostapd"), check=False, capture_output=True).returncode)
-    run("ip", "netns", "exec", "home", "hostapd", "-B", "/root/router.conf")
+    run("ip", "netns", "exec", "home", "hostapd", "-B", "-P", str(ROUTER), "/root/router.conf")
 
 
 def home() -> None:

@@ -162,7 +162,7 @@ def test_a_link_in_its_place_is_taken_away_and_not_followed(places: Places, tmp_
 
 def test_a_folder_in_its_place_is_taken_away(places: Places) -> None:
     places.wanted.mkdir()
-    with pytest.raises(OSError, match="file is needed|directory"):
+    with pytest.raises(OSError, match=r"file is needed|directory"):
         handed.take_wanted(places)
     assert not places.wanted.exists()
 
