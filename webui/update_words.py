@@ -107,7 +107,11 @@ def outcome(words: Words, found: Said) -> Told | None:
                 "The card lost the program that was installed last. The one that the box came with runs: version %(version)s.",
                 version=version,
             )
-            return Told(said, words.say("Have a back-up, and another card at hand; then install the update once more."))
+            return Told(
+                said,
+                words.say("Have a back-up, and another card at hand; then install the update once more."),
+                is_bad=True,
+            )
         case "refused":
             return Told(refusal(words, found.text("code"), found.fields), is_bad=True)
         case _:
