@@ -49,6 +49,8 @@ CHANGED = (
 )
 NO_WIFI = mark("The box did not join the Wi-Fi that was written for it.")
 WIFI_TO_DO = mark("Write it once more: START-HERE.html, on the card, has the form. A cable always works.")
+ON_A_STICK = mark("An update lies on the USB stick that was plugged into the box: version %(version)s.")
+LOOK_AT_IT = mark("On the page of the box, under “Updates”, look at it, and install it if you like.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Notice:
     is_grave: bool = False
     is_bad: bool = True
     can_be_seen: bool = True
+    is_on_updates: bool = False  # `/box/update` says it itself
 
 
 def shown(
@@ -139,11 +142,21 @@ def _of_root(words: Words, found: Said) -> Notice | None:
 
 
 def _of_update(words: Words, found: Said) -> Notice | None:
+    if found.state == update_words.OFFERED:
+        sentence = words.say(ON_A_STICK, version=found.text("version"))
+        return Notice(said.UPDATE, UPDATE, sentence, words.say(LOOK_AT_IT), is_bad=False, is_on_updates=True)
     told = update_words.outcome(words, found)
     if told is None:
         return None
     return Notice(
-        said.UPDATE, UPDATE, told.sentence, told.to_do, found.why, is_bad=told.is_bad, can_be_seen=not told.goes_on
+        said.UPDATE,
+        UPDATE,
+        told.sentence,
+        told.to_do,
+        found.why,
+        is_bad=told.is_bad,
+        can_be_seen=not told.goes_on,
+        is_on_updates=told.goes_on,
     )
 
 

@@ -61,7 +61,7 @@ def test_a_dropped_update_is_installed_by_root_and_the_page_says_what_became_of_
     page.get_by_role("button", name="L’installer").click()
     page.get_by_text("Le boîtier va installer la mise à jour.").wait_for()
     fits(page)
-    assert wanted(tmp_path) == {"source": "file", "version": "9.0.0"}
+    assert wanted(tmp_path) == {"source": "arrived", "version": "9.0.0"}
 
     image.says("update", "installing", kind="app", version="9.0.0", before="0.1.0")
     (tmp_path / "run" / "update.wanted").unlink()

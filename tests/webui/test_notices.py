@@ -35,8 +35,8 @@ def spaced(text: str) -> str:
     return re.sub(r"[\u00a0\u202f\s]+", " ", text)
 
 
-async def text(home: Home, path: str = "/", **kwargs: object) -> str:
-    return spaced(read(await home.text(path, **kwargs)).text)
+async def text(home: Home, path: str = "/", cookies: dict[str, str] | None = None) -> str:
+    return spaced(read(await home.text(path, cookies=cookies)).text)
 
 
 async def see(home: Home, subject: str) -> None:
@@ -134,6 +134,14 @@ async def test_a_trial_is_said_and_cannot_be_put_away_before_it_is_over(home: Ho
     page = await text(home)
     assert "La version 9.0.0 est à l’essai" in page
     assert "J’ai vu" not in page
+
+
+async def test_a_stick_with_an_update_is_told_where_the_household_looks(home: Home, image: ImageFolder) -> None:
+    image.says("update", "offered", kind="app", version="9.1.0", bytes=5_000_000)
+    assert "Il y a une mise à jour sur la clé USB branchée au boîtier : la version 9.1.0." in await text(home)
+    await see(home, "update")
+    assert "9.1.0" not in await text(home)
+    assert "9.1.0" in await text(home, "/box/update")
 
 
 async def test_files_of_the_box_that_were_changed_are_said_everywhere(home: Home, image: ImageFolder) -> None:

@@ -83,7 +83,7 @@ async def test_the_page_offers_to_take_everything_along_first(tmp_path: Path, im
         assert 'type="password"' not in page  # a box without one
         assert home.schedule is not None
         home.schedule.last_at = LONG_AGO
-        assert "Dernière sauvegarde : 14 novembre 2023" in await text(home, "/box/reset")
+        assert "Dernière sauvegarde : le 14 novembre 2023" in await text(home, "/box/reset")
 
 
 async def test_on_another_system_moving_out_is_what_erases(tmp_path: Path) -> None:

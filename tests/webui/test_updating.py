@@ -94,7 +94,7 @@ async def test_an_update_is_shown_before_it_is_installed_and_root_is_asked_once_
     assert kept(home) == ["arrived"]
     assert await act(home, "install", {"from": "file", "version": "9.0.0"}) == "/box/update"
     wanted = json.loads((home.house.config.runtime / Wanted.INSTALL).read_text())
-    assert wanted == {"source": "file", "version": "9.0.0"}
+    assert wanted == {"source": "arrived", "version": "9.0.0"}
     assert "Le boîtier va installer la mise à jour." in await said(home)
 
 
