@@ -28,11 +28,16 @@ def image(tmp_path: Path) -> ImageFolder:
 
 
 @pytest.fixture
-def house(tmp_path: Path, image: ImageFolder) -> Iterator[Running]:
+def command(tmp_path: Path, image: ImageFolder) -> tuple[str, ...]:
     config = tmp_path / "releve.toml"
     config.write_text(f'[box]\ndata = "{tmp_path}/data"\nruntime = "{tmp_path}/run"\nsecret = "{tmp_path}/secret"\n')
-    with started(str(Path(__file__).with_name("house_in_image.py")), str(config), str(image.folder), lines=1) as it:
-        yield it
+    return str(Path(__file__).with_name("house_in_image.py")), str(config), str(image.folder)
+
+
+@pytest.fixture
+def house(command: tuple[str, ...]) -> Iterator[Running]:
+    with started(*command, lines=1) as running:
+        yield running
 
 
 def fits(page: Page) -> None:
@@ -133,3 +138,27 @@ def test_a_page_that_is_left_in_the_middle_leaves_nothing_behind(
         time.sleep(0.05)
     other.goto(f"{house.url}/box/update")
     other.get_by_text("Le fichier n’est pas arrivé entier").wait_for()
+
+
+def test_a_page_that_waits_comes_back_by_itself_when_the_box_has_started_again(
+    command: tuple[str, ...], image: ImageFolder, tmp_path: Path, context_with: Callable[..., BrowserContext]
+) -> None:
+    page = context_with(viewport=PHONE).new_page()
+    (tmp_path / "sent.update").write_bytes(image.update("9.0.0"))
+    with started(*command, lines=1) as house:
+        page.goto(f"{house.url}/box/update")
+        page.get_by_label("Le fichier de la mise à jour").set_input_files(tmp_path / "sent.update")
+        page.get_by_role("button", name="L’envoyer au boîtier").click()
+        page.get_by_role("button", name="L’installer").click()
+        page.get_by_text("Le boîtier va installer la mise à jour.").wait_for()
+        image.says("update", "restarting", kind="app", version="9.0.0", before="0.1.0")
+        page.get_by_text("Le boîtier redémarre, avec la version 9.0.0.").wait_for(timeout=SOON_MS)
+    (tmp_path / "run" / "update.wanted").unlink()
+    page.wait_for_timeout(4000)  # it asks meanwhile, and nobody answers
+    assert page.get_by_text("Le boîtier redémarre, avec la version 9.0.0.").is_visible()
+    image.says("update", "back", "why", code="no-answer", kind="app", version="9.0.0", before="0.1.0")
+    with started(*command, house.url.rpartition(":")[2], lines=1):
+        page.get_by_text("le boîtier est revenu de lui-même à la version 0.1.0").wait_for(timeout=SOON_MS)
+        assert page.get_by_text("Ici marche la version").is_visible()
+        page.get_by_role("button", name="J’ai vu").click()
+        page.wait_for_url(f"{house.url}/box")
