@@ -29,6 +29,7 @@ OTHERS = (
     (" caché ", "mot de passe = ;", "WPA-PSK"),
 )
 STEP_S_MAX = 600.0
+TRIES = 3
 LEASE = """#!/bin/sh
 [ "$1" = bound ] && ip addr add "$ip/24" dev "$interface"
 exit 0
@@ -89,7 +90,11 @@ def handed_in(name: str, password: str, *more: str) -> None:
     (CARD / "wifi.txt").write_text("\r\n".join((f'Nom : "{name}"', f'Mot de passe : "{password}"', *more)))
     run("systemctl", "restart", "releve-wifi.service")
     run("nmcli", "connection", "reload")
-    run("nmcli", "--wait", "90", "connection", "up", "releve-wifi", check=False)
+    # A machine this slow is late for an answer now and then, and a router waits for none.
+    for _ in range(TRIES):
+        run("nmcli", "--wait", "90", "connection", "up", "releve-wifi", check=False)
+        if "connected:releve-wifi" in run("nmcli", "-t", "-f", "STATE,CONNECTION", "device"):
+            return
 
 
 def first() -> None:
@@ -142,8 +147,10 @@ def phone(host: str, code: str, name: str, password: str) -> None:
 
 
 def told(say: Callable[..., None]) -> None:
+    until(lambda: "connected:releve-wifi" in run("nmcli", "-t", "-f", "STATE,CONNECTION", "device"))
     until(lambda: said("first"))
     until(lambda: run("systemctl", "is-active", "releve-first.service", check=False).strip() == "inactive")
+    first()
     say(
         step="from the card",
         wifi=said("wifi"),

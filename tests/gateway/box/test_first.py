@@ -288,6 +288,11 @@ def test_a_network_that_comes_late_is_waited_for(places: Places) -> None:
     assert "http://192.168.1.23" in page(places)
 
 
+def test_the_address_of_its_own_wifi_is_no_address_in_the_home() -> None:
+    both = json.dumps([{"addr_info": [{"local": hotspot.ADDRESS}]}, {"addr_info": [{"local": "192.168.1.23"}]}])
+    assert first.addresses(Programs(ip=[both])) == ["192.168.1.23"]
+
+
 def test_a_strangers_name_moves_no_consoles_cursor(places: Places, tmp_path: Path) -> None:
     trouble = Trouble(*first.FATES["refused"], "\x1b[2J\u202e")
     consoles = tmp_path / "active"
