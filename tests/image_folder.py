@@ -29,16 +29,24 @@ class ImageFolder:
     def standing(self) -> Standing:
         return standing(self.places)
 
-    def says(self, subject: str, state: str, why: str | None = None, **fields: object) -> None:
+    def says(self, subject: str, state: str, why: str | None = None, **fields: str | int | bool) -> None:
         """As root does."""
-        said.write(subject, state, why, folder=self.places.said, **fields)
+        said.write(subject, state, why, folder=self.places.said, at=None, **fields)
 
     def update(
-        self, version: str = "9.0.0", *, size: int = 100_000, kind: Kind = Kind.APP, key: str = "", **manifest: str
+        self,
+        version: str = "9.0.0",
+        *,
+        size: int = 100_000,
+        kind: Kind = Kind.APP,
+        key: str = "",
+        arch: str = "",
+        python: str = "",
+        base: str = VERSION,
     ) -> bytes:
-        """A signed file whose first part has `size` bytes; `manifest`: arch, python, base."""
-        given = {"arch": fitting.arch(), "python": fitting.python(), "base": VERSION, **manifest}
-        about = About(kind, version, datetime(2026, 11, 27, 10, tzinfo=UTC), schemas=schemas.numbers(), **given)
+        """A signed file whose first part has `size` bytes; for this machine unless it is said otherwise."""
+        when, ours = datetime(2026, 11, 27, 10, tzinfo=UTC), (arch or fitting.arch(), python or fitting.python())
+        about = About(kind, version, when, *ours, base, schemas.numbers())
         parts = {"app": size} if kind is Kind.APP else {"root": size, "boot/linux": 1000, "boot/initrd": 1000}
         made = self.folder / "parts"
         for name, length in parts.items():

@@ -16,8 +16,8 @@ from gateway.control import heard_as, quality_as
 from gateway.house import House
 from gateway.model import EARLIEST, SeriesKey
 from gateway.views import PointView, Value
-from webui import days
-from webui.page import COMPRESS_BYTES_MIN, HOUSE
+from webui import days, notices
+from webui.page import COMPRESS_BYTES_MIN, HOUSE, STANDING
 from webui.tries import Adopted, Fault, NotTaken, take
 
 # A year of half-hours; more is asked in several requests.
@@ -63,8 +63,8 @@ def problem(request: web.Request, status: int, detail: str) -> web.Response:
 
 async def health(request: web.Request) -> web.Response:
     """Whether the box works and keeps what it shows; says nothing about the home."""
-    trouble = request.app[HOUSE].store_trouble
-    return answer(request, {"status": "ok" if trouble is None else "not-saving"})
+    saves = request.app[HOUSE].store_trouble is None and not notices.in_memory(request.app[STANDING])
+    return answer(request, {"status": "ok" if saves else "not-saving"})
 
 
 async def points(request: web.Request) -> web.Response:

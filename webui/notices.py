@@ -10,10 +10,10 @@ from gateway.box.said import Said
 from gateway.catalog import Catalog
 from gateway.standing import Standing
 from webui import update_words
-from webui.words import Words, mark
+from webui.words import Words, mark, typographic
 
 # Where they stand; what is grave stands on every page, and cannot be put away.
-PLACES = ("/", "/box")
+PLACES, UPDATES = ("/", "/box"), "/box/update"
 # A setting: what each file said when its owner had seen it.
 SEEN = "notices seen"
 # What the check of the root's files says where they are not as they were made.
@@ -49,6 +49,8 @@ CHANGED = (
 )
 NO_WIFI = mark("The box did not join the Wi-Fi that was written for it.")
 WIFI_TO_DO = mark("Write it once more: START-HERE.html, on the card, has the form. A cable always works.")
+ON_A_STICK = mark("An update lies on the USB stick that was plugged into the box: version %(version)s.")
+LOOK_AT_IT = mark("On the page of the box, under “Updates”, look at it, and install it if you like.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,37 @@ class Notice:
     to_do: Markup | None
     why: str | None = None
     is_grave: bool = False
+    is_bad: bool = True
     can_be_seen: bool = True
+    is_on_updates: bool = False  # `/box/update` says it itself
 
 
-def shown(standing: Standing, words: Words, catalog: Catalog, path: str, *, occupant: bool) -> tuple[Notice, ...]:
-    """Those for this page. Who does not live here is told what is grave, without its reason: there may be no account at all."""
+def shown(
+    standing: Standing, words: Words, catalog: Catalog, path: str, *, occupant: bool, hands: bool
+) -> tuple[Notice, ...]:
+    """Those for this page. What is grave is told to everybody: where the card holds nothing, there is no account.
+
+    `hands`: who installs, to whom an update is nothing.
+    """
     if standing.image is None:
         return ()
     return tuple(
         one
         for one in _all(standing, words, catalog)
-        if one.is_grave or (occupant and (path in PLACES or (one.subject == said.UPDATE and path == "/box/update")))
+        if one.is_grave
+        or (path in PLACES and (occupant or (hands and one.subject != said.UPDATE)))
+        or (
+            occupant and path == UPDATES and one.subject == said.UPDATE and one.can_be_seen
+        )  # what goes on, it says itself
     )
+
+
+def in_memory(standing: Standing) -> bool:
+    """Whether the house lies in memory, since the card cannot be used: nothing of it is saved, whatever the store says."""
+    if standing.image is None:
+        return False
+    found = said.read(said.DATA, standing.places.said)
+    return found is not None and found.state == "memory"
 
 
 def see(standing: Standing, catalog: Catalog, subject: str) -> None:
@@ -112,7 +133,7 @@ def _of_wifi(words: Words, found: Said) -> Notice | None:
     if found.state not in ("wrong", "failed"):
         return None
     why = found.text("why_fr") if words.language == "fr" else found.why
-    sentence = words.say(NO_WIFI) + (Markup(" {}").format(why) if why else "")
+    sentence = words.say(NO_WIFI) + (Markup(" {}").format(typographic(words.language, why)) if why else "")
     return Notice(said.WIFI, WIFI, sentence, words.say(WIFI_TO_DO))
 
 
@@ -121,10 +142,22 @@ def _of_root(words: Words, found: Said) -> Notice | None:
 
 
 def _of_update(words: Words, found: Said) -> Notice | None:
+    if found.state == update_words.OFFERED:
+        sentence = words.say(ON_A_STICK, version=found.text("version"))
+        return Notice(said.UPDATE, UPDATE, sentence, words.say(LOOK_AT_IT), is_bad=False, is_on_updates=True)
     told = update_words.outcome(words, found)
     if told is None:
         return None
-    return Notice(said.UPDATE, UPDATE, told.sentence, told.to_do, found.why, can_be_seen=not told.goes_on)
+    return Notice(
+        said.UPDATE,
+        UPDATE,
+        told.sentence,
+        told.to_do,
+        found.why,
+        is_bad=told.is_bad,
+        can_be_seen=not told.goes_on,
+        is_on_updates=told.goes_on,
+    )
 
 
 SUBJECTS: dict[str, Callable[[Words, Said], Notice | None]] = {

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.views import PointState, PointView
-from webui import shown
+from webui import notices, shown
 from webui.box import PROTOCOL_WORDS
-from webui.page import HOUSE, render
+from webui.page import HOUSE, STANDING, render
 
 # A meter that was heard within this time is heard. Shorter, it might say when somebody is at home.
 HEARD_S = 2 * 86_400
@@ -35,7 +35,7 @@ async def page(request: web.Request) -> web.Response:
     return render(
         request,
         "state.html",
-        saves=house.store_trouble is None and not house.store_damaged,
+        saves=house.store_trouble is None and not house.store_damaged and not notices.in_memory(request.app[STANDING]),
         ports=[port for port in house.ports() if port.protocol in OF_THE_BUILDING],
         protocol_words=PROTOCOL_WORDS,
         meters=meters(house.points(), house.now()),

@@ -14,6 +14,7 @@ KINDS = {
     Kind.APP: mark("the program"),
     Kind.SYSTEM: mark("the whole system, and the program with it"),
 }
+OFFERED = "offered"  # from a stick
 # Why a file is not taken, by its code. What the fields hold stands in %(name)s.
 REFUSALS = {
     "not-update": mark("This file is no update of Relevé."),
@@ -45,6 +46,8 @@ REFUSALS = {
     "base": mark("This program needs the system %(theirs)s, and here is %(ours)s: install that update first."),
     "schemas": mark("This update does not know all that the box keeps: it is older than what ran here once."),
     "missing": mark("The file was no longer there when it was to be installed. Send it once more."),
+    "busy": mark("Another update is being installed: wait until that is done."),
+    "stick": mark("The stick cannot be read: copy the file onto another one, or send it here."),
     "trial": mark("Version %(version)s is on trial: wait some minutes, until it is known whether it does well."),
     "no-root": mark("This box was not started from one of its two systems, so that none can be replaced."),
     "loader": mark("What starts this machine cannot try another system: write the image anew to have it."),
@@ -107,7 +110,11 @@ def outcome(words: Words, found: Said) -> Told | None:
                 "The card lost the program that was installed last. The one that the box came with runs: version %(version)s.",
                 version=version,
             )
-            return Told(said, words.say("Have a back-up, and another card at hand; then install the update once more."))
+            return Told(
+                said,
+                words.say("Have a back-up, and another card at hand; then install the update once more."),
+                is_bad=True,
+            )
         case "refused":
             return Told(refusal(words, found.text("code"), found.fields), is_bad=True)
         case _:

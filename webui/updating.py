@@ -112,7 +112,7 @@ class Desk:
 
 def sticks(found: Said | None) -> Sequence[What]:
     """What root offers from a stick."""
-    if found is None or found.state != "offered" or found.text("kind") not in list(Kind):
+    if found is None or found.state != update_words.OFFERED or found.text("kind") not in list(Kind):
         return ()
     return (What(Kind(found.text("kind")), found.text("version"), None, found.number("bytes") or 0),)
 
@@ -225,7 +225,7 @@ async def install(request: web.Request) -> web.Response:
     by = by_of(request)
     log.warning("an update to %s (%s) is asked for, from %s", what.version, what.kind, by.address)
     try:
-        await desk.ask("stick" if source == "stick" else "file", what)
+        await desk.ask("stick" if source == "stick" else "arrived", what)
     except OSError as error:
         log.warning("root cannot be asked for it: %s", error)
         return await _page(request, status=507, fault=NOT_ASKED)

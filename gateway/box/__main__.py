@@ -1,7 +1,4 @@
-"""`python -I -m gateway.box COMMAND`, as root, by the units of an image: docs/updates.md, docs/first-boot.md.
-
-Ends with 0 done, 1 the world was wrong, 2 wrong use.
-"""
+"""`python -I -m gateway.box COMMAND`, as root, by the units of an image: docs/updates.md, docs/first-boot.md."""
 
 import argparse
 import fcntl
@@ -10,12 +7,12 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from gateway.box import card, fitting, said, stick, system_slots, update_file, updating, wanted
+from gateway.box import card, fitting, said, starting, stick, system_slots, update_file, updating, wanted
 from gateway.box.units import BASE, Systemd
 from gateway.box.update_file import Refused
 from gateway.box.updating import Box
@@ -44,25 +41,14 @@ def main() -> int:
             _stick(options)
         case "reset":
             _reset(options)
-        case first:
-            return _begun(first)
-    return 0
-
-
-def _begun(name: str) -> int:
-    try:
-        FIRST[name]()
-    except OSError as error:
-        sys.stderr.write(f"gateway.box {name}: {error}\n")
-        return 1
-    except KeyboardInterrupt:  # systemd's stop, where something is to be put right first
-        return 0
+        case what:
+            starting.COMMANDS[what]()
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gateway.box", description="what root does on a box")
-    parser.add_argument("what", choices=("choose", "install", "settle", "stick", "reset", *FIRST))
+    parser.add_argument("what", choices=("choose", "install", "settle", "stick", "reset", *starting.COMMANDS))
     parser.add_argument("device", nargs="?", help="of a stick: its partition in /dev")
     parser.add_argument("--port", type=int, default=80, help="of the gateway's page on 127.0.0.1 (default: 80)")
     parser.add_argument(
@@ -176,48 +162,6 @@ def _alone() -> Iterator[IO[bytes] | None]:
         else:
             yield stream
 
-
-def _wifi() -> None:
-    from gateway.box import handed, hotspot
-
-    places = handed.Places()
-    hotspot.make(places)
-    handed.take_wifi(places)
-
-
-def _wifi_wanted() -> None:
-    from gateway.box import handed, hotspot
-
-    if handed.take_wanted(handed.Places()):
-        hotspot.join(hotspot.ask)
-
-
-def _hotspot() -> None:
-    from gateway.box import hotspot
-
-    hotspot.run(hotspot.ask)
-
-
-def _first() -> None:
-    from gateway.box import first, handed
-
-    first.run(handed.Places())
-
-
-def _page() -> None:
-    from gateway.box.start_here import Standing, page
-
-    sys.stdout.buffer.write(page(Standing()).encode())
-
-
-# `page` writes the card's page as it is before the first start, for the image.
-FIRST: dict[str, Callable[[], None]] = {
-    "wifi": _wifi,
-    "wifi-wanted": _wifi_wanted,
-    "hotspot": _hotspot,
-    "first": _first,
-    "page": _page,
-}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -106,12 +106,13 @@ def wifi_fate(kept: said.Said | None, ask: Run) -> str | None:
 
 
 def addresses(ask: Run) -> list[str]:
-    """IPv4, under which the home reaches the box."""
+    """IPv4, under which the home reaches the box; that of its own Wi-Fi is none."""
     try:
         links = json.loads(ask(("ip", "-j", "-4", "address", "show", "up", "scope", "global")) or "[]")
-        return [one["local"] for link in links for one in link.get("addr_info", ())]
+        found = [one["local"] for link in links for one in link.get("addr_info", ())]
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
+    return [address for address in found if address != hotspot.ADDRESS]
 
 
 def words(standing: Standing) -> str:

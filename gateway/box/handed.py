@@ -78,10 +78,10 @@ def take_wanted(places: Places) -> bool:
     except FileNotFoundError:
         return False
     finally:
-        places.wanted.unlink(missing_ok=True)
+        _take_away(places.wanted)
     try:
         text = json.loads(data)["text"].encode()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     keep(places, text)
     return True
@@ -164,6 +164,14 @@ def read_code(places: Places) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return found if not found or re.fullmatch(r"\d{4}-\d{4}", found) else None
+
+
+def _take_away(path: Path) -> None:
+    """Also a folder laid in its place, which would be found again and again."""
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path, bytes_max: int) -> bytes:

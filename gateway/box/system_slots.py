@@ -76,12 +76,12 @@ class BlockDevice:
     """One on the disk that holds /data."""
 
     def __init__(self, path: Path, size: int) -> None:
-        self._path = path
+        self.path = path
         self.size_bytes = size
 
     def open(self) -> IO[bytes]:
         # O_EXCL: refused while it is mounted.
-        file = os.open(self._path, os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC)
+        file = os.open(self.path, os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC)
         return os.fdopen(file, "wb", buffering=PIECE_BYTES)
 
     def flush(self, stream: IO[bytes]) -> None:
@@ -89,7 +89,7 @@ class BlockDevice:
         os.fsync(stream.fileno())
 
     def read_back(self) -> IO[bytes]:
-        file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         return os.fdopen(file, "rb", buffering=0)
 

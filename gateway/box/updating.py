@@ -461,6 +461,8 @@ def _go_back(box: Box, state: State, fault: str) -> State:
     """No trial from now on; the house as it was before."""
     trial = state.trial
     assert trial is not None
+    if trial.kind is Kind.SYSTEM and box.boot is not None:
+        box.boot.forget(trial.slot)  # first: it may have starts left, which nothing would settle
     why = f"version {trial.version} did not do well: {TROUBLES.get(fault, fault)}; version {trial.was} is back"
     last = box.say(
         "back", why, code=fault, kind=trial.kind.value, version=trial.version, before=trial.was, house=trial.house

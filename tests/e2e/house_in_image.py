@@ -1,4 +1,4 @@
-"""A gateway on loopback with the configuration of its first argument, without a password, in the image of its second."""
+"""A gateway on loopback with the configuration of its first argument, without a password, in the image of its second; its port may follow."""
 
 import asyncio
 import dataclasses
@@ -11,7 +11,8 @@ from gateway.standing import Places
 
 image = Path(sys.argv[2])
 config = load(Path(sys.argv[1]))
-web = dataclasses.replace(config.web, host="127.0.0.1", port=0, password=False, mdns=False)
+port = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+web = dataclasses.replace(config.web, host="127.0.0.1", port=port, password=False, mdns=False)
 
 
 def running(urls: tuple[str, ...], setup_code: str | None) -> None:

@@ -6,7 +6,9 @@ one JSON object a line, what was met. The router and the telephone stand in netw
 
 import http.client
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from pathlib import Path
 
 CARD, SAID = Path("/boot/firmware"), Path("/run/releve-box")
 PAGE = CARD / "START-HERE.html"
+ROUTER = Path("/run/router-radio.pid")
 NETWORK = (
     'Café ; 😀 "chez" nous',
     " top;se#c\\ret é",
@@ -26,6 +29,7 @@ OTHERS = (
     (" caché ", "mot de passe = ;", "WPA-PSK"),
 )
 STEP_S_MAX = 600.0
+TRIES = 3
 LEASE = """#!/bin/sh
 [ "$1" = bound ] && ip addr add "$ip/24" dev "$interface"
 exit 0
@@ -57,14 +61,15 @@ def said(subject: str) -> dict[str, object]:
 
 def router(name: str, password: str, ways: str, *, hidden: bool = False) -> None:
     """The router's radio, in the namespace `home`."""
-    run("pkill", "-x", "hostapd", check=False)
+    if ROUTER.exists():
+        os.kill(int(ROUTER.read_text()), signal.SIGTERM)
+        until(lambda: not ROUTER.exists())
     lines = (
         *("interface=wlan1", f"ssid2={name.encode().hex()}", "hw_mode=g", "channel=6", "wpa=2", f"wpa_key_mgmt={ways}"),
         *("ieee80211w=1", "rsn_pairwise=CCMP", f"wpa_passphrase={password}", f"ignore_broadcast_ssid={int(hidden)}"),
     )
     Path("/root/router.conf").write_text("\n".join(lines) + "\n")
-    until(lambda: subprocess.run(("pgrep", "-x", "hostapd"), check=False, capture_output=True).returncode)
-    run("ip", "netns", "exec", "home", "hostapd", "-B", "/root/router.conf")
+    run("ip", "netns", "exec", "home", "hostapd", "-B", "-P", str(ROUTER), "/root/router.conf")
 
 
 def home() -> None:
@@ -85,7 +90,11 @@ def handed_in(name: str, password: str, *more: str) -> None:
     (CARD / "wifi.txt").write_text("\r\n".join((f'Nom : "{name}"', f'Mot de passe : "{password}"', *more)))
     run("systemctl", "restart", "releve-wifi.service")
     run("nmcli", "connection", "reload")
-    run("nmcli", "--wait", "90", "connection", "up", "releve-wifi", check=False)
+    # A machine this slow is late for an answer now and then, and a router waits for none.
+    for _ in range(TRIES):
+        run("nmcli", "--wait", "90", "connection", "up", "releve-wifi", check=False)
+        if "connected:releve-wifi" in run("nmcli", "-t", "-f", "STATE,CONNECTION", "device"):
+            return
 
 
 def first() -> None:
@@ -138,8 +147,10 @@ def phone(host: str, code: str, name: str, password: str) -> None:
 
 
 def told(say: Callable[..., None]) -> None:
+    until(lambda: "connected:releve-wifi" in run("nmcli", "-t", "-f", "STATE,CONNECTION", "device"))
     until(lambda: said("first"))
     until(lambda: run("systemctl", "is-active", "releve-first.service", check=False).strip() == "inactive")
+    first()
     say(
         step="from the card",
         wifi=said("wifi"),

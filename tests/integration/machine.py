@@ -42,6 +42,7 @@ cp -R "$folder.files/." "$folder/root"
 mount -t proc proc "$folder/root/proc"
 chroot "$folder/root" env -i PATH=/usr/sbin:/usr/bin DEBIAN_FRONTEND=noninteractive dpkg --install /package/first.deb
 umount "$folder/root/proc"
+if [ -e "$folder/root/prepare" ]; then chroot "$folder/root" sh -e /prepare; fi
 mkdir "/sys/fs/cgroup/$name"
 machine='echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"; shift; exec systemd-nspawn --quiet --register=no --keep-unit --boot "$@" systemd.mask=systemd-networkd.service'
 sh -c "$machine" sh "$name" --machine="$name" --directory="$folder/root" --network-namespace-path="/run/netns/$namespace" "$@" || true
@@ -71,9 +72,12 @@ class Machine:
 
     def write(self, path: str, text: str) -> None:
         """A file in it; the folder too."""
+        self.write_bytes(path, text.encode())
+
+    def write_bytes(self, path: str, data: bytes) -> None:
         there = Path(f"/proc/{self._leader}/root", path.lstrip("/"))
         there.parent.mkdir(parents=True, exist_ok=True)
-        there.write_text(text)
+        there.write_bytes(data)
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.run("/opt/releve/venv/bin/releve", "status", "--json"))
@@ -95,6 +99,7 @@ def booted(
     """A box with our package, what `files` says beside it by its path, and options of systemd-nspawn.
 
     Of `packages` the first is put in before it boots, in place of the one made from what stands here; all lie in /package.
+    A file `/prepare` is run in it, by sh, before it is started.
     """
     tree = TREES[suite]
     assert tree.is_dir(), f"{tree} is missing; `make integration` makes it"

@@ -12,6 +12,7 @@ import pytest
 from drivers.model import Quantity, Reading, State, Telegram
 from gateway.grants import By
 from gateway.roles import Role
+from gateway.standing import Standing
 from tests.webui.home import LINKY, Home, open_home, read, say, speak
 from webui import live
 from webui.assets import Assets
@@ -134,6 +135,15 @@ GET /box/wifi OI
 POST /box/wifi OI
 GET /box OI
 POST /box/seen O
+POST /box/notice O
+GET /box/update O
+POST /box/update O
+POST /box/update/install O
+POST /box/update/drop O
+GET /box/reset O
+POST /box/reset O
+GET /about OI
+GET /about/{name} OI
 GET /settings OGIL
 POST /settings/password OIL
 POST /settings/sessions OGIL
@@ -174,9 +184,9 @@ def copy(furnished: Path, folder: Path) -> None:
 
 
 @asynccontextmanager
-async def peopled(folder: Path, *, vacant: bool = False) -> AsyncIterator[Home]:
+async def peopled(folder: Path, *, vacant: bool = False, stands: Standing | None = None) -> AsyncIterator[Home]:
     """A furnished home with an account of each role; `vacant`: nobody lives there."""
-    async with open_home(folder, password=True) as home:
+    async with open_home(folder, password=True, stands=stands) as home:
         speak(home.house, home.clock)
         people = home.access.people
         first = Role.LANDLORD if vacant else Role.OCCUPANT

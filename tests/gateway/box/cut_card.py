@@ -22,6 +22,10 @@ def _is_fat(path: Path) -> bool:
     return path.parts[1] == "boot"
 
 
+def below(path: Path, folder: Path) -> bool:
+    return str(path).startswith(f"{folder}/")
+
+
 class Inode:
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray(data)
@@ -114,9 +118,7 @@ class CutCard:
                 inode.durable = bytes(inode.data)
 
     def _is_reached(self, path: Path) -> bool:
-        return all(
-            parent in self._names for parent in path.parents if parent.is_relative_to(DATA) or parent.is_relative_to(P1)
-        )
+        return path in (DATA, P1) or (path.parent in self._names and self._is_reached(path.parent))
 
     def _change(self, folder: Path, change: Change) -> None:
         assert folder in self.names_now, f"{folder} is not there"
@@ -164,10 +166,10 @@ class CutCard:
         assert old in self.names_now
 
         def change(names: Names) -> None:
-            for path in [each for each in names if each == old or old in each.parents]:
+            for path in [each for each in names if each == old or below(each, old)]:
                 names[new / path.relative_to(old)] = names.pop(path)
 
-        assert P1 not in new.parents or old.parent == new.parent, "FAT: within one folder"
+        assert not _is_fat(new) or old.parent == new.parent, "FAT: within one folder"
         self._change(new.parent, change)
 
     def remove(self, path: Path) -> None:
@@ -210,7 +212,7 @@ class CutCard:
 
     def files(self, folder: Path) -> Iterator[tuple[Path, bytes]]:
         for path, inode in self.names_now.items():
-            if inode is not None and folder in path.parents:
+            if inode is not None and below(path, folder):
                 yield path, bytes(inode.data)
 
 

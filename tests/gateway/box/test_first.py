@@ -141,7 +141,9 @@ def test_what_a_page_names_is_joined_as_if_the_card_had_named_it_and_leaves_noth
     assert not handed.take_wanted(places)
 
 
-@pytest.mark.parametrize("planted", ["", "{", "[]", '{"text": 3}', '{"text": "[connection]\\nid=x"}', "x" * 100_000])
+@pytest.mark.parametrize(
+    "planted", ["", "{", "[]", '{"text": 3}', '{"text": "[connection]\\nid=x"}', "x" * 100_000, "[" * 60_000]
+)
 def test_what_the_gateways_user_may_have_planted_says_no_more_than_a_wifi_txt(places: Places, planted: str) -> None:
     places.wanted.write_text(planted)
     handed.take_wanted(places)
@@ -156,6 +158,13 @@ def test_a_link_in_its_place_is_taken_away_and_not_followed(places: Places, tmp_
         handed.take_wanted(places)
     assert not places.wanted.is_symlink()
     assert (tmp_path / "other").exists()
+
+
+def test_a_folder_in_its_place_is_taken_away(places: Places) -> None:
+    places.wanted.mkdir()
+    with pytest.raises(OSError, match=r"file is needed|directory"):
+        handed.take_wanted(places)
+    assert not places.wanted.exists()
 
 
 def test_the_boxs_own_network_is_named_on_the_card(places: Places) -> None:
@@ -277,6 +286,11 @@ def test_a_network_that_comes_late_is_waited_for(places: Places) -> None:
     waits = started(places, Programs(devices=late, heard=["436166C3A9"], ip=["[]", "[]", ADDRESS]))
     assert len(waits) == 2
     assert "http://192.168.1.23" in page(places)
+
+
+def test_the_address_of_its_own_wifi_is_no_address_in_the_home() -> None:
+    both = json.dumps([{"addr_info": [{"local": hotspot.ADDRESS}]}, {"addr_info": [{"local": "192.168.1.23"}]}])
+    assert first.addresses(Programs(ip=[both])) == ["192.168.1.23"]
 
 
 def test_a_strangers_name_moves_no_consoles_cursor(places: Places, tmp_path: Path) -> None:
