@@ -43,7 +43,7 @@ chmod 700 /data/house
 """
 FILES = {
     "/prepare": PREPARE,
-    "/etc/fstab": "/data/house /var/lib/releve none bind,x-systemd.requires=systemd-tmpfiles-setup.service 0 0\n",
+    "/etc/fstab": "/data/house /var/lib/releve none bind 0 0\n",
     "/usr/lib/tmpfiles.d/releve-box.conf": "d /run/releve-box 0755 root root -\n",
     "/etc/releve/releve.toml": "[web]\nmdns = false\n",
     "/usr/share/releve/image.json": json.dumps({"version": OLD, "arch": "amd64", "commit": "", "made": ""}),
