@@ -205,7 +205,7 @@ def test_a_bad_version_in_another_form_gives_the_house_back(box: Machine, update
     assert box.run("cat", "/var/lib/releve/diary") == "as it was\n"
     assert box.run("cat", f"/data/box/tried-{CHANGED}/diary") == "as it was\n"
     assert box.run("stat", "--format=%U %a", "/var/lib/releve/diary", "/var/lib/releve/series.db").split() == [
-        *("releve", "600"),
+        *("releve", "644"),
         *("releve", "600"),
     ]
     assert box.run("ls", "/data/box").split() == ["app", f"tried-{CHANGED}"]
