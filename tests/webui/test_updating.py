@@ -281,6 +281,15 @@ async def test_what_is_no_form_of_ours_puts_nothing_on_the_card(home: Home, imag
     assert kept(home) == []
 
 
+async def test_a_house_in_memory_takes_no_update(home: Home, image: ImageFolder) -> None:
+    content, given = image.update(), await token(home)
+    image.says("data", "memory", code="not-written")
+    text = await send(home, content, status=409, given=given)
+    assert "Rien ne peut être installé tant que la carte ne peut pas servir." in text
+    assert "Le fichier de la mise à jour" not in text
+    assert kept(home) == []
+
+
 async def test_what_an_earlier_run_left_is_taken_away_at_the_start(tmp_path: Path, image: ImageFolder) -> None:
     left = tmp_path / "house" / "data" / "update"
     async with open_home(tmp_path / "house", stands=image.standing) as home:
