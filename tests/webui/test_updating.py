@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
-from gateway import arriving
+from gateway import arriving, box
+from gateway.box import updating as updating_by_root
 from gateway.box.update_file import Kind
 from gateway.roles import Role
 from gateway.standing import Wanted, standing
@@ -339,6 +340,14 @@ def test_every_refusal_has_a_sentence_of_its_own_in_both_languages(code: str) ->
     in_both = [plain(update_words.refusal(words, code, fields)) for words in (FR, EN)]
     assert in_both[0] != in_both[1]
     assert not other & set(in_both)
+
+
+def test_whatever_root_can_say_has_words() -> None:
+    source = "".join(path.read_text() for path in Path(box.__path__[0]).glob("*.py"))
+    codes = set(re.findall(r'Refused\(\s*"([a-z-]+)"', source)) | set(re.findall(r'code="([a-z-]+)"', source))
+    assert {"signature", "busy", "stick", "room"} <= codes
+    assert codes <= update_words.REFUSALS.keys()
+    assert updating_by_root.TROUBLES.keys() == update_words.WENT_BACK.keys()
 
 
 def test_a_refusal_that_these_pages_do_not_know_is_said_too() -> None:
