@@ -2,9 +2,11 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deb demo test lint fix integration test-guest image container soak home-assistant bench bench-store fuzz
+.PHONY: help deb demo test lint fix integration test-guest image container soak home-assistant bench bench-store fuzz update
 
 BIN := .venv/bin
+ARCH ?= amd64
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py images/*.py)))
 
 help:  ## what each of these does
@@ -35,7 +37,7 @@ fix:  ## put into form what can be put into form by itself, SUPPORTED.md too
 
 integration:  ## as root: against the servers of other projects, each really started, all ended afterwards
 	@tools/venv dev
-	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils lintian mbpoll mmdebstrap mosquitto mosquitto-clients podman postgresql rclone rtl-433 runc ser2net socat systemd-container umoci victoria-metrics xfsprogs
+	@tools/install age apache2-bin e2fsprogs exim4-daemon-light faketime gcc influxdb iproute2 libc6-dev libmodbus-dev libxml2-utils lintian mbpoll mmdebstrap mosquitto mosquitto-clients podman postgresql rclone rtl-433 runc ser2net socat squashfs-tools systemd-container umoci victoria-metrics xfsprogs
 	@tools/box
 	@tools/box bookworm
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
@@ -80,6 +82,12 @@ bench:  ## the times and sizes that docs/measured.md and the comments name; writ
 bench-store:  ## what the store is to reach and what it reaches, in docs/performance.md; ten years are really built, some minutes
 	@tools/venv dev
 	$(BIN)/python tools/measured.py $(or $(ARGS),store_data.py store.py)
+
+update:  ## signed update files in build/, of the package and, where `make image` made one, of the system: ARCH=amd64 or arm64, UPDATE_KEY=file
+	@tools/venv dev
+	@tools/install squashfs-tools
+	$(BIN)/python -m tools.update_file app build/releve_$(VERSION)+deb13_$(ARCH).deb --arch $(ARCH) --key $(or $(UPDATE_KEY),build/update-key) $(ARGS)
+	@[ ! -d build/image-$(ARCH) ] || $(BIN)/python -m tools.update_file system build/image-$(ARCH) --version $(VERSION) --arch $(ARCH) --key $(or $(UPDATE_KEY),build/update-key) $(ARGS)
 
 fuzz:  ## every decoder on inputs that libFuzzer leads to new code: ARGS="--inputs 10000000" or "--seconds 600", and targets
 	@tools/venv dev

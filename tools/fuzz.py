@@ -5,6 +5,7 @@ lengths, checksums and encryption, else these would refuse all. So content is ch
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import signal
@@ -40,7 +41,9 @@ from drivers.wmbus.makers import diehl
 from drivers.wmbus.makers.parts import Heard
 from drivers.wmbus.understood import understood
 from gateway import analyze
+from gateway.box import update_file
 from gateway.trouble import Trouble
+from tools import update_file as update_maker
 
 CONTENT_BYTES_MAX = 200  # what fits into one telegram behind its headers
 HANG_CPU_S = 1.0  # the slowest input takes some milliseconds
@@ -669,6 +672,26 @@ def run_stream(framer: Callable[[], Dongle]) -> Callable[[bytes], None]:
     return run
 
 
+def signed_update(how: int, said: bytes) -> bytes:
+    """Content as the manifest of an update file, or as what follows a good one, signed."""
+    if how & 1:
+        return update_maker.signed_line(UPDATE, UPDATE_KEY) + said
+    return update_maker.signed_line(said.replace(b"\n", b" "), UPDATE_KEY) + b"app"
+
+
+def run_update(data: bytes) -> None:
+    """It is the whole file that was signed, or refused in one sentence."""
+    try:
+        found = update_file.verified(io.BytesIO(data), (UPDATE_PUBLIC,))
+    except update_file.Refused as refused:
+        sentence = str(refused)
+        assert sentence.strip(), refused.code  # noqa: PT017  it may be refused, and then has to say why
+        assert "\n" not in sentence, sentence
+        return
+    assert found.bytes == len(data), found
+    assert sum(part.bytes for part, _ in found.places()) == len(data) - len(found.head), found
+
+
 def heard_again(name: str) -> Callable[[int, bytes], None]:
     """Whatever came before, the telegrams behind it are heard: a fault costs one frame, not the buffer."""
     wrap, _ = STICKS[name]
@@ -797,9 +820,23 @@ LONGEST = {"iu891a": 600, "cul": 700, "hexlines": 2100, "rtl_433": 8200, "text":
 CHECKED = ("im871a", "iu891a", "cul", "hexlines", "rtl_433", "text")
 CIS = tuple(bytes((ci,)) + bytes(4) for ci in (*sorted(layers.CI_HEADERS), 0x70, 0x71, 0xA0, 0xA1, 0xA2, 0xB6))
 SEALED = seeds(*(b"\x2a" + each for each in (*VALUES, *HEADS, *CIS)), hows=tuple(range(14)))
+UPDATE_KEY = bytes(range(32)).hex()
+UPDATE_PUBLIC = update_maker.public(UPDATE_KEY)
+UPDATE = (
+    b'{"product":"releve","kind":"app","version":"0.2.0","made":"2026-11-27T10:00:00Z","arch":"amd64","python":"3.13",'
+    b'"base":"0.1.0","schemas":{"series":1},"parts":[{"name":"app","bytes":3,"sha256":"%s"}]}'
+    % hashlib.sha256(b"app").hexdigest().encode()
+)
 AS_SENT = tuple(b"\0" + each for each in TELEGRAMS)
 
 TARGETS = {
+    "update": Target(
+        (b"\1" + UPDATE, b"\3app", b"\3", b"\0" + signed_update(1, b"app"), b"\0releve-update 1\n"),
+        signed_update,
+        run_update,
+        bytes_max=600,
+        share=1,
+    ),
     "records": Target(
         seeds(*(b"\0" + each for each in VALUES)), lambda how, said: bytes((how,)) + said, run_records, share=5
     ),

@@ -1,11 +1,10 @@
 """Makes signed update files (docs/updates.md).
 
-    python -m tools.update_file app PACKAGE.deb --key KEY --arch arm64 --python 3.13 [--version V] [--base V] --to FOLDER
-    python -m tools.update_file system FOLDER --key KEY --arch arm64 --python 3.13 --version V --to FOLDER
+    python -m tools.update_file app PACKAGE.deb --key KEY --arch arm64 [--version V] [--base V]
+    python -m tools.update_file system build/image-arm64 --key KEY --arch arm64 --version V
     python -m tools.update_file key FILE        a new key: FILE, which nobody else may have, and FILE.pub for the image
 
-`system` takes the folder that the image was put together from: `root.squashfs`, and `boot/` with what lies in releve-a/ on
-the first partition, `cmdline.txt` and `entry.conf` (loader/entries/releve-a.conf) among it.
+`system` takes the folder that the image was put together from (images/build.py).
 """
 
 import argparse
@@ -28,6 +27,8 @@ from gateway.box.update_file import Kind
 
 VENV = "opt/releve/venv"
 PIECE_BYTES = 1 << 20
+# The least system that an app of today runs on: raised when it needs something of a root that older ones do not have.
+BASE = "0.1.0"
 
 
 class MakeError(Exception):
@@ -51,6 +52,11 @@ def new_key() -> tuple[str, str]:
     """A private and a public key, 64 hex digits each."""
     private = Ed25519PrivateKey.generate()
     return private.private_bytes_raw().hex(), private.public_key().public_bytes_raw().hex()
+
+
+def public(key: str) -> bytes:
+    """The half of a private key by which a box knows its signatures."""
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)).public_key().public_bytes_raw()
 
 
 def signed(about: About, parts: Mapping[str, Path], key: str) -> bytes:
@@ -89,9 +95,8 @@ def write(folder: Path, about: About, parts: Mapping[str, Path], key: str) -> Pa
             with part.open("rb") as stream:
                 while piece := stream.read(PIECE_BYTES):
                     file.write(piece)
-    public = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)).public_key().public_bytes_raw()
     with beside.open("rb") as stream:
-        update_file.verified(stream, (public,))
+        update_file.verified(stream, (public(key),))
     beside.replace(path)
     return path
 
@@ -118,11 +123,12 @@ def squashed(tree: Path, to: Path, made: datetime, level: int = 19) -> None:
 
 def system_parts(folder: Path) -> dict[str, Path]:
     """What the image was put together from, by the names that the manifest gives it."""
-    found = {"root": folder / "root.squashfs"}
-    boot = folder / "boot"
+    found = {"root": folder / "p2.squashfs"}
+    boot = folder / "boot/releve-a"
     for path in sorted(boot.rglob("*")):
         if path.is_file():
             found[f"boot/{path.relative_to(boot)}"] = path
+    found["boot/entry.conf"] = folder / "boot/loader/entries/releve-a.conf"
     for name, path in found.items():
         if not path.is_file():
             raise MakeError(f"{path}: missing; it is the part '{name}'")
@@ -220,7 +226,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         command.add_argument("--arch", required=True, choices=("amd64", "arm64"))
         command.add_argument("--python", default="3.13", help="the one it was built for (default: 3.13)")
         command.add_argument("--version", help="default for an app: the package's")
-        command.add_argument("--base", help="the least system version it runs on (default: its own)")
+        command.add_argument("--base", help=f"the least system version it runs on (default: {BASE})")
         command.add_argument("--to", type=Path, default=Path("build"), metavar="FOLDER")
     commands.add_parser("key").add_argument("source", type=Path, help="a new file")
     return parser.parse_args(arguments)

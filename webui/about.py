@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import date, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -54,12 +55,13 @@ def version() -> str:
 
 
 async def page(request: web.Request) -> web.Response:
-    lists = await request.app[CONTENTS].lists()
+    lists, image = await request.app[CONTENTS].lists(), request.app[STANDING].image
     return render(
         request,
         "about.html",
         version=version(),
-        image=request.app[STANDING].image,
+        image=image,
+        made=_day(image.made) if image else None,
         app=lists.app.parts,
         app_file=APP_FILE,
         system=lists.system.parts if lists.system else (),
@@ -75,3 +77,10 @@ async def file(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=found.file, content_type="application/vnd.cyclonedx+json", headers=headers)
+
+
+def _day(made: str) -> date | None:
+    try:
+        return datetime.fromisoformat(made).date()
+    except ValueError:
+        return None

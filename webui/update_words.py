@@ -58,7 +58,7 @@ WENT_BACK = {
     "ended": mark("It ended by itself."),
     "no-start": mark("It did not come up within twenty minutes."),
     "no-answer": mark("It ran, but its pages did not answer."),
-    "power": mark("It was switched off again and again before it was known whether it does well."),
+    "power": mark("It was started more than once, and never ran for long enough."),
     "boot": mark("Its system did not come up, or never ran for long enough."),
     "damaged": mark("The card did not give back what was written to it: it may be worn."),
     "mount": mark("It could not be opened."),

@@ -19,7 +19,7 @@ from gateway.box.said import Said
 from gateway.box.update_file import Kind, Refused
 from gateway.house import House
 from gateway.standing import KEYS, Standing, Wanted, ask, asked_at
-from webui import update_words
+from webui import notices, update_words
 from webui.about import version
 from webui.multipart import MultipartError
 from webui.page import STANDING, by_of, check_token, read_form, render, see, words_of
@@ -36,6 +36,7 @@ DRAIN_S_MAX = 120.0
 UNANSWERED_S = 120.0
 
 BUSY = mark("Another file is on its way to the box, or is being checked. Wait until that is done.")
+NO_CARD = mark("Nothing can be installed while the card cannot be used.")
 GONE = mark("This file is not there any longer, or is another one. Look at it once more.")
 NOT_ASKED = mark("The box could not be told to install it: its memory is full. Switch it off and on, and try again.")
 UNANSWERED = mark("The box does not begin to install it. Switch it off and on, and send the file once more.")
@@ -143,6 +144,8 @@ async def _page(request: web.Request, *, status: int = 200, fault: str | None = 
     elif arriving.ready is not None:
         phase = "ready"
     shown = words.say(fault) if fault else None
+    if phase == "idle" and notices.in_memory(request.app[STANDING]):
+        shown = words.say(NO_CARD)
     if shown is None and phase in ("idle", "ready"):
         shown = _fault(words, desk)
     return render(
@@ -185,6 +188,9 @@ async def send(request: web.Request) -> web.StreamResponse:
         form = FileForm(request.headers.get("Content-Type", ""), read)
         fields = await form.fields()
         check_token(request, fields.get("token", "").encode())
+        if notices.in_memory(request.app[STANDING]):
+            await _drain(request)
+            return await _page(request, status=409, fault=NO_CARD)
         if desk.waits(words_of(request)) is not None:
             raise BusyError
         await desk.arriving.receive(form.file(), request.content_length or 0)

@@ -36,7 +36,7 @@ TEMPLATE_BYTES_MAX = 4096
 class Loader(StrEnum):
     UEFI = "uefi"
     PI = "pi"
-    NONE = "none"  # a virtual machine that is given its kernel: it starts what it is given
+    NONE = "none"  # a virtual machine that is given its kernel, or a Pi whose kernel cannot ask for one start of another root
 
 
 def running_slot(command_line: str) -> str | None:
@@ -47,14 +47,21 @@ def running_slot(command_line: str) -> str | None:
     return next((slot for slot, number in PARTITIONS.items() if str(number) == found[1]), None)
 
 
-def loader(efi: Path = Path("/sys/firmware/efi"), model: Path = Path("/proc/device-tree/model")) -> Loader:
-    """What started this machine."""
+def loader(
+    efi: Path = Path("/sys/firmware/efi"),
+    model: Path = Path("/proc/device-tree/model"),
+    mailbox: Path = Path("/dev/vcio"),
+) -> Loader:
+    """What started this machine, and can be told to try another root once."""
     if efi.is_dir():
         return Loader.UEFI
     try:
-        return Loader.PI if model.read_bytes().startswith(b"Raspberry Pi") else Loader.NONE
+        is_pi = model.read_bytes().startswith(b"Raspberry Pi")
     except OSError:
         return Loader.NONE
+    # The one start is asked of the firmware by the Pi makers' kernel, which has this device; mainline's, and so Debian's, drops
+    # the word in silence, and the same root would start again (raspberrypi/rpi-eeprom, issue 716).
+    return Loader.PI if is_pi and mailbox.exists() else Loader.NONE
 
 
 class RootPart(Protocol):

@@ -159,6 +159,6 @@ def test_a_page_that_waits_comes_back_by_itself_when_the_box_has_started_again(
     image.says("update", "back", "why", code="no-answer", kind="app", version="9.0.0", before="0.1.0")
     with started(*command, house.url.rpartition(":")[2], lines=1):
         page.get_by_text("le boîtier est revenu de lui-même à la version 0.1.0").wait_for(timeout=SOON_MS)
-        assert page.get_by_text("Ici marche la version").is_visible()
+        assert page.get_by_text("La version en service est").is_visible()
         page.get_by_role("button", name="J’ai vu").click()
         page.wait_for_url(f"{house.url}/box")

@@ -46,9 +46,9 @@ async def test_version_commit_root_licence_and_parts_are_said(home: Home) -> Non
         "licence Apache 2.0",
         "0.1.0, copie A des deux",
         "0123abc",
-        "2026-11-20",
-        "alpha1.0MIT, PSF silentnon dite zeta2.0MIT OR Apache-2.0",
-        "linux-image6.12",
+        "20 novembre 2026",
+        "alpha 1.0MIT, PSF silent non dite zeta 2.0MIT OR Apache-2.0",
+        "linux-image 6.12",
         "SECURITY.md",
     ):
         assert said in page.replace("\n", ""), said

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
-from gateway import arriving
+from gateway import arriving, box
+from gateway.box import updating as updating_by_root
 from gateway.box.update_file import Kind
 from gateway.roles import Role
 from gateway.standing import Wanted, standing
@@ -281,6 +282,15 @@ async def test_what_is_no_form_of_ours_puts_nothing_on_the_card(home: Home, imag
     assert kept(home) == []
 
 
+async def test_a_house_in_memory_takes_no_update(home: Home, image: ImageFolder) -> None:
+    content, given = image.update(), await token(home)
+    image.says("data", "memory", code="not-written")
+    text = await send(home, content, status=409, given=given)
+    assert "Rien ne peut être installé tant que la carte ne peut pas servir." in text
+    assert "Le fichier de la mise à jour" not in text
+    assert kept(home) == []
+
+
 async def test_what_an_earlier_run_left_is_taken_away_at_the_start(tmp_path: Path, image: ImageFolder) -> None:
     left = tmp_path / "house" / "data" / "update"
     async with open_home(tmp_path / "house", stands=image.standing) as home:
@@ -330,6 +340,14 @@ def test_every_refusal_has_a_sentence_of_its_own_in_both_languages(code: str) ->
     in_both = [plain(update_words.refusal(words, code, fields)) for words in (FR, EN)]
     assert in_both[0] != in_both[1]
     assert not other & set(in_both)
+
+
+def test_whatever_root_can_say_has_words() -> None:
+    source = "".join(path.read_text() for path in Path(box.__path__[0]).glob("*.py"))
+    codes = set(re.findall(r'Refused\(\s*"([a-z-]+)"', source)) | set(re.findall(r'code="([a-z-]+)"', source))
+    assert {"signature", "busy", "stick", "room"} <= codes
+    assert codes <= update_words.REFUSALS.keys()
+    assert updating_by_root.TROUBLES.keys() == update_words.WENT_BACK.keys()
 
 
 def test_a_refusal_that_these_pages_do_not_know_is_said_too() -> None:

@@ -25,14 +25,16 @@ def test_which_root_runs_is_what_the_kernel_was_told(line: str, slot: str | None
 
 
 def test_what_started_the_machine(tmp_path: Path) -> None:
-    efi, model = tmp_path / "efi", tmp_path / "model"
-    assert loader(efi, model) is Loader.NONE
-    model.write_bytes(b"Another Board\0")
-    assert loader(efi, model) is Loader.NONE
+    efi, model, mailbox = tmp_path / "efi", tmp_path / "model", tmp_path / "vcio"
+    assert loader(efi, model, mailbox) is Loader.NONE
     model.write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
-    assert loader(efi, model) is Loader.PI
+    assert loader(efi, model, mailbox) is Loader.NONE, "a kernel that cannot ask for one start"
+    mailbox.touch()
+    assert loader(efi, model, mailbox) is Loader.PI
+    model.write_bytes(b"Another Board\0")
+    assert loader(efi, model, mailbox) is Loader.NONE
     efi.mkdir()
-    assert loader(efi, model) is Loader.UEFI
+    assert loader(efi, model, mailbox) is Loader.UEFI
 
 
 def test_the_other_root_is_on_the_disk_that_holds_the_house(tmp_path: Path) -> None:

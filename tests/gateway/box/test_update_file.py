@@ -310,9 +310,13 @@ def test_the_maker_s_file_is_the_one_that_is_read(tmp_path: Path) -> None:
     key = tmp_path / "release.key"
     assert maker.main(["key", str(key)]) == 0
     assert key.stat().st_mode & 0o777 == 0o600
-    (tmp_path / "parts/boot/overlays").mkdir(parents=True)
+    (tmp_path / "parts/boot/releve-a/overlays").mkdir(parents=True)
+    (tmp_path / "parts/boot/loader/entries").mkdir(parents=True)
+    (tmp_path / "parts/boot/loader/entries/releve-a.conf").write_bytes(b"title")
+    (tmp_path / "parts/p2.squashfs").write_bytes(SYSTEM["root"])
     for name, content in SYSTEM.items():
-        (tmp_path / "parts" / ("root.squashfs" if name == "root" else name)).write_bytes(content)
+        if name != "root":
+            (tmp_path / "parts" / name.replace("boot", "boot/releve-a")).write_bytes(content)
     made = [
         *("system", str(tmp_path / "parts"), "--key", str(key), "--arch", "arm64"),
         *("--version", "0.3.0", "--to", str(tmp_path / "out")),
@@ -321,7 +325,7 @@ def test_the_maker_s_file_is_the_one_that_is_read(tmp_path: Path) -> None:
     path = tmp_path / "out/releve-0.3.0-system-arm64.update"
     public = bytes.fromhex((tmp_path / "release.key.pub").read_text())
     found, kept = read(path.read_bytes(), (public,))
-    assert kept.data == SYSTEM
+    assert kept.data == SYSTEM | {"boot/entry.conf": b"title"}
     assert (found.manifest.arch, found.manifest.python, found.manifest.base) == ("arm64", "3.13", "0.3.0")
     assert found.manifest.schemas["series"] >= 1
     assert len(found.head) % 4096 == 0

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -11,6 +12,7 @@ from gateway.box import before, card, said, stick, updating, wanted
 from gateway.box.app_slots import App, Slots, State, Trial
 from gateway.box.card import Card
 from gateway.box.fitting import Running
+from gateway.box.system_slots import RootPart
 from gateway.box.update_file import Kind, Refused
 from gateway.box.updating import Box, Gateway
 from tests.gateway.box.making import PUBLIC, app
@@ -49,7 +51,7 @@ def box_at(folder: Path, units: Units | None = None, files: Card | None = None) 
     for name in ("data/house", "data/box", "p1", "run"):
         (folder / name).mkdir(parents=True, exist_ok=True)
 
-    def no_root(slot: str) -> updating.RootPart:
+    def no_root(slot: str) -> RootPart:
         raise Refused("no-root", slot)
 
     return Box(
@@ -107,7 +109,7 @@ class Refusing(Card):
 class Lying(Card):
     """What it gives back afresh is not what was written."""
 
-    def open(self, path: Path, *, afresh: bool = False) -> object:  # type: ignore[override]  the worse
+    def open(self, path: Path, *, afresh: bool = False) -> IO[bytes]:
         if afresh:
             data = bytearray(path.read_bytes())
             data[-1] ^= 1
