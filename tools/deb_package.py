@@ -167,7 +167,7 @@ def _pack(tree: Path, package: Path, at: int, quick: bool) -> None:
             programs = path.parent.name == "bin" or (path.parent.name == "DEBIAN" and re.fullmatch("p.*", path.name))
             path.chmod(0o755 if path.is_dir() or programs else 0o644)
         os.utime(path, (at, at), follow_symlinks=False)
-    options = ("--root-owner-group", *(("-Zzstd", "-z1") if quick else ("-Zxz",)), "--threads-max=1", "--build")
+    options = ("--root-owner-group", *(("-Zgzip", "-z1") if quick else ("-Zxz",)), "--threads-max=1", "--build")
     _run("dpkg-deb", *options, str(tree), str(package), SOURCE_DATE_EPOCH=str(at))
 
 
