@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.image import within
+
 GIB = 1 << 30
 SECTOR_BYTES = 512
 COMMAND_S_MAX = 600.0
@@ -58,9 +60,14 @@ class Image:
         found: dict[str, Any] = json.loads(ran("unsquashfs", "-offset", offset, "-cat", str(self.path), path))
         return found
 
+    @property
+    def boot_partition(self) -> str:
+        """The partition that any computer reads, as mtools want it named."""
+        return f"{self.path}@@{self.parts[BOOT].start}"
+
     def from_boot(self, name: str, to: Path) -> Path:
         """A file of the partition that any computer reads."""
-        ran("mcopy", "-n", "-o", "-i", f"{self.path}@@{self.parts[BOOT].start}", f"::/{name}", str(to))
+        ran("mcopy", "-n", "-o", "-i", self.boot_partition, f"::/{name}", str(to))
         return to
 
     def holds(self, what: bytes) -> bool:
@@ -117,11 +124,16 @@ class Card:
         )
         return done.stdout.decode() if done.returncode == 0 else None
 
-    def onto_boot(self, name: str, text: str) -> None:
+    def onto_boot(self, name: str, data: bytes) -> None:
         """As a person would put it there."""
         path = self.folder / "put"
-        path.write_text(text)
+        path.write_bytes(data)
         ran("mcopy", "-o", "-i", self.boot_partition(), str(path), f"::/{name}")
+
+    def let_in(self) -> None:
+        """Have the card itself start the program that `Guest.run` asks, where its own firmware starts it."""
+        initrd = self.image.from_boot("releve-a/initrd", self.folder / "initrd").read_bytes()
+        self.onto_boot("releve-a/initrd", within.added() + initrd)
 
     def data(self) -> Path:
         """A copy of the data partition, for the tools of ext4."""

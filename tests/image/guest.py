@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.image import within
 from tests.image.card import Card
 from tests.integration.home import Host
 from tests.integration.visitor import Visitor
 
 URL = "http://127.0.0.1"  # of the namespace, which qemu hands on to the box
 MAC = "52:54:00:00:00:02"
-PORT = "releve.test"
 METER = "meter"
 MEMORY_MB = 512  # a Raspberry Pi Zero 2 W's
 PAGE_S_MAX = {"amd64": 600.0, "arm64": 1200.0}  # here, shared with other work, 40 to 200
@@ -32,31 +32,7 @@ COMMAND_S_MAX = 180.0
 END_S_MAX = 120.0
 LOOK_S = 0.5
 PAGE_ANSWER_S_MAX = 10.0
-
-# The way in. When it is there it says so, and is sent the program that answers (within.py), behind its length. It stands on
-# the kernel's command line, which has room for 2048 bytes.
 COMMAND_LINE_BYTES_MAX = 2048
-WAITS = f"""import time
-while 1:
- try:
-  f=open('/dev/virtio-ports/{PORT}','r+b',0)
-  break
- except OSError:time.sleep(.2)
-f.write(b'ready'+bytes([10]))
-n=b''
-while n[-1:]!=bytes([10]):n+=f.read(1)or b''
-p=b''
-while len(p)<int(n):p+=f.read(int(n)-len(p))or b''
-exec(p,g:=dict())
-g['serve'](f)"""
-UNIT = f"""[Unit]
-DefaultDependencies=no
-Conflicts=shutdown.target
-Before=shutdown.target
-[Service]
-ExecStart=/usr/bin/python3 -Ic "{WAITS.replace(chr(10), chr(92) + "n")}"
-"""
-WANTED = "[Unit]\nWants=releve-test.service\n"
 
 
 @dataclass(frozen=True)
@@ -67,14 +43,13 @@ class Hardware:
     processor: tuple[str, ...] = ()
     firmware: str = ""
     console: str = ""
-    watched: bool = True  # the way in is there
 
 
 PC = Hardware("q35", ("-cpu", "Nehalem"), console="ttyS0")
 UEFI_PC = Hardware("q35", ("-cpu", "Nehalem"), "/usr/share/OVMF/OVMF_CODE.fd", "ttyS0")
 VIRT = Hardware("virt", ("-cpu", "cortex-a53"), console="ttyAMA0")
 UEFI_VIRT = Hardware("virt", ("-cpu", "cortex-a53"), "/usr/share/AAVMF/AAVMF_CODE.fd", "ttyAMA0")
-PI = Hardware("raspi3b", console="ttyS1", watched=False)
+PI = Hardware("raspi3b", console="ttyS1")
 PLAIN = {"amd64": PC, "arm64": VIRT}
 UEFI = {"amd64": UEFI_PC, "arm64": UEFI_VIRT}
 
@@ -120,6 +95,7 @@ class Guest:
         self.home = home
         self.began = time.monotonic()
         self.page_s = 0.0
+        self._greeted = False
         self._within = _Line(folder / "within", self.alive)
         self._monitor = _Line(folder / "monitor", self.alive)
         self._monitor.read(END_S_MAX)  # its greeting
@@ -191,7 +167,6 @@ class Guest:
         self._within.write(json.dumps(asked).encode() + b"\n")
         said = self._within.read(within_s + END_S_MAX)
         if said == b"ready":
-            self._send_program()
             raise RebootedError(" ".join(command))
         answer = json.loads(said)
         out = base64.b64decode(answer["out"]).decode(errors="replace")
@@ -201,7 +176,6 @@ class Guest:
     def starts_anew(self, within_s: float) -> None:
         """Wait until it has: it was told to."""
         assert self._within.read(within_s) == b"ready"
-        self._send_program()
 
     def read(self, path: str) -> str:
         return self.run("cat", path)
@@ -246,21 +220,15 @@ class Guest:
         self._monitor.close()
 
     def _ready(self, within_s: float) -> None:
-        if not self._within.greeted:
+        if not self._greeted:
             assert self._within.read(within_s) == b"ready"
-            self._send_program()
-
-    def _send_program(self) -> None:
-        program = Path(__file__).with_name("within.py").read_bytes()
-        self._within.write(b"%d\n" % len(program) + program)
-        self._within.greeted = True
+            self._greeted = True
 
 
 class _Line:
     """A socket of qemu's, by lines; `alive` raises where qemu has ended."""
 
     def __init__(self, path: Path, alive: Callable[[], None]) -> None:
-        self.greeted = False
         self._alive = alive
         self._pending = b""
         self._socket = socket.socket(socket.AF_UNIX)
@@ -349,29 +317,21 @@ def _command(card: Card, hardware: Hardware, memory_mb: int, card_options: str, 
             "-device", "virtio-blk-pci,drive=card" + (",bootindex=0" if hardware.firmware else ""), "-device", "virtio-rng-pci",
             "-device", f"virtio-net-pci,netdev=home,mac={MAC},romfile=", "-device", "qemu-xhci",
             "-device", f"usb-serial,chardev={METER},id={METER},always-plugged=on",
-            "-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=within,name={PORT}",
+            "-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=within,name={within.NAME}",
         ]  # fmt: skip
-    unit, wanted = (base64.b64encode(text.encode()).decode() for text in (UNIT, WANTED))
-    credentials = {
-        "systemd.extra-unit.releve-test.service": unit,
-        "systemd.unit-dropin.sysinit.target~test": wanted,
-    }
     if hardware.firmware:
         variables = folder / "variables.fd"
         if not variables.exists():
             variables.write_bytes(Path(hardware.firmware.replace("CODE", "VARS")).read_bytes())
         options += ["-drive", f"if=pflash,format=raw,readonly=on,file={hardware.firmware}"]
         options += ["-drive", f"if=pflash,format=raw,file={variables}"]
-        for name, value in credentials.items():
-            options += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={value}"]
     else:
         said = card.image.from_boot("releve-a/cmdline.txt", folder / "cmdline").read_text().split()
         said = [word for word in said if word != "quiet" and not word.startswith("console=")]
         said += [f"console={hardware.console}", *command_line.split()]
-        if hardware.watched:
-            said += [f"systemd.set_credential_binary={name}:{value}" for name, value in credentials.items()]
         for name in ("linux", "initrd"):
             card.image.from_boot(f"releve-a/{name}", folder / name)
+        (folder / "initrd").write_bytes(within.added() + (folder / "initrd").read_bytes())
         assert len(" ".join(said)) < COMMAND_LINE_BYTES_MAX
         options += ["-kernel", "linux", "-initrd", "initrd", "-append", " ".join(said)]
     return tuple(options)

@@ -15,7 +15,7 @@ def complained(guest: Guest, record_property: Record) -> dict[str, object]:
     """What the box says of its card, where that is not that all is well."""
     said = guest.said_of_box("data")
     assert said is not None, "it says nothing of its card"
-    assert said["state"] != "ok", said
+    assert said["state"] != "well", said
     assert said["why"], said
     record_property("it says", f"`{said['state']}`: {said['why']}")
     return said

@@ -62,7 +62,6 @@ def test_a_first_start_that_is_cut_short_three_times_comes_up_in_the_end(
             guest.cut()
     with power(card) as guest:
         guest.settled()
-        data = guest.said_of_box("data")
-        assert data is None or data["state"] == "ok", data
+        assert (guest.said_of_box("data") or {}).get("state") == "well"
         assert guest.run("systemctl", "list-units", "--failed", "--plain", "--quiet") == ""
         first_visit(guest)
