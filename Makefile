@@ -2,9 +2,10 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration test-guest soak home-assistant bench bench-store fuzz
+.PHONY: help demo test lint fix integration test-image soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
+ARCH ?= amd64
 CODE := $(sort $(dir $(wildcard gateway/*.py drivers/*.py sync/*.py webui/*.py tests/*.py bench/*.py tools/*.py)))
 
 help:  ## what each of these does
@@ -17,7 +18,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 systemd # the second for Playwright's driver, the third to judge our units
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/guest --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/image --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
 lint:  ## form, types, and who may import whom
@@ -40,11 +41,11 @@ integration:  ## as root: against the servers of other projects, each really sta
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
 
-test-guest:  ## as root: what the units forbid, in a virtual machine with a kernel of its own; 500 MB once, in /var/tmp/releve-guest
+test-image:  ## as root: the image in virtual machines, ARCH=amd64 or arm64; writes its table into docs/image.md; hours of a PC
 	@tools/venv dev
-	@tools/install e2fsprogs mmdebstrap qemu-system-x86
-	@tools/box guest
-	$(BIN)/python -m pytest tests/guest $(ARGS)
+	@tools/install dosfstools e2fsprogs iproute2 mtools ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 qemu-utils squashfs-tools
+	@ls $${RELEVE_IMAGE:-build}/releve-*-$(ARCH).img >/dev/null 2>&1 || $(MAKE) image ARCH=$(ARCH)
+	$(BIN)/python -m pytest -v tests/image --arch $(ARCH) $(ARGS)
 
 soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
 	@tools/venv dev

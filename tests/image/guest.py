@@ -162,7 +162,7 @@ class Guest:
 
     def run(self, *command: str, stdin: bytes = b"", check: bool = True, within_s: float = COMMAND_S_MAX) -> str:
         """What a command prints in the box, as root; RebootedError if the box started anew meanwhile."""
-        self._ready(within_s)
+        self._ready()
         asked = {"run": command, "input": base64.b64encode(stdin).decode(), "within_s": within_s}
         self._within.write(json.dumps(asked).encode() + b"\n")
         said = self._within.read(within_s + END_S_MAX)
@@ -219,9 +219,9 @@ class Guest:
         self._within.close()
         self._monitor.close()
 
-    def _ready(self, within_s: float) -> None:
+    def _ready(self) -> None:
         if not self._greeted:
-            assert self._within.read(within_s) == b"ready"
+            assert self._within.read(max(PAGE_S_MAX.values())) == b"ready"
             self._greeted = True
 
 
