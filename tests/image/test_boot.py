@@ -6,10 +6,12 @@ import time
 import pytest
 
 from tests.image.card import GIB, Card
-from tests.image.guest import PI, UEFI, Power, Record
+from tests.image.guest import PI, UEFI, Power, Record, until
 from tests.image.household import PASSWORD, announced, first_visit
 
 MEMORY_USED_MB_MAX = 150
+CODE = re.compile(r"\b\d{4}-\d{4}\b")
+CODE_S_MAX = 300.0
 
 
 @pytest.mark.arches("amd64", "arm64")
@@ -45,8 +47,8 @@ def test_a_raspberry_pi_3_says_that_it_does_not_know_the_time(
     # Its watchdog is left out: qemu's starts the board anew as soon as it is armed.
     with power(card, PI, command_line="systemd.watchdog_sec=off") as guest:
         record_property("s to the page", f"{guest.page_s:.0f}")
-        code = re.findall(r"\b\d{4}-\d{4}\b", guest.said())
-        assert code, "no code on its console"
+        until(lambda: CODE.search(guest.said()), "the code is on its console", CODE_S_MAX)
+        code = CODE.findall(guest.said())
         visitor = guest.visitor()
         visitor.set_up(code[-1], PASSWORD)
         assert "does not know how long it was off" in visitor.ask("/box?lang=en")

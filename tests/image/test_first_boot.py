@@ -6,11 +6,15 @@ import re
 import pytest
 
 from tests.image.card import DATA, ROOT_A, Card, Image, NewCard, ran
-from tests.image.guest import Guest, Power
+from tests.image.guest import Guest, Power, Record, until
 from tests.image.household import first_visit
 
 START = "START-HERE.html"
 CODE = re.compile(r"\b(\d{4})[-\s\u2011]?(\d{4})\b")
+FIRST = "releve-first.service"
+TOLD_S_MAX = 300.0
+SECRET = "correct-cheval-agrafe"
+WIFI = f"nom = Maison\nmot de passe = {SECRET}\npays = Atlantide\n"
 # Of a system that ran: what it would share with every other box.
 SECRETS = (
     "etc/releve/box-secret", "etc/ssh/ssh_host_", "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret",
@@ -61,18 +65,50 @@ def test_the_image_holds_no_secret(image: Image, card: Card) -> None:
     assert image.parts[DATA].length > 0
 
 
+def told(guest: Guest) -> str:
+    """Which word it says of its first visit once it has written the card's page: `code` while one is to come."""
+    until(lambda: guest.said_of_box("first"), "it has said how it stands", TOLD_S_MAX)
+    ended = ("inactive", "failed")
+    until(lambda: guest.shows(FIRST, "ActiveState")["ActiveState"] in ended, "it has written its page", TOLD_S_MAX)
+    said = guest.said_of_box("first")
+    assert said is not None
+    return str(said["state"])
+
+
+def codes(card: Card) -> set[str]:
+    """On the page that a person opens on the card."""
+    return {"-".join(found) for found in CODE.findall(card.from_boot(START) or "")}
+
+
 def test_the_code_of_the_first_visit_is_on_the_card_until_it_was_used(card: Card, power: Power) -> None:
-    assert card.image.from_boot(START, card.folder / START).exists(), "it is there before the first start, too"
+    assert card.image.from_boot(START, card.folder / START).exists(), "a page is there before the first start, too"
     with power(card) as guest:
-        guest.settled()
+        assert told(guest) == "code"
         code = guest.status()["setup_code"]
         guest.switch_off()
-    assert code in {"-".join(found) for found in CODE.findall(card.from_boot(START) or "")}
+    assert code in codes(card)
     with power(card) as guest:
         first_visit(guest)
-        guest.settled()
         guest.switch_off()
     with power(card) as guest:
-        guest.settled()
+        assert told(guest) != "code"
         guest.switch_off()
-    assert CODE.findall(card.from_boot(START) or "") == []
+    assert codes(card) == set()
+
+
+def test_a_wrong_wifi_txt_is_erased_and_the_page_says_what_is_wrong_with_it(
+    card: Card, power: Power, record_property: Record
+) -> None:
+    card.onto_boot("wifi.txt", WIFI.encode())
+    with power(card) as guest:
+        assert told(guest) == "code"
+        said = guest.said_of_box("wifi")
+        assert said is not None
+        assert said["state"] == "wrong", said
+        assert SECRET not in str(said)
+        record_property("it says", said["why"])
+        visitor = first_visit(guest)
+        assert "The box did not join the Wi-Fi that was written for it." in visitor.ask("/box?lang=en")
+        guest.switch_off()
+    assert card.from_boot("wifi.txt") is None
+    assert not card.holds(SECRET.encode()), "nor does its password lie anywhere on the card"

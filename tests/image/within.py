@@ -21,11 +21,14 @@ Before=shutdown.target
 [Service]
 ExecStart=/usr/bin/python3 -I {PROGRAM}
 """
-# initramfs-tools reads it as a piece of its own script, when /run is there.
-PUTS = f"""mkdir -p /run/systemd/system/sysinit.target.wants
-cat /releve-test.service >/run/systemd/system/releve-test.service
-cat /releve-test.py >{PROGRAM}
-ln -s ../releve-test.service /run/systemd/system/sysinit.target.wants
+# initramfs-tools reads it as a piece of its own script, before there is the /run that stays.
+PUTS = f"""(
+  until [ -d /run/initramfs ]; do sleep 0.2; done
+  mkdir -p /run/systemd/system/sysinit.target.wants
+  cat /releve-test.service >/run/systemd/system/releve-test.service
+  cat /releve-test.py >{PROGRAM}
+  ln -s ../releve-test.service /run/systemd/system/sysinit.target.wants
+) &
 """
 
 
