@@ -13,7 +13,7 @@ from tests.image.guest import PAGE_S_MAX, PLAIN, Guest, Hardware, Power, switche
 from tests.integration.home import Host
 
 IMAGES = Path(os.environ.get("RELEVE_IMAGE", Path(__file__).parents[2] / "build"))
-TEST_S_MAX = 1200
+TEST_S_MAX = 3600
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
