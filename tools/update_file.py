@@ -96,10 +96,22 @@ def write(folder: Path, about: About, parts: Mapping[str, Path], key: str) -> Pa
     return path
 
 
-def squashed(tree: Path, to: Path, made: datetime) -> None:
-    """`tree` as a squashfs whose bytes depend on its content and `made` alone."""
+def squashed(tree: Path, to: Path, made: datetime, level: int = 19) -> None:
+    """`tree` as a squashfs whose bytes depend on its content and `made` alone; zstd packs it at `level`."""
     when = str(int(made.timestamp()))
-    command = ("mksquashfs", str(tree), str(to), "-noappend", "-quiet", "-no-progress", "-all-root", "-comp", "zstd")
+    command = (
+        "mksquashfs",
+        str(tree),
+        str(to),
+        "-noappend",
+        "-quiet",
+        "-no-progress",
+        "-all-root",
+        "-comp",
+        "zstd",
+        "-Xcompression-level",
+        str(level),
+    )
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     _run((*command, "-mkfs-time", when, "-all-time", when), environment)
 

@@ -20,11 +20,11 @@ SOON_S, STOP_S_MAX = 60.0, 30.0
 REACHED = ["127.0.0.1", *Home.BOX, *Home.ROUTER]
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + SOON_S
+def until(holds: Callable[[], bool], what: str, soon_s: float = SOON_S, pause_s: float = 0.05) -> None:
+    end = time.monotonic() + soon_s
     while not holds():
-        assert time.monotonic() < end, f"not within {SOON_S:g} s: {what}"
-        time.sleep(0.05)
+        assert time.monotonic() < end, f"not within {soon_s:g} s: {what}"
+        time.sleep(pause_s)
 
 
 class Box:

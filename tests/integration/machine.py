@@ -37,6 +37,7 @@ mount -t overlay overlay -o "lowerdir=$tree,upperdir=$folder/upper,workdir=$fold
 cp -R "$folder.files/." "$folder/root"
 chroot "$folder/root" sh -c "/opt/releve/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index /wheel/*.whl"
 chroot "$folder/root" systemctl --quiet enable releve.service
+if [ -e "$folder/root/prepare" ]; then chroot "$folder/root" sh -e /prepare; fi
 mkdir "/sys/fs/cgroup/$name"
 machine='echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"; shift; exec systemd-nspawn --quiet --register=no --keep-unit --boot "$@" systemd.mask=systemd-networkd.service'
 sh -c "$machine" sh "$name" --machine="$name" --directory="$folder/root" --network-namespace-path="/run/netns/$namespace" "$@" || true
@@ -66,9 +67,12 @@ class Machine:
 
     def write(self, path: str, text: str) -> None:
         """A file in it; the folder too."""
+        self.write_bytes(path, text.encode())
+
+    def write_bytes(self, path: str, data: bytes) -> None:
         there = Path(f"/proc/{self._leader}/root", path.lstrip("/"))
         there.parent.mkdir(parents=True, exist_ok=True)
-        there.write_text(text)
+        there.write_bytes(data)
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.run("/opt/releve/venv/bin/releve", "status", "--json"))
@@ -80,7 +84,10 @@ class Machine:
 
 @contextlib.contextmanager
 def booted(folder: Path, host: Host, files: Mapping[str, str], *options: str) -> Iterator[Machine]:
-    """A box with the units of this repository, what `files` says beside them by its path, and options of systemd-nspawn."""
+    """A box with the units of this repository, what `files` says beside them by its path, and options of systemd-nspawn.
+
+    A file `/prepare` is run in it, by sh, before it is started.
+    """
     assert TREE.is_dir(), f"{TREE} is missing; `make integration` makes it"
     name = f"releve-{os.getpid()}"
     lower, mounted = folder / "machine.files", folder / "machine"
