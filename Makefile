@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix integration test-image soak home-assistant bench bench-store fuzz
+.PHONY: help demo test lint fix integration test-guest test-image soak home-assistant bench bench-store fuzz
 
 BIN := .venv/bin
 ARCH ?= amd64
@@ -18,7 +18,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 systemd # the second for Playwright's driver, the third to judge our units
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/image --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/guest --ignore=tests/image --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
 lint:  ## form, types, and who may import whom
@@ -40,6 +40,12 @@ integration:  ## as root: against the servers of other projects, each really sta
 	@tools/box
 	@command -v npm >/dev/null || tools/install npm # Node's own packages bring it too
 	$(BIN)/python -m pytest tests/integration $(ARGS)
+
+test-guest:  ## as root: what the units forbid, in a virtual machine with a kernel of its own; 500 MB once, in /var/tmp/releve-guest
+	@tools/venv dev
+	@tools/install e2fsprogs mmdebstrap qemu-system-x86
+	@tools/box guest
+	$(BIN)/python -m pytest tests/guest $(ARGS)
 
 test-image:  ## as root: the image in virtual machines, ARCH=amd64 or arm64; writes its table into docs/image.md; hours of a PC
 	@tools/venv dev
