@@ -2,7 +2,7 @@
 # `make` explains.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deb demo test lint fix integration test-guest image container soak home-assistant bench bench-store fuzz update
+.PHONY: help deb demo test lint fix integration test-guest test-image image container soak home-assistant bench bench-store fuzz update
 
 BIN := .venv/bin
 ARCH ?= amd64
@@ -19,7 +19,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
 	@tools/install chromium libatomic1 systemd # the second for Playwright's driver, the third to judge our units
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/guest --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/guest --ignore=tests/image --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
 lint:  ## form, types, and who may import whom
@@ -57,12 +57,18 @@ test-guest:  ## as root: what the units forbid, and a first boot by Wi-Fi, in vi
 image:  ## as root: the image of a box, ARCH=arm64 or amd64, in build/; ten minutes, half an hour for another processor than this one's
 	@tools/venv dev
 	@tools/install binfmt-support dosfstools e2fsprogs fdisk mmdebstrap mtools qemu-user-static squashfs-tools xz-utils zstd
-	$(BIN)/python -m images.build $(or $(ARCH),arm64) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
+	$(BIN)/python -m images.build $(ARCH) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
 
 container:  ## as root: the box as a container for podman or docker, ARCH=amd64 or arm64, in build/
 	@tools/venv dev
 	@tools/install binfmt-support mmdebstrap qemu-user-static umoci
-	$(BIN)/python -m images.container $(or $(ARCH),amd64)
+	$(BIN)/python -m images.container $(ARCH)
+
+test-image:  ## as root: the image in virtual machines, ARCH=amd64 or arm64; writes its table into docs/image.md; hours of a PC
+	@tools/venv dev
+	@tools/install dosfstools e2fsprogs iproute2 mtools ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 qemu-utils squashfs-tools
+	@ls $${RELEVE_IMAGE:-build}/releve-*-$(ARCH).img >/dev/null 2>&1 || $(MAKE) image ARCH=$(ARCH)
+	$(BIN)/python -m pytest -v tests/image --arch $(ARCH) $(ARGS)
 
 soak:  ## as root: fifty power cuts, and a fortnight of a house in some minutes with kills, its memory watched
 	@tools/venv dev
