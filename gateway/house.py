@@ -34,6 +34,7 @@ from gateway.model import EXPORTS, GAP_S, Meter, MeteringPoint, Point, SeriesKey
 from gateway.periods import Periods
 from gateway.ports import Port
 from gateway.ports.lan import is_loopback
+from gateway.recognise import Recognising
 from gateway.remembered import Remembered
 from gateway.running import Running
 from gateway.searching import Searches
@@ -161,6 +162,7 @@ class House:
         self._turns = Turns(store, self.collect, now)
         self._dating = Dating(clock, self._undated, store, self.collect, self.dials, self._turns)
         self.searches = Searches(self.running.spawn, now)
+        self.recognising = Recognising(self.searches)
         self.finder = Finder(["127.0.0.1"] if is_loopback(config.web.host) else None)
         # What waited while the program did not run, for a key that came with the configuration, or behind a kill.
         for address in self._waiting.addresses():

@@ -1,12 +1,12 @@
-"""`/meters/find`: what announces itself at home while this page is open, the lines where we ask, and a typed address."""
+"""`/meters/find`: what is plugged in, what announces itself at home while this page is open, our lines, and a typed address."""
 
 import re
 from dataclasses import dataclass
 
 from aiohttp import web
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from gateway import lines
+from gateway import lines, plugged
 from gateway.config import Port as PortConfig
 from gateway.find import Announced, Thing
 from gateway.house import House
@@ -18,13 +18,25 @@ from webui.page import HOUSE, read_form, render, see, words_of
 from webui.words import Words, mark
 
 # Pages with which a line is set up, by its protocol.
-PAGES = {"modbus": "/meters/wire", "mbus": "/meters/bus", "mqtt": "/meters/broker", "shelly": "/meters/device"}
+PAGES = {
+    "modbus": "/meters/wire",
+    "mbus": "/meters/bus",
+    "mqtt": "/meters/broker",
+    "shelly": "/meters/device",
+    "tic": "/meters/cable",
+    "p1": "/meters/cable",
+    "sml": "/meters/cable",
+    "wmbus": "/meters/cable",
+}
 MODBUS_TCP_PORT = 502  # Modbus Messaging on TCP/IP Implementation Guide V1.0b, 2.1
 PORT_NAME_CHARACTERS_MAX = 32
 HOST = re.compile(r"(?P<host>[0-9A-Za-z._-]{1,253})(:(?P<port>[0-9]{1,5}))?")
 
 NO_ADDRESS = mark("An address such as 192.168.1.20 is needed; behind a colon, the port, if it is not 502.")
 NOT_THERE = mark("No Modbus device answers at this address. For whoever repairs: %(reason)s.")
+RADIO = mark("%(name)s, a radio receiver")
+USB_LINE = mark("A USB adapter that does not say its name")
+LINE = mark("A serial line of the box itself")
 AWAY = mark("This address is not in your home, and the box asks nobody elsewhere.")
 
 WHATS = {
@@ -61,14 +73,55 @@ async def page(request: web.Request) -> web.Response:
     return _page(request)
 
 
+# What says itself who it is, by words of its maker and its product: systemd/udev has the same.
+DONGLES = {
+    ("imst", "iu891a"): "IMST iU891A-XL",
+    ("", "im871a"): "IMST iM871A",
+    ("", "amb8465"): "AMB8465",
+    ("busware", "cul868"): "busware CUL 868",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A serial line that no port uses, in words: what it is or says that it is, and where it is."""
+
+    device: str
+    title: Markup
+    about: str
+
+
+def cables(house: House, words: Words, *, board: bool) -> list[Cable]:
+    """What is plugged in and not used. Reads sysfs, which waits for no device."""
+    used = [port.device for port in house.config.ports if port.device is not None]
+    return [cable(words, one) for one in plugged.look(board=board) if plugged.same_line(one.device, used) is None]
+
+
+def cable(words: Words, one: plugged.Plugged) -> Cable:
+    """One line in words."""
+    said = (one.maker.casefold(), one.product.casefold())
+    name = next((name for (maker, product), name in DONGLES.items() if maker in said[0] and product in said[1]), None)
+    if name is not None:
+        title = words.say(RADIO, name=name)
+    elif one.product:
+        title = escape(one.product)
+    else:
+        title = words.say(USB_LINE if one.usb else LINE)
+    place = one.device.rpartition("/")[2]
+    return Cable(one.device, title, " · ".join(part for part in (one.maker, place) if part))
+
+
 def _page(request: web.Request, *, typed: str = "", fault: Markup | None = None, at: str = "") -> web.Response:
-    house = request.app[HOUSE]
+    house, board = request.app[HOUSE], "board" in request.query
     asking = {port.name for port in house.config.ports if not port.listen}
     return render(
         request,
         "find.html",
         status=422 if fault else 200,
         found=[_row(request, house, one) for one in house.finder.look()],
+        cables=cables(house, words_of(request), board=board),
+        listens_to=house.recognising.listens_to,
+        board=board,
         looking=house.finder.since is not None,
         protocol_words=PROTOCOL_WORDS,
         find_trouble=house.finder.trouble,

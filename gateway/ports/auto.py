@@ -16,6 +16,10 @@ TALK_STEPS_MAX = 5
 TEXT_S = 2.0  # lines of text answer nothing: they are waited for
 
 
+class NotRecognisedError(OSError):
+    """Nothing answered that we know."""
+
+
 class AutoPort:
     """A radio line of which nobody said what is on it.
 
@@ -43,7 +47,7 @@ class AutoPort:
         self._text_s = text_s
 
     async def run(self) -> None:
-        """As StreamPort's; OSError also when nothing answers that we know."""
+        """As StreamPort's; NotRecognisedError when nothing answers that we know."""
         found = await self._find()
         receiver = self._receivers.pop(found)
         self._receivers = {found: receiver, **self._receivers}
@@ -63,7 +67,7 @@ class AutoPort:
                         return found
         finally:
             connection.close()
-        raise OSError(f"no radio receiver was recognised, of {', '.join(self._receivers)}")
+        raise NotRecognisedError(f"no radio receiver was recognised, of {', '.join(self._receivers)}")
 
     def _rates(self) -> dict[int | None, list[str]]:
         """Receivers by rate; all in one where there is but one."""

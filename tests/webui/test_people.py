@@ -80,6 +80,11 @@ POST /meters/dial/correct OI
 POST /meters/dial/undo O
 GET /meters/find OI
 POST /meters/find/modbus OI
+GET /meters/cable OI
+POST /meters/cable/listen OI
+POST /meters/cable/stop OI
+POST /meters/cable/add OI
+POST /meters/cable/drop OI
 GET /meters/device OI
 POST /meters/device/add OI
 POST /meters/device/drop OI
