@@ -61,7 +61,7 @@ def free_folder(files: Files, folder: Path, version: str) -> Path:
 def no_room(need: int, free: int, what: str) -> Refused:
     mega = 1_000_000
     return Refused(
-        "room",
+        "no-room",
         f"the card has no room for {what}: {-(-need // mega)} MB are needed, {max(0, free) // mega} MB are free",
         mb=-(-need // mega),
         free_mb=max(0, free) // mega,

@@ -122,7 +122,7 @@ class Full(Card):
         return before.SPARED_BYTES + 100
 
 
-@pytest.mark.parametrize(("kind", "code"), [(Refusing, "card"), (Lying, "card"), (Full, "room")])
+@pytest.mark.parametrize(("kind", "code"), [(Refusing, "card"), (Lying, "card"), (Full, "no-room")])
 def test_a_card_that_refuses_leaves_what_runs(tmp_path: Path, kind: Callable[[], Card], code: str) -> None:
     units = Units(Gateway(None, 0))
     box = box_at(tmp_path, units, kind())
