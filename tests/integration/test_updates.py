@@ -20,7 +20,7 @@ import pytest
 from gateway.box.update_file import Kind
 from tests.integration.box_at_home import until
 from tests.integration.home import Home
-from tests.integration.machine import ROOT, TREE, Machine, booted
+from tests.integration.machine import ROOT, Machine, booted, packed
 from tools import update_file as maker
 
 pytestmark = pytest.mark.timeout(400)
@@ -75,9 +75,10 @@ class Files:
 @pytest.fixture(scope="module")
 def updates(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("updates")
-    venv = folder / "venv"
-    shutil.copytree(TREE / VENV, venv, symlinks=True)
+    subprocess.run(("dpkg-deb", "--extract", str(packed("trixie")), str(folder / "tree")), check=True)
+    venv = folder / "tree" / VENV
     packages = next(venv.glob("lib/python3*/site-packages"))
+    shutil.rmtree(next(packages.glob("releve-*.dist-info")))
     source = folder / "source"
     for name in ("gateway", "drivers", "sync", "webui"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
