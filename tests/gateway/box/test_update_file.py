@@ -332,6 +332,31 @@ def test_the_maker_s_file_is_the_one_that_is_read(tmp_path: Path) -> None:
     assert maker.main(["key", str(key)]) == 1, "a key is never written over"
 
 
+def test_an_app_of_a_package_has_its_bytecode(tmp_path: Path) -> None:
+    site = tmp_path / "package/opt/releve/venv/lib/python3/site-packages"
+    site.mkdir(parents=True)
+    (site / "releve.py").write_text("print('releve')\n")
+    (tmp_path / "package/DEBIAN").mkdir()
+    control = (
+        "Package: releve\nVersion: 0.2.0+deb13\nArchitecture: amd64\nMaintainer: us <us@localhost>\nDescription: us\n"
+    )
+    (tmp_path / "package/DEBIAN/control").write_text(control)
+    package, key = tmp_path / "releve.deb", tmp_path / "key"
+    subprocess.run(
+        ("dpkg-deb", "--root-owner-group", "--build", tmp_path / "package", package), check=True, capture_output=True
+    )
+    assert maker.main(["key", str(key)]) == 0
+    ours = ".".join(map(str, sys.version_info[:2]))
+    command = ["app", str(package), "--key", str(key), "--arch", "amd64", "--python", ours, "--to", str(tmp_path)]
+    assert maker.main(command) == 0
+    path = tmp_path / "releve-0.2.0-app-amd64.update"
+    found, kept = read(path.read_bytes(), (bytes.fromhex((tmp_path / "key.pub").read_text()),))
+    assert (found.manifest.version, found.manifest.base) == ("0.2.0", "0.1.0")
+    (tmp_path / "app").write_bytes(kept.data["app"])
+    listed = subprocess.run(("unsquashfs", "-l", tmp_path / "app"), check=True, capture_output=True, text=True).stdout
+    assert f"site-packages/__pycache__/releve.cpython-{ours.replace('.', '')}.pyc" in listed
+
+
 def test_the_numbers_of_the_schemas_are_those_of_the_files() -> None:
     done = subprocess.run([sys.executable, "-m", "gateway.schemas"], capture_output=True, check=True)
     assert json.loads(done.stdout).keys() == {"series", "ledger", "holders", "catalog", "keys"}
