@@ -18,7 +18,7 @@ demo:  ## a furnished house in your browser, with no hardware and no configurati
 
 test:  ## unit tests, and the pages in a real browser
 	@tools/venv dev
-	@tools/install chromium libatomic1 systemd # the second for Playwright's driver, the third to judge our units
+	@tools/install chromium libatomic1 squashfs-tools systemd # the second for Playwright's driver, the third to judge our units
 	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore=tests/e2e --ignore=tests/integration --ignore=tests/guest --ignore=tests/image --ignore=tests/soak --ignore=tests/home_assistant $(ARGS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 120 tests/e2e $(ARGS) # they wait more than they work
 
@@ -89,11 +89,12 @@ bench-store:  ## what the store is to reach and what it reaches, in docs/perform
 	@tools/venv dev
 	$(BIN)/python tools/measured.py $(or $(ARGS),store_data.py store.py)
 
-update:  ## signed update files in build/, of the package and, where `make image` made one, of the system: ARCH=amd64 or arm64, UPDATE_KEY=file
+update:  ## as root: signed update files in build/, of the package and, where `make image` made one, of the system: ARCH=amd64 or arm64, UPDATE_KEY=file
 	@tools/venv dev
-	@tools/install squashfs-tools
-	$(BIN)/python -m tools.update_file app build/releve_$(VERSION)+deb13_$(ARCH).deb --arch $(ARCH) --key $(or $(UPDATE_KEY),build/update-key) $(ARGS)
-	@[ ! -d build/image-$(ARCH) ] || $(BIN)/python -m tools.update_file system build/image-$(ARCH) --version $(VERSION) --arch $(ARCH) --key $(or $(UPDATE_KEY),build/update-key) $(ARGS)
+	@tools/install mmdebstrap squashfs-tools
+	@tools/box # for its Python
+	$(BIN)/python -m tools.update_file app build/releve_$(VERSION)+deb13_$(ARCH).deb --debian $(or $(RELEVE_BOX),/var/tmp/releve-box)/root --arch $(ARCH) --key $(or $(UPDATE_KEY),build/update-key) $(ARGS)
+	@[ ! -d build/image-$(ARCH) ] || $(BIN)/python -m tools.update_file system build/image-$(ARCH)/system --version $(VERSION) --arch $(ARCH) --key $(or $(UPDATE_KEY),build/update-key) $(ARGS)
 
 fuzz:  ## every decoder on inputs that libFuzzer leads to new code: ARGS="--inputs 10000000" or "--seconds 600", and targets
 	@tools/venv dev

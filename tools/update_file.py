@@ -1,16 +1,18 @@
 """Makes signed update files (docs/updates.md).
 
     python -m tools.update_file app PACKAGE.deb --key KEY --arch arm64 [--version V] [--base V]
-    python -m tools.update_file system build/image-arm64 --key KEY --arch arm64 --version V
+    python -m tools.update_file system build/image-arm64/system --key KEY --arch arm64 --version V
     python -m tools.update_file key FILE        a new key: FILE, which nobody else may have, and FILE.pub for the image
 
-`system` takes the folder that the image was put together from (images/build.py).
+`system` takes the folder that images/build.py leaves: `root.squashfs`, and `boot/` with what lies in releve-a/ on the first partition,
+`entry.conf` (loader/entries/releve-a.conf) among it.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -123,12 +125,11 @@ def squashed(tree: Path, to: Path, made: datetime, level: int = 19) -> None:
 
 def system_parts(folder: Path) -> dict[str, Path]:
     """What the image was put together from, by the names that the manifest gives it."""
-    found = {"root": folder / "p2.squashfs"}
-    boot = folder / "boot/releve-a"
+    found = {"root": folder / "root.squashfs"}
+    boot = folder / "boot"
     for path in sorted(boot.rglob("*")):
         if path.is_file():
             found[f"boot/{path.relative_to(boot)}"] = path
-    found["boot/entry.conf"] = folder / "boot/loader/entries/releve-a.conf"
     for name, path in found.items():
         if not path.is_file():
             raise MakeError(f"{path}: missing; it is the part '{name}'")
@@ -160,7 +161,8 @@ def main(arguments: Sequence[str]) -> int:
             )
             return 0
         made = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", datetime.now(UTC).timestamp())), UTC)
-        with tempfile.TemporaryDirectory(prefix="releve-update-") as beside:
+        within = None if options.debian is None else options.debian / "tmp"
+        with tempfile.TemporaryDirectory(prefix="releve-update-", dir=within) as beside:
             _say(str(_made(options, made, Path(beside))))
     except (MakeError, OSError, ValueError, update_file.Refused) as error:
         sys.stderr.write(f"update_file: {error}\n")
@@ -175,6 +177,7 @@ def _made(options: argparse.Namespace, made: datetime, beside: Path) -> Path:
         venv = beside / "tree" / VENV
         if not venv.is_dir():
             raise MakeError(f"{options.source}: has no /{VENV}")
+        _compile(beside / "tree", options.python, options.debian)
         parts = {"app": beside / "app.squashfs"}
         squashed(venv, parts["app"], made)
         version = options.version or _package_version(options.source)
@@ -184,9 +187,30 @@ def _made(options: argparse.Namespace, made: datetime, beside: Path) -> Path:
         if not version:
             raise MakeError("--version: is needed for a system")
     update_file.ordered(version)
-    about = About(Kind(options.what), version, made, options.arch, options.python, options.base or version, _schemas())
+    base = options.base or (BASE if options.what == "app" else version)
+    about = About(Kind(options.what), version, made, options.arch, options.python, base, _schemas())
     options.to.mkdir(parents=True, exist_ok=True)
     return write(options.to, about, parts, key)
+
+
+def _compile(tree: Path, python: str, debian: Path | None) -> None:
+    """Bytecode beside the program: a box cannot keep any, and would make it anew at each start."""
+    if debian is not None:  # `tree` lies in it
+        inside = Path("/", tree.relative_to(debian))
+        command: tuple[str, ...] = ("chroot", str(debian), f"/usr/bin/python{python}")
+    elif python == ".".join(platform.python_version_tuple()[:2]):
+        inside, command = tree, (sys.executable,)
+    else:
+        sys.stderr.write(
+            f"no Python {python} is here (--debian): without bytecode the program starts slowly on a small box\n"
+        )
+        return
+    _run(
+        (
+            *(*command, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
+            *("-s", str(inside), "-p", "/", str(inside / VENV / "lib")),
+        )
+    )
 
 
 def _schemas() -> Mapping[str, int]:
@@ -227,6 +251,12 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         command.add_argument("--python", default="3.13", help="the one it was built for (default: 3.13)")
         command.add_argument("--version", help="default for an app: the package's")
         command.add_argument("--base", help=f"the least system version it runs on (default: {BASE})")
+        command.add_argument(
+            "--debian",
+            type=Path,
+            metavar="FOLDER",
+            help="a Debian with that Python, as `tools/box` makes it; needs root",
+        )
         command.add_argument("--to", type=Path, default=Path("build"), metavar="FOLDER")
     commands.add_parser("key").add_argument("source", type=Path, help="a new file")
     return parser.parse_args(arguments)

@@ -310,13 +310,12 @@ def test_the_maker_s_file_is_the_one_that_is_read(tmp_path: Path) -> None:
     key = tmp_path / "release.key"
     assert maker.main(["key", str(key)]) == 0
     assert key.stat().st_mode & 0o777 == 0o600
-    (tmp_path / "parts/boot/releve-a/overlays").mkdir(parents=True)
-    (tmp_path / "parts/boot/loader/entries").mkdir(parents=True)
-    (tmp_path / "parts/boot/loader/entries/releve-a.conf").write_bytes(b"title")
-    (tmp_path / "parts/p2.squashfs").write_bytes(SYSTEM["root"])
+    (tmp_path / "parts/boot/overlays").mkdir(parents=True)
+    (tmp_path / "parts/boot/entry.conf").write_bytes(b"title")
+    (tmp_path / "parts/root.squashfs").write_bytes(SYSTEM["root"])
     for name, content in SYSTEM.items():
         if name != "root":
-            (tmp_path / "parts" / name.replace("boot", "boot/releve-a")).write_bytes(content)
+            (tmp_path / "parts" / name).write_bytes(content)
     made = [
         *("system", str(tmp_path / "parts"), "--key", str(key), "--arch", "arm64"),
         *("--version", "0.3.0", "--to", str(tmp_path / "out")),
@@ -330,6 +329,31 @@ def test_the_maker_s_file_is_the_one_that_is_read(tmp_path: Path) -> None:
     assert found.manifest.schemas["series"] >= 1
     assert len(found.head) % 4096 == 0
     assert maker.main(["key", str(key)]) == 1, "a key is never written over"
+
+
+def test_an_app_of_a_package_has_its_bytecode(tmp_path: Path) -> None:
+    site = tmp_path / "package/opt/releve/venv/lib/python3/site-packages"
+    site.mkdir(parents=True)
+    (site / "releve.py").write_text("print('releve')\n")
+    (tmp_path / "package/DEBIAN").mkdir()
+    control = (
+        "Package: releve\nVersion: 0.2.0+deb13\nArchitecture: amd64\nMaintainer: us <us@localhost>\nDescription: us\n"
+    )
+    (tmp_path / "package/DEBIAN/control").write_text(control)
+    package, key = tmp_path / "releve.deb", tmp_path / "key"
+    subprocess.run(
+        ("dpkg-deb", "--root-owner-group", "--build", tmp_path / "package", package), check=True, capture_output=True
+    )
+    assert maker.main(["key", str(key)]) == 0
+    ours = ".".join(map(str, sys.version_info[:2]))
+    command = ["app", str(package), "--key", str(key), "--arch", "amd64", "--python", ours, "--to", str(tmp_path)]
+    assert maker.main(command) == 0
+    path = tmp_path / "releve-0.2.0-app-amd64.update"
+    found, kept = read(path.read_bytes(), (bytes.fromhex((tmp_path / "key.pub").read_text()),))
+    assert (found.manifest.version, found.manifest.base) == ("0.2.0", "0.1.0")
+    (tmp_path / "app").write_bytes(kept.data["app"])
+    listed = subprocess.run(("unsquashfs", "-l", tmp_path / "app"), check=True, capture_output=True, text=True).stdout
+    assert f"site-packages/__pycache__/releve.cpython-{ours.replace('.', '')}.pyc" in listed
 
 
 def test_the_numbers_of_the_schemas_are_those_of_the_files() -> None:
