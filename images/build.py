@@ -283,22 +283,8 @@ def make_fat(folder: Path, image: Path, epoch: int) -> None:
     image.unlink(missing_ok=True)
     with image.open("wb") as stream:
         stream.truncate(BOOT_MIB * MIB)
-    sectors = FIRST_MIB * MIB // 512
-    run(
-        "mkfs.vfat",
-        "-F",
-        "32",
-        "-s",
-        "4",
-        "-h",
-        str(sectors),
-        "-n",
-        "RELEVE",
-        "-i",
-        FAT_SERIAL,
-        "--invariant",
-        str(image),
-    )
+    how = ("-F", "32", "-s", "4", "-h", str(FIRST_MIB * MIB // 512), "-n", "RELEVE", "-i", FAT_SERIAL)
+    run("mkfs.vfat", "--invariant", *how, str(image))
     for path in sorted(folder.rglob("*")):
         inside = f"::/{path.relative_to(folder)}"
         os.utime(path, (epoch, epoch))
