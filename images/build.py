@@ -90,9 +90,11 @@ def build(arch: str, out: Path, deb: Path | None, update_key: Path | None, *, pa
         write(tree / "usr/share/releve/image.json", json.dumps(image) + "\n")
         write(tree / "usr/share/releve/update-keys/releve.pub", public_key(update_key, out) + "\n")
         list_packages(tree, work)
-        write(out / f"{name}.sbom.cdx.json", listed(tree, work, version, int(epoch)))
+        inside = listed(tree, work, version, int(epoch))
+        write(out / f"{name}.sbom.cdx.json", inside)
+        write(tree / "usr/share/releve/image.sbom.cdx.json", inside)  # the page "about" shows it
     with step("the boot partition"):
-        boot = lay_out_boot(work, tree, arch)
+        boot = lay_out_boot(work, tree, arch, version)
         make_fat(boot, work / "p1.fat", int(epoch))
     with step("the root"):
         root = work / "system/root.squashfs"
@@ -241,7 +243,7 @@ def listed(tree: Path, work: Path, version: str, epoch: int) -> str:
     return sbom.text(sbom.of_image(package, (work / "packages.tsv").read_text(), version, epoch))
 
 
-def lay_out_boot(work: Path, tree: Path, arch: str) -> Path:
+def lay_out_boot(work: Path, tree: Path, arch: str, version: str) -> Path:
     """p1 as a folder: the Pi's firmware, systemd-boot, and the kernel of root A; that of B comes with an update.
 
     What root A starts from lies in system/boot as well, beside system/root.squashfs: an update is made of this folder.
@@ -258,8 +260,9 @@ def lay_out_boot(work: Path, tree: Path, arch: str) -> Path:
     write(first / "cmdline.txt", options + "\n")
     loader, name = EFI[arch]
     write(boot / "EFI/BOOT" / name, (tree / "usr/lib/systemd/boot/efi" / loader).read_bytes())
-    write(boot / "loader/loader.conf", "timeout 0\ndefault releve-a.conf\neditor no\n")
-    entry = f"title Relevé\nsort-key releve\nlinux /releve-a/linux\ninitrd /releve-a/initrd\noptions {options}\n"
+    write(boot / "loader/loader.conf", "timeout 0\ndefault releve-*\neditor no\n")
+    # systemd-boot takes the newest version that has tries left, or needs none.
+    entry = f"title Relevé\nsort-key releve\nversion {version}\nlinux /releve-a/linux\ninitrd /releve-a/initrd\noptions {options}\n"
     write(boot / "loader/entries/releve-a.conf", entry)
     write(first / "entry.conf", entry)
     write(boot / "START-HERE.html", page(Standing()))
