@@ -115,7 +115,7 @@ async def test_a_radio_receiver_is_asked_only_when_all_speeds_were_listened_to()
     line = Line(answers=im871a.answers)
     try:
         answers = recognise(line.path, [Stage(9600, 0.1), Stage(1200, 0.1), Stage(115_200, 0.1)])
-        said = []
+        said: list[object] = []
         async for one in answers:
             if len(said) < 3:
                 assert line.written == b""
@@ -156,7 +156,8 @@ async def test_one_line_is_listened_to_at_a_time_and_given_back_when_stopped() -
         assert recognising.of(first.path) is search
         await asyncio.sleep(0.05)
         await recognising.start(second.path)
-        assert recognising.listens_to == second.path
+        assert recognising.device == second.path
+        assert recognising.of(second.path) is not None
         assert recognising.of(first.path) is None
         stream_port.probe(stream_port.SerialLine(first.path, 9600))  # nobody holds it
         await asyncio.sleep(0.05)

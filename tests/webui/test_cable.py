@@ -95,8 +95,8 @@ async def test_a_linky_is_found_added_and_its_index_is_on_the_page(
 
         status, page = await send(home, f"{PAGE}/add", page, device=device, protocol="tic")
         assert status == 200
-        (port,) = home.house.config.ports
-        assert (port.name, port.protocol, port.device, port.baud) == ("linky", "tic", device, None)  # type: ignore[unreachable] # added a moment ago
+        (port,) = home.house.config.ports  # type: ignore[misc] # added a moment ago
+        assert (port.name, port.protocol, port.device, port.baud) == ("linky", "tic", device, None)
         await until(lambda: home.house.points() and home.house.points()[0].index)
         page = await home.text(f"{PAGE}?port=linky")
         assert "Un compteur à vous est lu sur cette ligne." in text(page)
@@ -198,7 +198,7 @@ async def test_meters_that_are_asked_are_chosen_by_hand_with_their_speed(
         status, said = await send(home, f"{PAGE}/add", page, protocol=protocol, baud="19200", parity="O")
         assert (status, f"Compteurs sur la ligne {protocol}" in text(said)) == (200, True)
         (port,) = home.house.config.ports
-        assert (port.protocol, port.device, port.baud, port.parity) == (protocol, device, 19200, "O")  # type: ignore[unreachable] # added a moment ago
+        assert (port.protocol, port.device, port.baud, port.parity) == (protocol, device, 19200, "O")
         assert leads_to in await home.text("/meters/find")
 
 
@@ -213,7 +213,9 @@ async def test_a_search_is_stopped_and_what_is_not_known_is_said_with_what_to_do
         await send(home, f"{PAGE}/listen", page)
         assert home.house.recognising.listens_to == device
         await send(home, f"{PAGE}/stop", page)
-        assert home.house.recognising.listens_to is None
+        search = home.house.recognising.of(device)
+        assert search is not None
+        assert not search.running
         assert "Écouter de nouveau" in text(await home.text(page_of(device)))
         slow = recognise.recognise
         monkeypatch.setattr(recognise, "recognise", lambda device: slow(device, [Stage(9600, 0.05)]))
