@@ -16,7 +16,9 @@ from gateway.searching import Progress, Search, Searches
 from gateway.trial import Trial, tried
 
 SEARCH = "/dev"  # among the searches: no port can be called so
-RADIO_S_MAX = 25.0  # two rounds of requests, and lines of text that are waited for at two rates: 15 s
+RADIO_S_MAX = (
+    25.0  # two rounds of requests, and lines of text that are waited for: 10 s, measured on a line that is silent
+)
 
 
 class Trouble(StrEnum):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from drivers.encode.tic import Contract, Linky, Stamped, standard_frame
 from drivers.tic.labels import Mode
@@ -78,7 +78,7 @@ def test_a_linky_that_is_plugged_in_is_found_added_and_read(
     house: Running,
     sockets: Sockets,
     meter: Meter,
-    phone: Page,  # the fixture
+    phone: Page,
 ) -> None:
     phone.goto(house.url)
     fits(phone)
