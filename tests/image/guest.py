@@ -80,8 +80,12 @@ class RebootedError(AssertionError):
 
 
 def until(holds: Callable[[], object], what: str, within_s: float, every_s: float = LOOK_S) -> None:
+    """A page that does not answer, as of a box that starts anew, is asked again."""
     end = time.monotonic() + within_s
-    while not holds():
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if holds():
+                return
         assert time.monotonic() < end, f"not within {within_s:g} s: {what}"
         time.sleep(every_s)
 

@@ -14,7 +14,7 @@ from tests.integration.visitor import Visitor
 
 CUTS, TORN = 10, 3
 COMMIT = "\n[box]\ncommit_s = 10\n"
-ACKNOWLEDGED_S_MAX = 180.0
+ACKNOWLEDGED_S_MAX = 300.0
 
 
 @pytest.mark.timeout(3600)

@@ -40,7 +40,7 @@ def test_it_opens_the_ports_of_the_list_and_says_nothing_beyond_the_home(
     with power(card) as guest, speaking(guest):
         visitor = first_visit(guest)
         configure(guest, LINE)
-        until(lambda: heard(visitor), "the Linky is heard", 120)
+        until(lambda: heard(visitor), "the Linky is heard", 300)
         guest.settled()
         assert open_ports(guest) <= PORTS
         assert {("tcp", 80), ("udp", 5353)} <= open_ports(guest)

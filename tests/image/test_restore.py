@@ -9,7 +9,7 @@ from tests.image.household import LINE, PASSWORD, configure, first_visit, heard,
 PASSPHRASE = "cheval correct pile agrafe"
 FILE = "/var/lib/releve/house.backup"
 PASSPHRASE_FILE = "/run/passphrase"
-LISTENS_S_MAX = 120.0
+LISTENS_S_MAX = 300.0
 
 
 def backed_up(guest: Guest) -> bytes:

@@ -5,7 +5,7 @@ from tests.image.guest import Guest, Power, until
 from tests.image.household import LINE, Meter, asked, configure, first_visit, heard, line, speaking
 from tests.integration.visitor import Visitor
 
-SEEN_S_MAX = 120.0
+SEEN_S_MAX = 300.0
 PULLED_OUT = "This line does not answer. Check that its cable is plugged in; the box tries again by itself."
 
 
