@@ -21,6 +21,9 @@ PYTHON = "/opt/releve/venv/bin/python"
 # Instead of the whole of systemd: what makes the user and the folders of the package.
 INSTEAD = {"systemd": ("systemd-standalone-sysusers", "systemd-standalone-tmpfiles")}
 KEPT = ("/var/lib/releve", "/etc/releve")
+RUNTIME = (
+    "/tmp/releve"  # /tmp is memory in a container whose root cannot be written; the gateway makes the folder its own
+)
 FIELDS = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Architecture}\n"
 
 
@@ -105,7 +108,7 @@ def _pack(tree: Path, layout: Path, archive: Path, arch: str, version: str, at: 
         *("--architecture", arch, "--config.user", "releve", "--config.workingdir", "/var/lib/releve"),
         *("--config.entrypoint", PYTHON, *(f"--config.entrypoint={each}" for each in ("-I", "-X", "faulthandler", "-m", "gateway"))),
         *("--config.cmd=run", "--config.cmd=--wait-for-devices", "--config.exposedports", "8080/tcp"),
-        *("--config.stopsignal", "SIGTERM", *(f"--config.volume={each}" for each in KEPT)),
+        *("--config.env", f"RUNTIME_DIRECTORY={RUNTIME}", "--config.stopsignal", "SIGTERM", *(f"--config.volume={each}" for each in KEPT)),
         *(f"--config.label={name}={value}" for name, value in labels.items()),
     )  # fmt: skip
     run("umoci", "gc", "--layout", str(layout))

@@ -45,10 +45,15 @@ class Podman:
         self._network = network
         self._line = line
 
-    def ask(self, *command: str) -> str:
+    def ask(self, *command: str, check: bool = True) -> str:
         done = subprocess.run((*self._before, *command), capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        assert done.returncode == 0 or not check, f"{' '.join(command)}: {done.stderr}"
         return done.stdout
+
+    def answers(self, name: str) -> bool:
+        running = self.ask("inspect", "--format={{.State.Running}}", name).strip() == "true"
+        assert running, self.ask("logs", name)
+        return "setup_code" in self.ask("exec", name, "releve", "status", "--json", check=False)
 
     @contextlib.contextmanager
     def running(self, image: str) -> Iterator[str]:
@@ -57,8 +62,10 @@ class Podman:
         limits = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")  # no more than this machine has
         name = self.ask(
             *("run", "--detach", f"--network=ns:/run/netns/{self._network}", "--read-only", "--cap-drop=all"),
-            *("--security-opt=no-new-privileges", "--tmpfs=/run/releve:mode=1777", *volumes, *limits),
-            *(f"--device={self._line}:/dev/ttyUSB0", f"--group-add={DIALOUT}", image),
+            *("--security-opt=no-new-privileges", "--tmpfs=/tmp", "--log-driver=k8s-file", *volumes, *limits),
+            # A pseudo-terminal works where it is mounted, not as a node of its own (--device), as a real line does.
+            *(f"--volume={self._line}:/dev/ttyUSB0", "--device-cgroup-rule=c 136:* rw"),
+            *(f"--group-add={DIALOUT}", image),
         ).strip()
         try:
             yield name
@@ -106,7 +113,7 @@ def podman(home: Home, meter: Meter, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_it_reads_a_line_keeps_its_house_and_may_nothing(home: Home, meter: Meter, podman: Podman) -> None:
     with podman.running(container.name()) as name:
-        until(lambda: "setup_code" in podman.ask("exec", name, "releve", "status", "--json"), "it answers")
+        until(lambda: podman.answers(name), "it answers")
         visitor = Visitor(home.router, f"http://{Home.BOX[0]}:8080")
         visitor.set_up(podman.status(name)["setup_code"], PASSWORD)
         until(lambda: 'aria-label="12345 kWh"' in visitor.ask("/meters?lang=en"), "its index is on its page")
@@ -120,7 +127,7 @@ def test_it_reads_a_line_keeps_its_house_and_may_nothing(home: Home, meter: Mete
         assert said["NoNewPrivs"] == "1"
     meter.index_wh += 1000
     with podman.running(container.name()) as name:
-        until(lambda: any(point["index"] for point in podman.status(name)["points"]), "it reads again")
+        until(lambda: podman.answers(name), "it answers again")
         assert podman.status(name)["setup_code"] is None
         visitor.sends("/login?lang=en", "/login", password=PASSWORD)
         until(lambda: 'aria-label="12346 kWh"' in visitor.ask("/meters?lang=en"), "its index goes on")
