@@ -21,9 +21,8 @@ PYTHON = "/opt/releve/venv/bin/python"
 # Instead of the whole of systemd: what makes the user and the folders of the package.
 INSTEAD = {"systemd": ("systemd-standalone-sysusers", "systemd-standalone-tmpfiles")}
 KEPT = ("/var/lib/releve", "/etc/releve")
-RUNTIME = (
-    "/tmp/releve"  # /tmp is memory in a container whose root cannot be written; the gateway makes the folder its own
-)
+# /tmp is memory in a container whose root cannot be written; the gateway makes the folder its own.
+RUNTIME = "/tmp/releve"  # noqa: S108 - ours alone
 FIELDS = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${Architecture}\n"
 
 
