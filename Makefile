@@ -47,10 +47,9 @@ deb:  ## the Debian packages, for Debian 12 and 13, amd64 and arm64, in build/; 
 	@tools/venv dev
 	@tools/deb $(ARGS)
 
-test-guest:  ## as root: what the units forbid, and a first boot by Wi-Fi, in virtual machines with a kernel of their own; 1.5 GB once, in /var/tmp/releve-*
+test-guest:  ## as root: a first boot by Wi-Fi, in a virtual machine with simulated radios; 700 MB once, in /var/tmp/releve-guest-wifi
 	@tools/venv dev
 	@tools/install dosfstools e2fsprogs mmdebstrap mtools qemu-system-x86 systemd-container
-	@tools/box guest
 	@tools/box wifi
 	$(BIN)/python -m pytest tests/guest $(ARGS)
 

@@ -1,4 +1,4 @@
-"""What root's part of a box has met with, in sentences on the pages: its card, its Wi-Fi, its own files, an update (gateway/box/said.py)."""
+"""What root's part of a box has met with, in sentences on the pages: its card, its Wi-Fi, an update (gateway/box/said.py)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,11 +16,9 @@ from webui.words import Words, mark, typographic
 PLACES, UPDATES = ("/", "/box"), "/box/update"
 # A setting: what each file said when its owner had seen it.
 SEEN = "notices seen"
-# What the check of the root's files says where they are not as they were made.
-ROOT = "root"
 
 SORRY = mark("The box says something that this page does not know.")
-CARD, WIFI, FILES, UPDATE = mark("Memory card"), mark("Wi-Fi"), mark("The box’s own files"), mark("Update")
+CARD, WIFI, UPDATE = mark("Memory card"), mark("Wi-Fi"), mark("Update")
 MEMORY = mark("The card can no longer be written: what is read from now on is kept only until the next power cut.")
 # What to do, by the code of what happened to the card; `""` where it is another one.
 MEMORY_TO_DO = {
@@ -42,10 +40,6 @@ REPAIRED = (
 SMALL = (
     mark("The memory card is too small: years of readings do not fit on it."),
     mark("The box works. Take another card one day, of 8 GB or more, and bring a back-up back on it."),
-)
-CHANGED = (
-    mark("The box’s own files are not as they were made: its card is worn, or somebody has changed them."),
-    mark("Write the image anew, on another card, and bring a back-up back. Until then trust nothing that it shows."),
 )
 NO_WIFI = mark("The box did not join the Wi-Fi that was written for it.")
 WIFI_TO_DO = mark("Write it once more: START-HERE.html, on the card, has the form. A cable always works.")
@@ -137,10 +131,6 @@ def _of_wifi(words: Words, found: Said) -> Notice | None:
     return Notice(said.WIFI, WIFI, sentence, words.say(WIFI_TO_DO))
 
 
-def _of_root(words: Words, found: Said) -> Notice | None:
-    return None if found.state == "ok" else Notice(ROOT, FILES, *_both(words, CHANGED), found.why, is_grave=True)
-
-
 def _of_update(words: Words, found: Said) -> Notice | None:
     if found.state == update_words.OFFERED:
         sentence = words.say(ON_A_STICK, version=found.text("version"))
@@ -162,7 +152,6 @@ def _of_update(words: Words, found: Said) -> Notice | None:
 
 SUBJECTS: dict[str, Callable[[Words, Said], Notice | None]] = {
     said.DATA: _of_card,
-    ROOT: _of_root,
     said.UPDATE: _of_update,
     said.WIFI: _of_wifi,
 }

@@ -21,23 +21,23 @@ CONSOLES = Path("/sys/class/tty/console/active")
 # The network's name is put where {name} stands.
 FATES = {
     "no_radio": (
-        "La boîte n’a pas de Wi-Fi, ou ne le trouve pas. Reliez-la par un câble réseau.",
+        "Le boîtier n’a pas de Wi-Fi, ou ne le trouve pas. Reliez-le par un câble réseau.",
         "The box has no Wi-Fi, or does not find it. Link it with a network cable.",
     ),
     "not_found": (
-        "Le réseau « {name} » n’a pas été trouvé. Vérifiez son nom, lettre par lettre, et approchez la boîte du routeur.",
+        "Le réseau « {name} » n’a pas été trouvé. Vérifiez son nom, lettre par lettre, et approchez le boîtier du routeur.",
         "The network “{name}” was not found. Look at its name, letter for letter, and bring the box nearer to the router.",
     ),
     "refused": (
-        "Le réseau « {name} » est là, et n’a pas laissé entrer la boîte. Vérifiez le mot de passe, lettre par lettre.",
+        "Le réseau « {name} » est là, et n’a pas laissé entrer le boîtier. Vérifiez le mot de passe, lettre par lettre.",
         "The network “{name}” is there, and did not let the box in. Look at the password, letter for letter.",
     ),
     "no_address": (
-        "Le réseau « {name} » a laissé entrer la boîte, et ne lui a pas donné d’adresse. Redémarrez le routeur.",
+        "Le réseau « {name} » a laissé entrer le boîtier, et ne lui a pas donné d’adresse. Redémarrez le routeur.",
         "The network “{name}” let the box in, and gave it no address. Start the router again.",
     ),
     "unknown": (
-        "La boîte n’a pas rejoint le réseau « {name} ».",
+        "Le boîtier n’a pas rejoint le réseau « {name} ».",
         "The box did not join the network “{name}”.",
     ),
 }
@@ -124,7 +124,7 @@ def words(standing: Standing) -> str:
             lines.append(f"  Code de la première visite / code of the first visit: {standing.code}")
         case Stage.SILENT:
             lines.append(
-                "  Les pages ne répondent pas. Rebranchez la boîte. / The pages do not answer. Plug the box in again."
+                "  Les pages ne répondent pas. Rebranchez le boîtier. / The pages do not answer. Plug the box in again."
             )
         case _:
             pass

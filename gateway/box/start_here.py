@@ -74,13 +74,13 @@ def _now(standing: Standing) -> str:
         case Stage.NEW:
             said.append(
                 _both(
-                    "La boîte n’a pas encore démarré avec cette carte.", "The box has not started with this card yet."
+                    "Le boîtier n’a pas encore démarré avec cette carte.", "The box has not started with this card yet."
                 )
             )
         case Stage.CODE:
             said.append(
                 _both(
-                    "La boîte attend sa première visite. Elle demandera ce code :",
+                    "Le boîtier attend sa première visite. Il demandera ce code :",
                     "The box waits for its first visit. It will ask for this code:",
                 )
             )
@@ -88,14 +88,14 @@ def _now(standing: Standing) -> str:
         case Stage.SET_UP:
             said.append(
                 _both(
-                    "La boîte est installée. Ses pages : http://releve.local",
+                    "Le boîtier est installé. Ses pages : http://releve.local",
                     "The box is set up. Its pages: http://releve.local",
                 )
             )
         case Stage.SILENT:
             said.append(
                 _both(
-                    "Au dernier démarrage, la boîte n’a pas pu ouvrir ses pages. Débranchez-la, attendez dix secondes et rebranchez-la.",
+                    "Au dernier démarrage, le boîtier n’a pas pu ouvrir ses pages. Débranchez-le, attendez dix secondes et rebranchez-le.",
                     "When it last started, the box could not open its pages. Unplug it, wait ten seconds and plug it in again.",
                 )
             )
@@ -122,7 +122,7 @@ def _now(standing: Standing) -> str:
 def _hotspot(standing: Standing) -> str:
     own = standing.hotspot
     if own is None:
-        french = "À son premier démarrage, la boîte choisit le nom et le mot de passe de ce réseau, et les écrit ici."
+        french = "À son premier démarrage, le boîtier choisit le nom et le mot de passe de ce réseau, et les écrit ici."
         english = "When it first starts, the box chooses this network’s name and password, and writes them here."
         return _both(french, english, kind="small")
     name, password = html.escape(own.name), html.escape(own.password)

@@ -163,7 +163,7 @@ def test_networks_of_odd_names_of_wpa3_alone_and_hidden_ones_are_joined(steps: S
 def test_a_refused_password_and_a_network_that_is_not_there_are_told_apart(steps: Steps) -> None:
     refused, missing = steps["wrong password"], steps["no such network"]
     assert (refused["wifi"]["state"], refused["wifi"]["code"]) == ("failed", "refused")
-    assert "n’a pas laissé entrer la boîte" in refused["page"]
+    assert "n’a pas laissé entrer le boîtier" in refused["page"]
     assert (missing["wifi"]["state"], missing["wifi"]["code"]) == ("failed", "not_found")
     assert "Ailleurs" in missing["page"]
 

@@ -1,6 +1,6 @@
 """The units, in a box booted by systemd-nspawn: it answers, reads, comes back, sends only what was granted, and may do little.
 
-What a container cannot show (addresses, ports, devices, memory) is in tests/guest.
+What a container cannot show (addresses, ports, devices, memory) is in tests/image.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Each line of the units that forbids something is shown to forbid it: with it a try fails, without it alone the try succeeds.
 
-The tries are root's, whom no mode of a file keeps off. What a container cannot show is tried in tests/guest.
+The tries are root's, whom no mode of a file keeps off. What a container cannot show is tried in tests/image.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What root says of the card, the Wi-Fi and its files: in sentences where the household looks, and gone when it was seen."""
+"""What root says of the card and the Wi-Fi: in sentences where the household looks, and gone when it was seen."""
 
 import re
 import shutil
@@ -144,13 +144,7 @@ async def test_a_stick_with_an_update_is_told_where_the_household_looks(home: Ho
     assert "9.1.0" in await text(home, "/box/update")
 
 
-async def test_files_of_the_box_that_were_changed_are_said_everywhere(home: Home, image: ImageFolder) -> None:
-    image.says("root", "changed", "opt/releve/base/bin/releve: not as it was made")
-    for path in ("/", "/history"):
-        assert "ne sont plus tels qu’ils ont été faits" in await text(home, path)
-
-
-@pytest.mark.parametrize(("subject", "state"), [("data", "well"), ("wifi", "none"), ("wifi", "joined"), ("root", "ok")])
+@pytest.mark.parametrize(("subject", "state"), [("data", "well"), ("wifi", "none"), ("wifi", "joined")])
 async def test_what_is_well_is_not_said(home: Home, image: ImageFolder, subject: str, state: str) -> None:
     before = await text(home)
     image.says(subject, state)

@@ -185,7 +185,7 @@ def test_the_code_is_on_the_card_until_it_was_used(places: Places) -> None:
     places.code.write_text("")
     started(places, programs)
     assert CODE not in page(places)
-    assert "La boîte est installée" in page(places)
+    assert "Le boîtier est installé" in page(places)
 
 
 def test_the_code_is_told_to_nobody_but_the_card_and_the_consoles(places: Places) -> None:
@@ -269,7 +269,7 @@ def test_where_networkmanager_does_not_answer_nothing_is_made_up(places: Places)
     (places.card / "wifi.txt").write_bytes(WIFI)
     handed.take_wifi(places)
     started(places, Programs(ip=[ADDRESS]))
-    assert "La boîte n’a pas rejoint le réseau" in page(places)
+    assert "Le boîtier n’a pas rejoint le réseau" in page(places)
 
 
 def test_the_code_is_on_the_card_before_the_network_is_waited_for(places: Places) -> None:
