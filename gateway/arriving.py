@@ -138,7 +138,7 @@ class Arriving(Generic[T]):
         if self._expected > FILE_BYTES_MAX:
             raise RefusedError("too-big", max_mb=FILE_BYTES_MAX // 1_000_000)
         if self._expected > room:
-            raise RefusedError("room", mb=self._expected // 1_000_000, free_mb=max(0, room) // 1_000_000)
+            raise RefusedError("no-room", mb=self._expected // 1_000_000, free_mb=max(0, room) // 1_000_000)
         assert self._came is not None
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -147,7 +147,7 @@ class Arriving(Generic[T]):
             async for piece in _unhurried(pieces, self._pause_s_max):
                 self._came += len(piece)
                 if self._came > bytes_max:
-                    raise RefusedError("room", mb=self._came // 1_000_000, free_mb=max(0, room) // 1_000_000)
+                    raise RefusedError("no-room", mb=self._came // 1_000_000, free_mb=max(0, room) // 1_000_000)
                 held += piece
                 if len(held) >= WRITE_BYTES:
                     await _whole(_write_all, file.fileno(), bytes(held))

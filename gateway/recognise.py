@@ -9,9 +9,8 @@ from enum import StrEnum
 from drivers.model import Frame, Framer
 from gateway.config import Port
 from gateway.lines import open_port
-from gateway.ports.auto import NotRecognisedError
 from gateway.ports.listening import Listener
-from gateway.ports.stream import SerialLine, open_line, read_until
+from gateway.ports.stream import NotRecognisedError, SerialLine, open_line, read_until
 from gateway.searching import Progress, Search, Searches
 from gateway.trial import Trial, tried
 

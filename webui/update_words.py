@@ -29,7 +29,7 @@ REFUSALS = {
     "changed": mark("This file is damaged: what is in it is not what was signed. Fetch it once more."),
     "too-long": mark("This file is damaged: something follows after its end. Fetch it once more."),
     "too-big": mark("This file is too long: an update has at most %(max_mb)s MB."),
-    "room": mark(
+    "no-room": mark(
         "The card has no room for this file: it has %(mb)s MB, and only %(free_mb)s MB are free. Remove something first."
     ),
     "cut-short": mark("The file did not arrive whole, and nothing of it was kept. Send it once more."),

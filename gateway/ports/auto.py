@@ -8,16 +8,12 @@ from drivers.model import Frame
 from drivers.receivers import Receiver
 from drivers.talk import Dongle, Identity, Request
 from gateway.ports import Sink
-from gateway.ports.stream import Connection, SerialLine, StreamPort, TcpLine, open_line, read_until
+from gateway.ports.stream import Connection, NotRecognisedError, SerialLine, StreamPort, TcpLine, open_line, read_until
 
 ROUNDS = 2  # what misses the first request, since it starts anew when its line is opened, hears the second
 PROBE_S = 0.6  # a stick answers within 0.1 s, and what comes is gathered for 0.2 s
 TALK_STEPS_MAX = 5
 TEXT_S = 2.0  # lines of text answer nothing: they are waited for
-
-
-class NotRecognisedError(OSError):
-    """Nothing answered that we know."""
 
 
 class AutoPort:

@@ -48,6 +48,10 @@ class TcpLine:
     at_home: bool = False
 
 
+class NotRecognisedError(OSError):
+    """Nothing answered that we know (gateway/ports/auto.py)."""
+
+
 class Connection(Protocol):
     """An open line."""
 

@@ -90,6 +90,5 @@ def test_a_file_on_the_card_does_so_at_the_next_start_and_once(config: Path, fil
     assert entries(config) == [("recovered", "card")]
     with running(config):
         said = releve("status", "--config", config).stdout
-        assert "the code is" in said
-        assert "8642-9753" not in said
+        assert "the code is 8642-9753" in said  # nobody has used it yet
     assert entries(config) == [("recovered", "card")]
