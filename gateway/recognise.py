@@ -63,6 +63,7 @@ class Recognising:
     def __init__(self, searches: Searches) -> None:
         self._searches = searches
         self.device = ""
+        self.adding = asyncio.Lock()  # a device is tried and added by one at a time
 
     def of(self, device: str) -> Search | None:
         """The last search, if it was on this line."""

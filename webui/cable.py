@@ -155,8 +155,13 @@ async def stop(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """It is a line of the house from now on."""
-    house, words = request.app[HOUSE], words_of(request)
     fields = await read_form(request)
+    async with request.app[HOUSE].recognising.adding:
+        return await _add(request, fields)
+
+
+async def _add(request: web.Request, fields: dict[str, str]) -> web.Response:
+    house, words = request.app[HOUSE], words_of(request)
     device, protocol = fields.get("device", ""), fields.get("protocol", "")
     found = _found(device)
     _see_if_done(house, device, protocol)
@@ -171,7 +176,6 @@ async def add(request: web.Request) -> web.Response:
     try:
         await asyncio.to_thread(probe, SerialLine(found.device, BAUD[0]))
     except OSError as error:
-        _see_if_done(house, device, protocol)  # by a second click, whose line is open now
         return _page(request, found, words.say(TROUBLES[trouble_of(error)]), protocol)
     name = port_name(house, NAMES[protocol], "")
     table: dict[str, object] = {"name": name, "protocol": protocol, "device": found.device}
