@@ -6,15 +6,29 @@ import os
 import termios
 import tty
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
-from drivers.encode.tic import with_parity
+from drivers.encode.tic import Contract, Linky, Stamped, with_parity
 from drivers.tic.labels import Mode
 
 BAUD = {Mode.STANDARD: 9600, Mode.HISTORIQUE: 1200}
 SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400)}
 
 _BITS = 10  # a start bit, eight, a stop bit
+
+
+def household(at: datetime, *indexes_wh: int) -> Linky:
+    """One with peak and off-peak hours, as it says itself at a moment."""
+    return Linky(
+        address="041875000042",
+        at=at,
+        contract=Contract.HC,
+        indexes_wh=indexes_wh,
+        apparent_power_va=690,
+        max_today_va=Stamped(2300, at),
+        max_yesterday_va=Stamped(4500, at),
+    )
 
 
 def misheard(data: bytes, sent_baud: int, read_baud: int) -> bytes:

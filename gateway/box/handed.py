@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.box import said, wifi
+from gateway.files import flush_names, replace
 
 WIFI_FILES_MAX = 16
 PAGE_BYTES_MAX = 1_000_000
@@ -64,8 +65,9 @@ def keep(places: Places, data: bytes) -> None:
     else:
         replace(places.connections / f"{wifi.CONNECTION}.nmconnection", wifi.keyfile(network))
         said.write(said.WIFI, "kept", folder=places.box, ssid=network.name, country=network.country)
-    flush(places.box / f"{said.WIFI}.json")
-    flush(places.box)
+    with (places.box / f"{said.WIFI}.json").open("rb") as kept:
+        os.fsync(kept.fileno())
+    flush_names(places.box)
 
 
 def take_wanted(places: Places) -> bool:
@@ -109,7 +111,7 @@ def erase(path: Path) -> None:
     finally:
         os.close(file)
     path.unlink()
-    flush(path.parent)
+    flush_names(path.parent)
 
 
 def write_page(places: Places, text: str, name: str) -> bool:
@@ -130,28 +132,6 @@ def page_has(places: Places, name: str, text: str) -> bool:
         return text.encode() in _read(places.card / name, PAGE_BYTES_MAX)
     except OSError:
         return False
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Let `path` hold `data` from now on, for its owner alone: after a power cut there is the one before or the one after."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.unlink(missing_ok=True)
-    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
-    flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Put a file, or a folder's names, on the card."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def read_code(places: Places) -> str | None:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gateway.box import wifi
-from gateway.box.handed import Places, replace
+from gateway.box.handed import Places
 from gateway.box.start_here import Hotspot
+from gateway.files import replace
 
 CONNECTION = "releve-hotspot"
 UUID = "52656c76-0000-4000-8000-77692d666901"

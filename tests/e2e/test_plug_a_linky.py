@@ -10,26 +10,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from drivers.encode.tic import Contract, Linky, Stamped, standard_frame
+from drivers.encode.tic import standard_frame
 from drivers.tic.labels import Mode
 from tests.e2e.conftest import Running, started
 from tests.e2e.test_find_shelly import fits
-from tests.linky import Meter
+from tests.linky import Meter, household
 from tests.plugs import Sockets
 
 pytestmark = pytest.mark.timeout(120)
 
 SOON_MS = 30_000
 AT = datetime(2026, 11, 19, 18, 0, tzinfo=UTC)
-LINKY = Linky(
-    address="041875000042",
-    at=AT,
-    contract=Contract.HC,
-    indexes_wh=(1_000_000, 234_000),
-    apparent_power_va=690,
-    max_today_va=Stamped(2300, AT),
-    max_yesterday_va=Stamped(4500, AT),
-)
+LINKY = household(AT, 1_000_000, 234_000)
 
 
 @pytest.fixture

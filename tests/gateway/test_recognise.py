@@ -11,26 +11,18 @@ from pathlib import Path
 import pytest
 
 from drivers.encode import im871a, p1, sml
-from drivers.encode.tic import Contract, Linky, Stamped, historique_frame, standard_frame
+from drivers.encode.tic import historique_frame, standard_frame
 from drivers.tic.labels import Mode
 from gateway.ports import auto
 from gateway.ports import stream as stream_port
 from gateway.recognise import Recognised, Recognising, Stage, Trouble, Unknown, recognise
 from gateway.searching import Progress, Searches
-from tests.linky import Meter
+from tests.linky import Meter, household
 
 pytestmark = pytest.mark.virtual
 
 AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
-LINKY = Linky(
-    address="041875000042",
-    at=AT,
-    contract=Contract.HC,
-    indexes_wh=(1000, 2000),
-    apparent_power_va=690,
-    max_today_va=Stamped(2300, AT),
-    max_yesterday_va=Stamped(4500, AT),
-)
+LINKY = household(AT, 1000, 2000)
 TELEGRAM = p1.telegram("REL5\\2M", ["1-3:0.2.8(50)", "0-0:96.1.1(4530303334)", "1-0:1.8.1(001234.567*kWh)"])
 FILE = sml.file(sml.household(sml.server("REL", 12_345_678), 1_234_567, 0, 480))
 

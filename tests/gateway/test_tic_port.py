@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from drivers import tic
-from drivers.encode.tic import Contract, Linky, Stamped, historique_frame, standard_frame, with_parity
+from drivers.encode.tic import historique_frame, standard_frame, with_parity
 from drivers.model import DecodeError, Frame, Telegram
 from drivers.talk import Identity
 from drivers.tic.labels import Mode
@@ -22,20 +22,12 @@ from gateway.ports import stream as stream_port
 from gateway.ports.listening import ListeningPort, Patience
 from gateway.ports.stream import SerialLine
 from gateway.views import Hears, Listening
-from tests.linky import Meter
+from tests.linky import Meter, household
 
 pytestmark = pytest.mark.virtual
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-LINKY = Linky(
-    address="041875000042",
-    at=AT,
-    contract=Contract.HC,
-    indexes_wh=(1000, 2000),
-    apparent_power_va=690,
-    max_today_va=Stamped(2300, AT),
-    max_yesterday_va=Stamped(4500, AT),
-)
+LINKY = household(AT, 1000, 2000)
 STANDARD, HISTORIQUE = standard_frame(LINKY), historique_frame(LINKY)
 SAYS = {Mode.STANDARD: STANDARD, Mode.HISTORIQUE: HISTORIQUE}
 

@@ -8,7 +8,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "image.md"
 TITLE = "## Tried in a virtual machine"
 HEAD = f"""{TITLE}
 Each row was written by its test, `make test-image` or `make test-image ARCH=arm64`, with the commit that the image was made of. qemu
-emulates every instruction here: a real box is faster, and no figure speaks of one. *Failed* is what a row says of what did not hold.
+emulates every instruction here: a real box is faster, a machine that does something else meanwhile slower, and no figure speaks of a box. *Failed* is what a row says of what did not hold.
 
 | what | on | how it ended | when, commit |
 |---|---|---|---|

@@ -15,6 +15,8 @@ import pytest
 from tests.loopback import answers, free_port
 
 if TYPE_CHECKING:
+    from tests.integration.home import Home
+    from tests.integration.linky_line import Meter
     from tests.integration.mosquitto import Broke, Mosquitto
 
 READY_S_MAX = 10.0
@@ -66,6 +68,24 @@ def start(tmp_path: Path) -> Iterator[Start]:
             stack.enter_context(running(log, ready, command))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def home() -> "Iterator[Home]":
+    from tests.integration.home import Home
+
+    with Home() as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def meter() -> "Iterator[Meter]":
+    """A Linky in a line of this machine."""
+    from tests.integration.linky_line import Meter
+
+    meter = Meter()
+    yield meter
+    meter.close()
 
 
 @pytest.fixture(scope="session")

@@ -80,19 +80,6 @@ class Podman:
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Home]:
-    with Home() as home:
-        yield home
-
-
-@pytest.fixture(scope="module")
-def meter() -> Iterator[Meter]:
-    meter = Meter()
-    yield meter
-    meter.close()
-
-
-@pytest.fixture(scope="module")
 def podman(home: Home, meter: Meter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     """With the container loaded, and volumes that are as the container's own folders, but for a line in the configuration."""
     folder = tmp_path_factory.mktemp("container")

@@ -49,19 +49,6 @@ DeviceAllow=char-pts rw
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Home]:
-    with Home() as home:
-        yield home
-
-
-@pytest.fixture(scope="module")
-def meter() -> Iterator[Meter]:
-    meter = Meter()
-    yield meter
-    meter.close()
-
-
-@pytest.fixture(scope="module")
 def machine(home: Home, meter: Meter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     files = {
         "/etc/releve/releve.toml": CONFIG,

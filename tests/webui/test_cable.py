@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 import pytest
 
-from drivers.encode.tic import Contract, Linky, Stamped, standard_frame
+from drivers.encode.tic import standard_frame
 from drivers.tic.labels import Mode
 from gateway import plugged, recognise
 from gateway.ports import stream as stream_port
 from gateway.recognise import Stage
 from tests.house import house as house_of
 from tests.house import lines_of
-from tests.linky import Meter
+from tests.linky import Meter, household
 from tests.plugs import Sockets
 from tests.webui.home import Home, open_home
 from tests.webui.test_dial import send, text
@@ -26,15 +26,7 @@ pytestmark = pytest.mark.virtual
 PAGE = "/meters/cable"
 BY_ID = "usb-Maker_TIC_0001-if00-port0"
 AT = datetime(2026, 11, 19, 18, 0, tzinfo=UTC)
-LINKY = Linky(
-    address="041875000042",
-    at=AT,
-    contract=Contract.HC,
-    indexes_wh=(1_000_000, 234_000),
-    apparent_power_va=690,
-    max_today_va=Stamped(2300, AT),
-    max_yesterday_va=Stamped(4500, AT),
-)
+LINKY = household(AT, 1_000_000, 234_000)
 
 
 async def until(holds: Callable[[], object]) -> None:
