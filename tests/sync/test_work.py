@@ -167,8 +167,10 @@ def children() -> list[str]:
     """The sync processes that this test's own process has started."""
     me = Path("/proc/self").resolve().name
     tasks = Path(f"/proc/{me}/task")
-    ids = " ".join((task / "children").read_text() for task in tasks.iterdir()).split()
-    found = []
+    ids, found = [], []
+    for task in tasks.iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended since
+            ids += (task / "children").read_text().split()
     for one in ids:
         with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
             if b"sync" in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0"):
