@@ -55,12 +55,12 @@ test-guest:  ## as root: a first boot by Wi-Fi, in a virtual machine with simula
 
 image:  ## as root: the image of a box, ARCH=arm64 or amd64, in build/; ten minutes, half an hour for another processor than this one's
 	@tools/venv dev
-	@tools/install binfmt-support dosfstools e2fsprogs fdisk mmdebstrap mtools qemu-user-static squashfs-tools xz-utils zstd
+	@tools/install arch-test binfmt-support dosfstools e2fsprogs fdisk mmdebstrap mtools qemu-user-static squashfs-tools xz-utils zstd
 	$(BIN)/python -m images.build $(ARCH) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY)) $(ARGS)
 
 container:  ## as root: the box as a container for podman or docker, ARCH=amd64 or arm64, in build/
 	@tools/venv dev
-	@tools/install binfmt-support mmdebstrap qemu-user-static umoci
+	@tools/install arch-test binfmt-support mmdebstrap qemu-user-static umoci
 	$(BIN)/python -m images.container $(ARCH)
 
 test-image:  ## as root: the image in virtual machines, ARCH=amd64 or arm64; writes its table into docs/image.md; hours of a PC
