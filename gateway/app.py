@@ -352,7 +352,8 @@ def _code_on_card(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        log.warning("%s: cannot be read and taken away, so it is of no use: %s", path, error.strerror)
+        if os.access(path.parent, os.X_OK):  # else the folder is root's, who hands such a file over (systemd/releve.service)
+            log.warning("%s: cannot be read and taken away, so it is of no use: %s", path, error.strerror)
         return None
     if len(digits) != RECOVER_DIGITS:
         log.warning("%s: %d digits are needed, and it has %d: nothing was changed", path, RECOVER_DIGITS, len(digits))

@@ -134,13 +134,15 @@ def make_tree(work: Path, arch: str, package: Path) -> Path:
     include = sorted({*PACKAGES, *KERNEL[arch], *needed_by(package)})
     firmware = work / "raspi-firmware"
     shutil.rmtree(firmware, ignore_errors=True)
-    hooks = [f'"{HERE}/customize" "$1" {arch} "{package}"']
+    hooks = []
     if arch == "arm64":
         # Taken out and not installed: its hooks write a boot partition of their own at each kernel and each initrd.
+        # First, since customize takes away what apt goes by.
         firmware.mkdir()
         hooks.append(
             f'cd "{firmware}" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -q download raspi-firmware && dpkg -x *.deb .'
         )
+    hooks.append(f'"{HERE}/customize" "$1" {arch} "{package}"')
     with (work / "tree.log").open("wb") as log:
         # INITRD=No: the kernel's package makes none; customize makes the one that is meant.
         result = subprocess.run(

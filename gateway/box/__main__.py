@@ -1,4 +1,4 @@
-"""`python -I -m gateway.box COMMAND`, as root, by the units of an image: docs/updates.md, docs/first-boot.md."""
+"""`python -I -m gateway.box COMMAND`, as root, by the units of an image: docs/updates.md."""
 
 import argparse
 import fcntl
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from gateway.box import card, fitting, said, starting, stick, system_slots, update_file, updating, wanted
+from gateway.box import card, fitting, said, stick, system_slots, update_file, updating, wanted
 from gateway.box.units import BASE, Systemd
 from gateway.box.update_file import Refused
 from gateway.box.updating import Box
@@ -41,14 +41,12 @@ def main() -> int:
             _stick(options)
         case "reset":
             _reset(options)
-        case what:
-            starting.COMMANDS[what]()
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gateway.box", description="what root does on a box")
-    parser.add_argument("what", choices=("choose", "install", "settle", "stick", "reset", *starting.COMMANDS))
+    parser.add_argument("what", choices=("choose", "install", "settle", "stick", "reset"))
     parser.add_argument("device", nargs="?", help="of a stick: its partition in /dev")
     parser.add_argument("--port", type=int, default=80, help="of the gateway's page on 127.0.0.1 (default: 80)")
     parser.add_argument(

@@ -1,24 +1,30 @@
-"""The commands of a first boot and of each start (docs/first-boot.md), by the units that run them."""
+"""`python -I -m gateway.box.starting COMMAND`: a first boot and each start (docs/first-boot.md), by the units that run them.
+
+A command loads what it needs and no more: the gateway waits for some of them.
+"""
 
 import sys
 from collections.abc import Callable
 
-from gateway.box import first, handed, hotspot
-from gateway.box.start_here import Standing, page
-
 
 def _wifi() -> None:
+    from gateway.box import handed, hotspot
+
     places = handed.Places()
     hotspot.make(places)
     handed.take_wifi(places)
 
 
 def _wifi_wanted() -> None:
+    from gateway.box import handed, hotspot
+
     if handed.take_wanted(handed.Places()):
         hotspot.join(hotspot.ask)
 
 
 def _hotspot() -> None:
+    from gateway.box import hotspot
+
     try:
         hotspot.run(hotspot.ask)
     except KeyboardInterrupt:
@@ -26,12 +32,9 @@ def _hotspot() -> None:
 
 
 def _first() -> None:
+    from gateway.box import first, handed
+
     first.run(handed.Places())
-
-
-def _page() -> None:
-    """The card's page as it is before the first start, for the image."""
-    sys.stdout.buffer.write(page(Standing()).encode())
 
 
 COMMANDS: dict[str, Callable[[], None]] = {
@@ -39,5 +42,15 @@ COMMANDS: dict[str, Callable[[], None]] = {
     "wifi-wanted": _wifi_wanted,
     "hotspot": _hotspot,
     "first": _first,
-    "page": _page,
 }
+
+
+def main() -> int:
+    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+        raise SystemExit(f"one of {', '.join(COMMANDS)} is needed")
+    COMMANDS[sys.argv[1]]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,5 @@
 """What root's part of a box asks of systemd, of the kernel and of the gateway's page: updating.Units, for real."""
 
-import http.client
 import json
 import logging
 import subprocess
@@ -52,6 +51,8 @@ class Systemd:
         return Gateway(active_s, int(restarts) if restarts.isdigit() else 0)
 
     def answers(self) -> bool:
+        import http.client  # which brings TLS: each start of a box waits for the rest of this module, and asks nothing
+
         connection = http.client.HTTPConnection(self._address, self._port, timeout=ANSWER_S_MAX)
         try:
             connection.request("GET", "/api/v1/health", headers={"Host": "localhost"})

@@ -142,6 +142,11 @@ class Guest:
         self.process.kill()
         self.process.wait()
 
+    def press_power_button(self) -> None:
+        """It stops in order, as who has no way in asks for it."""
+        self.monitor("system_powerdown")
+        self.process.wait(END_S_MAX)
+
     def switch_off(self) -> None:
         """It stops in order."""
         self.run("systemctl", "poweroff", "--no-block")
@@ -331,7 +336,7 @@ def _command(card: Card, hardware: Hardware, memory_mb: int, card_options: str, 
         options += ["-drive", f"if=pflash,format=raw,file={variables}"]
     else:
         said = card.image.from_boot("releve-a/cmdline.txt", folder / "cmdline").read_text().split()
-        said = [word for word in said if word != "quiet" and not word.startswith("console=")]
+        said = [word for word in said if not word.startswith("console=")]
         said += [f"console={hardware.console}", *command_line.split()]
         for name in ("linux", "initrd"):
             card.image.from_boot(f"releve-a/{name}", folder / name)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from drivers.encode.tic import Linky, Stamped, standard_frame, with_parity
+from tests.image.card import Card
 from tests.image.guest import MAC, METER, Guest, until
 from tests.integration.sniff import MDNS, described
 from tests.integration.visitor import Visitor
 
+START = "START-HERE.html"
+CODE = re.compile(r"\b(\d{4})[-\s\u2011]?(\d{4})\b")
 PASSWORD = "korrekt horse battery"
 FRAME_S = 1.0
 LISTENS_S_MAX = 600.0
@@ -34,6 +38,11 @@ def first_visit(guest: Guest) -> Visitor:
     visitor = guest.visitor()
     visitor.set_up(guest.status()["setup_code"], PASSWORD)
     return visitor
+
+
+def codes(card: Card) -> set[str]:
+    """On the page that a person opens on the card."""
+    return {"-".join(found) for found in CODE.findall(card.from_boot(START) or "")}
 
 
 def configure(guest: Guest, lines: str) -> None:

@@ -7,10 +7,8 @@ import pytest
 
 from tests.image.card import DATA, ROOT_A, Card, Image, NewCard, ran
 from tests.image.guest import Guest, Power, Record, until
-from tests.image.household import first_visit
+from tests.image.household import START, codes, first_visit
 
-START = "START-HERE.html"
-CODE = re.compile(r"\b(\d{4})[-\s\u2011]?(\d{4})\b")
 FIRST = "releve-first.service"
 TOLD_S_MAX = 300.0
 SECRET = "correct-cheval-agrafe"
@@ -33,12 +31,12 @@ def secrets(guest: Guest) -> dict[str, str]:
 def test_two_fresh_cards_have_secrets_of_their_own_and_keep_them_over_a_power_cut(
     new_card: NewCard, power: Power
 ) -> None:
-    found, codes = [], []
+    found, said = [], []
     first = new_card()
     for card in (first, new_card()):
         with power(card) as guest:
             found.append(secrets(guest))
-            codes.append(guest.status()["setup_code"])
+            said.append(guest.status()["setup_code"])
             guest.cut()
     with power(first) as guest:
         assert secrets(guest) == found[0]
@@ -46,7 +44,7 @@ def test_two_fresh_cards_have_secrets_of_their_own_and_keep_them_over_a_power_cu
     assert re.fullmatch("[0-9a-f]{32}", one["machine-id"])
     assert one["box-secret"] != hashlib.sha256(b"").hexdigest()
     assert all(one[name] != other[name] for name in one)
-    assert codes[0] != codes[1]
+    assert said[0] != said[1]
 
 
 @pytest.mark.arches("amd64", "arm64")
@@ -73,11 +71,6 @@ def told(guest: Guest) -> str:
     said = guest.said_of_box("first")
     assert said is not None
     return str(said["state"])
-
-
-def codes(card: Card) -> set[str]:
-    """On the page that a person opens on the card."""
-    return {"-".join(found) for found in CODE.findall(card.from_boot(START) or "")}
 
 
 def test_the_code_of_the_first_visit_is_on_the_card_until_it_was_used(card: Card, power: Power) -> None:
