@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway import anew, beats, control, folders, hatch, heal, lines, starter, watch
+from gateway import anew, beats, control, folders, hatch, heal, lines, replacing, starter, watch
 from gateway.alerts import Alerts
 from gateway.aside import Aside
 from gateway.backup import RESTORED, Backups
@@ -161,6 +161,8 @@ def _open_data(
     """Damaged series are refused; where `healed` is to hold what becomes of them, what can be read is taken out."""
     folders.own(config.data, "box.data")
     folders.own(config.runtime, "box.runtime")
+    if replacing.finish(config):
+        log.info("the house of a back-up took the place of what stood here, which is kept beside it")
     if anew.begin(config):
         log.info("the house was handed back: it begins anew")
     if (config.data / RESTORED).exists() and not (config.data / "series.db").exists():
@@ -272,7 +274,7 @@ async def _serve(
     stop: asyncio.Event,
     places: Places,
 ) -> bool:
-    """Until `stop`, or until the house is handed back: True, and another one is to be opened."""
+    """Until `stop`, or until the house is handed back or another is brought back: True, and that one is to be opened."""
     from webui.auth import Access
     from webui.server import make_app
 
@@ -299,6 +301,7 @@ async def _serve(
         host_names=web_.host_names,
         password=web_.password,
         schedule=schedule,
+        backups=backups,
         stands=standing(places),
     )
     runtime = config.runtime
@@ -331,7 +334,8 @@ async def _serve(
             jobs.append(tasks.create_task(notifier.feed(house.running.beats.still), name="watchdog"))
             running(urls, access.setup_code if config.web.password else None)
             notifier.tell("READY=1", f"STATUS=the pages are at {urls[0]}")
-            ends = [tasks.create_task(each.wait(), name="end") for each in (stop, access.handed_back)]
+            anew_ = (access.handed_back, access.brought_back)
+            ends = [tasks.create_task(each.wait(), name="end") for each in (stop, *anew_)]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
                 notifier.tell("STOPPING=1", "STATUS=what was read is put on the card")
@@ -340,7 +344,7 @@ async def _serve(
     await outbox.look(stopping=True)
     await access.grants.stop()
     await house.save(stopping=True)
-    return access.handed_back.is_set() and not stop.is_set()
+    return any(each.is_set() for each in anew_) and not stop.is_set()
 
 
 def _code_on_card(path: Path) -> str | None:
@@ -352,7 +356,9 @@ def _code_on_card(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if os.access(path.parent, os.X_OK):  # else the folder is root's, who hands such a file over (systemd/releve.service)
+        if os.access(
+            path.parent, os.X_OK
+        ):  # else the folder is root's, who hands such a file over (systemd/releve.service)
             log.warning("%s: cannot be read and taken away, so it is of no use: %s", path, error.strerror)
         return None
     if len(digits) != RECOVER_DIGITS:

@@ -1,4 +1,4 @@
-"""The file of an update that somebody sends: put on the card piece by piece, looked at, and kept until it is installed or put away.
+"""A long file that somebody sends, an update or a back-up: put on the card piece by piece, looked at, and kept until it is used or put away.
 
 There is one at a time, and one copy of it: root reads the same file. Whatever is not whole is taken away.
 """
@@ -102,7 +102,7 @@ class Arriving(Generic[T]):
         except TimeoutError:
             self.refused = RefusedError("cut-short")
         except OSError as error:
-            log.warning("an update could not be put on the card: %s", error)
+            log.warning("a file could not be put on the card: %s", error)
             self.refused = RefusedError("card")
         except BaseException:
             self.refused = RefusedError("cut-short")
@@ -112,7 +112,7 @@ class Arriving(Generic[T]):
             if not whole:
                 self._clear()  # also when the gateway stops: no await
         if whole:
-            self._looking = asyncio.create_task(self._look_at(), name="update looked at")
+            self._looking = asyncio.create_task(self._look_at(), name="file looked at")
 
     async def looked(self, patience_s: float) -> None:
         """Wait for what is being looked at, but not for long."""
@@ -169,7 +169,7 @@ class Arriving(Generic[T]):
             self.refused = error
             await asyncio.to_thread(self._clear)
         except OSError as error:
-            log.warning("an update cannot be read from the card: %s", error)
+            log.warning("a file cannot be read from the card: %s", error)
             self.refused = RefusedError("card")
             await asyncio.to_thread(self._clear)
 

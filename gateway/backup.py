@@ -89,6 +89,10 @@ class Backups:
         self._one = threading.Lock()
         self._stopping = False
 
+    @property
+    def is_writing(self) -> bool:
+        return self._one.locked()
+
     def stop(self) -> None:
         """One that is being written ends at its next step: a card may take minutes for the rest."""
         self._stopping = True

@@ -72,6 +72,24 @@ class Plate:
         return cls(id_, maker, version, type_)
 
 
+def sealed_anew(data: bytes, before: bytes, now: bytes) -> bytes:
+    """A file of keys, sealed under the box secret `now` and no longer under the one before. KeysError where it is damaged.
+
+    What does not open stays as it is, and is said when the file is read; so is a file that another secret opens.
+    """
+    try:
+        content = json.loads(data)
+        if content.get("version") != VERSION or not content["keys"] or content["secret"] != _id(before):
+            return data
+        for one in content["keys"]:
+            key = _unseal(before, one["dwelling"], one["meter"], one["sealed"])
+            if key is not None:
+                one["sealed"] = _seal(now, one["dwelling"], one["meter"], key)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        raise KeysError("the keys are damaged") from None
+    return json.dumps(content | {"secret": _id(now)}, ensure_ascii=False, indent=1).encode()
+
+
 def _may_be(said: str, byte: str) -> bool:
     return not said or int(said, 16) == int(byte, 16) or (said.isdecimal() and int(said) == int(byte, 16))
 

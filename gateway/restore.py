@@ -36,6 +36,15 @@ from gateway.store import InUseError, StoreError, schema
 
 ABOUT_BYTES_MAX = 100_000
 KEY_BYTES_MAX = 10_000
+HELD_BYTES_MAX = 1_000_000
+
+
+class WrongKeyError(BackupError):
+    """It is a back-up, and another passphrase or key opens it."""
+
+
+class NewerError(BackupError):
+    """It is a back-up of a program newer than this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ def restore(archive: Path, key: Key, config_path: Path, *, again: bool, stamp: s
     if not config_path.exists():
         config_path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=config_path.parent) as folder:  # not on the stick that the archive is on
-            _unpack(archive, key, Path(folder), only=(CONFIG,))
+            unpack(archive, key, Path(folder), only=(CONFIG,))
             if not (Path(folder) / CONFIG).exists():
                 raise BackupError(f"{config_path}: there is none, and none in the back-up; write one, then restore")
             replace(config_path, (Path(folder) / CONFIG).read_bytes())
@@ -90,8 +99,8 @@ def _into(archive: Path, key: Key, config: Config, config_path: Path, *, again: 
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     try:
-        _unpack(archive, key, new)
-        about = _looked_at(new)
+        unpack(archive, key, new)
+        about = looked_at(new)
         moved: list[tuple[Path, Path]] = []
         put: list[Path] = []
         try:
@@ -119,16 +128,14 @@ def _refuse_open(path: Path) -> None:
         pass  # damaged: why there is a back-up
 
 
-def _looked_at(new: Path) -> dict[str, Any]:
+def looked_at(new: Path) -> dict[str, Any]:
     """What the back-up says of itself; BackupError where something in it cannot be used."""
     try:
         about: dict[str, Any] = dict(json.loads((new / ABOUT).read_bytes()[:ABOUT_BYTES_MAX]))
     except (OSError, ValueError, TypeError, RecursionError):
         raise BackupError("this back-up does not say what it is") from None
     if about.get("format") != FORMAT:
-        raise BackupError(
-            f"a back-up of format {FORMAT} is needed, not {about.get('format')!r}: install a newer Relevé"
-        )
+        raise NewerError(f"a back-up of format {FORMAT} is needed, not {about.get('format')!r}: install a newer Relevé")
     for name in SMALL:
         path = new / name
         try:
@@ -187,15 +194,20 @@ def _put(new: Path, config: Config, put: list[Path]) -> None:
             flush_names(target.parent)
 
 
-def _unpack(archive: Path, key: Key, folder: Path, only: tuple[str, ...] = ()) -> None:
-    """Unseal into `folder`; with `only`, these alone, once all is known to be whole."""
+def unpack(
+    archive: Path, key: Key, folder: Path, only: tuple[str, ...] = (), *, in_memory: tuple[str, ...] = ()
+) -> dict[str, bytes]:
+    """Unseal into `folder`; with `only`, these alone, once all is known to be whole.
+
+    Those of `in_memory` are given back, and lie nowhere.
+    """
     age = load_age()
     with _outer(archive) as outer:
         identities = _identities(outer, key)
         house = _member(outer, archive, HOUSE)
         read_end, write_end = os.pipe()
         with ThreadPoolExecutor(1, thread_name_prefix="restore") as thread:
-            unpacking = thread.submit(_unpack_stream, read_end, folder, only)
+            unpacking = thread.submit(_unpack_stream, read_end, folder, only, in_memory)
             try:
                 with os.fdopen(write_end, "wb") as opened:
                     age.decrypt_io(house, opened, identities)
@@ -203,14 +215,15 @@ def _unpack(archive: Path, key: Key, folder: Path, only: tuple[str, ...] = ()) -
                 pass  # the other thread says why
             except age.DecryptError as error:
                 if "Broken pipe" not in str(error):
-                    why = "another key's" if "No matching keys" in str(error) else str(error)
-                    raise BackupError(f"{archive}: it does not open: {why}") from None
+                    if "No matching keys" in str(error):
+                        raise WrongKeyError(f"{archive}: it does not open: another key's") from None
+                    raise BackupError(f"{archive}: it does not open: {error}") from None
             except OSError as error:
                 if error.errno is None:  # a piece that is not what was sealed, or the last one is missing
                     raise BackupError(f"{archive}: damaged, or not whole") from None
                 if error.errno != errno.EPIPE:
                     raise
-            unpacking.result()
+            return unpacking.result()
 
 
 @contextlib.contextmanager
@@ -239,12 +252,12 @@ def _identities(outer: tarfile.TarFile, key: Key) -> list[Any]:
         try:
             sealed = outer.extractfile(KEY)
         except KeyError:
-            raise BackupError("this back-up is sealed for an age key: name the file that holds it") from None
+            raise WrongKeyError("this back-up is sealed for an age key: name the file that holds it") from None
         assert sealed is not None
         try:
             text = age.passphrase.decrypt(sealed.read(KEY_BYTES_MAX), key.passphrase).decode()
         except age.DecryptError:
-            raise BackupError("this is not the passphrase of this back-up") from None
+            raise WrongKeyError("this is not the passphrase of this back-up") from None
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:
         return [age.x25519.Identity.from_str(line) for line in lines]
@@ -252,17 +265,23 @@ def _identities(outer: tarfile.TarFile, key: Key) -> list[Any]:
         raise BackupError("an age identity is a line that begins with AGE-SECRET-KEY-1; this is none") from None
 
 
-def _unpack_stream(read_end: int, folder: Path, only: tuple[str, ...]) -> None:
+def _unpack_stream(read_end: int, folder: Path, only: tuple[str, ...], in_memory: tuple[str, ...]) -> dict[str, bytes]:
+    held = {}
     with os.fdopen(read_end, "rb") as pipe:
         try:
             with tarfile.open(fileobj=pipe, mode="r|gz") as tar:
                 for about in tar:
-                    if not only or about.name in only:
+                    if about.name in in_memory and about.isfile() and about.size <= HELD_BYTES_MAX:
+                        source = tar.extractfile(about)
+                        assert source is not None
+                        held[about.name] = source.read()
+                    elif not only or about.name in only:
                         _take(tar, about, folder)
         except (tarfile.TarError, EOFError) as error:
             raise BackupError(f"what is sealed in the back-up is not whole: {error}") from None
         while pipe.read(1 << 16):  # to the end: what is sealed is known to be whole only there
             pass
+    return held
 
 
 def _take(tar: tarfile.TarFile, about: tarfile.TarInfo, folder: Path) -> None:
@@ -271,7 +290,7 @@ def _take(tar: tarfile.TarFile, about: tarfile.TarInfo, folder: Path) -> None:
         not parent and name in (*DATABASES, *SMALL, ABOUT, CONFIG, SECRET)
     )
     if not known or not about.isfile():
-        raise BackupError(f"{about.name!r}: this program does not know what that is: install a newer Relevé")
+        raise NewerError(f"{about.name!r}: this program does not know what that is: install a newer Relevé")
     source = tar.extractfile(about)
     assert source is not None
     (folder / parent).mkdir(mode=0o700, exist_ok=True)

@@ -160,6 +160,7 @@ class Access:
         self.people = People(ledger)
         self._code = SetupCode(house.config.data, is_used=self.password_set)
         self.handed_back = asyncio.Event()
+        self.brought_back = asyncio.Event()  # another house lies ready, and its owner wants it
         self._leaving: tuple[int, str, float] | None = None
         self.grants = Grants(ledger, house.now, lambda: house.dating, lambda: house.clock.steady_s >= AHEAD_S)
         self.alerts = Alerts(ledger, lambda: house.dating)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.backup import Backups
 from gateway.grants import NotDatingError
 from gateway.holders import HoldersError
 from gateway.house import House
@@ -26,6 +27,7 @@ from webui import (
     analyze,
     api,
     away,
+    backing_up,
     box,
     broker,
     bus,
@@ -253,6 +255,12 @@ def routes(assets: Assets) -> tuple[Route, ...]:
         Route("POST", "/box/update", OCCUPANT, updating.send, takes_pieces=True),
         Route("POST", "/box/update/install", OCCUPANT, updating.install),
         Route("POST", "/box/update/drop", OCCUPANT, updating.drop),
+        Route("GET", "/box/backup", OCCUPANT, backing_up.page),
+        Route("POST", "/box/backup", OCCUPANT, backing_up.make),
+        Route("POST", "/box/backup/file", OCCUPANT, backing_up.send, takes_pieces=True),
+        Route("POST", "/box/backup/bring", OCCUPANT, backing_up.bring),
+        Route("POST", "/box/backup/drop", OCCUPANT, backing_up.drop),
+        Route("POST", "/box/backup/erase", OCCUPANT, backing_up.erase),
         Route("GET", "/box/reset", OCCUPANT, resetting.page),
         Route("POST", "/box/reset", OCCUPANT, resetting.reset),
         Route("GET", "/about", HANDS, about.page),
@@ -284,6 +292,7 @@ def make_app(
     host_names: tuple[str, ...],
     password: bool,
     schedule: Schedule | None = None,
+    backups: Backups | None = None,
     stands: Standing | None = None,
 ) -> web.Application:
     """The server of one box. Without `password` (a demo on loopback) whoever reaches it reads it."""
@@ -298,6 +307,7 @@ def make_app(
     app[UPLOADS] = uploads.Uploads(house)
     app[STANDING] = stands = stands or standing()
     app[updating.DESK] = updating.Desk(house, stands)
+    app[backing_up.DESK] = backing_up.Desk(house, backups)
     app[about.CONTENTS] = about.Contents(stands.places.share)
     app[live.LISTENERS] = set()
     app[takeout.WRITING] = asyncio.Lock()
@@ -321,6 +331,7 @@ def make_app(
 async def _close(app: web.Application) -> None:
     await app[UPLOADS].close()
     await app[updating.DESK].arriving.close()
+    await app[backing_up.DESK].close()
     app[ACCESS].close()
 
 

@@ -3,13 +3,19 @@
 Shorter ones are read whole and taken apart by webui/multipart.py.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import ClientError, web
 
 from webui.multipart import BOUNDARY, HEAD_BYTES_MAX, NAME, PARTS_MAX, MultipartError
 
 # What may come before the file: the fields of a form of ours.
 BEFORE_BYTES_MAX = 16 * 1024
 FILE = "file"
+# What is not taken in the end is read all the same, for so long: else a browser says that the line was cut, and not why.
+DRAIN_S_MAX = 120.0
 
 
 class CutShortError(MultipartError):
@@ -29,6 +35,16 @@ class FileForm:
         self._read = read
         self._boundary = b"\r\n--" + (found[1] or found[2]).encode("utf-8", "surrogateescape")
         self._held = b"\r\n"
+
+    @classmethod
+    def of(cls, request: web.Request) -> "FileForm":
+        async def read() -> bytes:
+            try:
+                return await request.content.readany()
+            except (ConnectionError, ClientError, web.RequestPayloadError):
+                return b""  # who sent it has gone
+
+        return cls(request.headers.get("Content-Type", ""), read)
 
     async def fields(self) -> dict[str, str]:
         """The fields before the file."""
@@ -78,3 +94,11 @@ class FileForm:
         if not more:
             raise CutShortError("the form ends in the middle")
         self._held += more
+
+
+async def drain(request: web.Request) -> None:
+    """Read what is left of it, and drop it."""
+    with contextlib.suppress(TimeoutError, ConnectionError, ClientError, web.RequestPayloadError):
+        async with asyncio.timeout(DRAIN_S_MAX):
+            async for _ in request.content.iter_any():
+                pass

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import ClientError, web
+from aiohttp import web
 from markupsafe import Markup
 
 from gateway import schemas
@@ -23,15 +23,13 @@ from webui import notices, update_words
 from webui.about import version
 from webui.multipart import MultipartError
 from webui.page import STANDING, by_of, check_token, read_form, render, see, words_of
-from webui.streaming import CutShortError, FileForm
+from webui.streaming import CutShortError, FileForm, drain
 from webui.update_words import Told
 from webui.words import Words, mark
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
-# What is not taken in the end is read all the same, for so long: else a browser says that the line was cut, and not why.
-DRAIN_S_MAX = 120.0
 # Root takes it up at once. If nothing came of it, it will not come.
 UNANSWERED_S = 120.0
 
@@ -178,39 +176,26 @@ async def send(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     desk = request.app[DESK]
 
-    async def read() -> bytes:
-        try:
-            return await request.content.readany()
-        except (ConnectionError, ClientError, web.RequestPayloadError):
-            return b""  # who sent it has gone
-
     try:
-        form = FileForm(request.headers.get("Content-Type", ""), read)
+        form = FileForm.of(request)
         fields = await form.fields()
         check_token(request, fields.get("token", "").encode())
         if notices.in_memory(request.app[STANDING]):
-            await _drain(request)
+            await drain(request)
             return await _page(request, status=409, fault=NO_CARD)
         if desk.waits(words_of(request)) is not None:
             raise BusyError
         await desk.arriving.receive(form.file(), request.content_length or 0)
         if desk.arriving.refused is not None:
-            await _drain(request)
+            await drain(request)
     except BusyError:
-        await _drain(request)
+        await drain(request)
         return await _page(request, status=409, fault=BUSY)
     except CutShortError:
         pass  # nobody is there to be told; the page says it to who comes
     except MultipartError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
     raise see("/box/update")
-
-
-async def _drain(request: web.Request) -> None:
-    with contextlib.suppress(TimeoutError, ConnectionError, ClientError, web.RequestPayloadError):
-        async with asyncio.timeout(DRAIN_S_MAX):
-            async for _ in request.content.iter_any():
-                pass
 
 
 async def install(request: web.Request) -> web.Response:

@@ -33,10 +33,10 @@ device = "/dev/ttyUSB0"
 """
 
 
-def first_visit(guest: Guest) -> Visitor:
+def first_visit(guest: Guest, password: str = PASSWORD) -> Visitor:
     """With the code that the box says; who is logged in since."""
     visitor = guest.visitor()
-    visitor.set_up(guest.status()["setup_code"], PASSWORD)
+    visitor.set_up(guest.status()["setup_code"], password)
     return visitor
 
 

@@ -31,20 +31,26 @@ class Visitor:
         data = None if fields is None else urllib.parse.urlencode(fields).encode()
         return self._answer(urllib.request.Request(self._url + path, data))
 
-    def sends_file(self, page: str, to: str, name: str, data: bytes) -> str:
-        """Choose a file in the form of a page, and send it (RFC 7578)."""
-        mark, token = "releve-visitor", hidden(self.ask(page))["token"]
-        head = "\r\n".join(
-            (
-                f"--{mark}", 'Content-Disposition: form-data; name="token"', "", token,
-                f"--{mark}", f'Content-Disposition: form-data; name="file"; filename="{name}"', "", "",
-            )
-        )  # fmt: skip
+    def fetches(self, page: str, to: str, /, **fields: str) -> bytes:
+        """Fill in the form of a page that hands a file over."""
+        given = {"token": hidden(self.ask(page))["token"], **fields}
+        return self._bytes(urllib.request.Request(self._url + to, urllib.parse.urlencode(given).encode()))
+
+    def sends_file(self, page: str, to: str, name: str, data: bytes, **fields: str) -> str:
+        """Fill in a form of a page, choose a file in it, and send it (RFC 7578)."""
+        mark, parts = "releve-visitor", []
+        for field, value in {"token": hidden(self.ask(page))["token"], **fields}.items():
+            parts += [f"--{mark}", f'Content-Disposition: form-data; name="{field}"', "", value]
+        parts += [f"--{mark}", f'Content-Disposition: form-data; name="file"; filename="{name}"', "", ""]
+        head = "\r\n".join(parts)
         body = head.encode() + data + f"\r\n--{mark}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={mark}"}
         return self._answer(urllib.request.Request(self._url + to, body, headers))
 
     def _answer(self, request: urllib.request.Request) -> str:
+        return self._bytes(request).decode(errors="replace")
+
+    def _bytes(self, request: urllib.request.Request) -> bytes:
         with self._host.inside():
             try:
                 with self._open(request, timeout=ANSWER_S_MAX) as answer:
@@ -53,7 +59,7 @@ class Visitor:
             except urllib.error.HTTPError as error:
                 self.status = error.code
                 body = error.read()
-        return body.decode(errors="replace")
+        return body
 
     def sends(self, page: str, to: str, /, **fields: str) -> str:
         """Fill in the form of a page."""

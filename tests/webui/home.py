@@ -211,7 +211,15 @@ async def open_home(
         access = Access(home, ledger)
         backups = Backups(home.config, home.store, home.holders, ledger, home._aside, clock)
         schedule = None if backup is None else Schedule(backup, backups, clock)
-        app = make_app(home, access, host_names=("releve.local",), password=password, schedule=schedule, stands=stands)
+        app = make_app(
+            home,
+            access,
+            host_names=("releve.local",),
+            password=password,
+            schedule=schedule,
+            backups=backups,
+            stands=stands,
+        )
         try:
             async with TestClient(TestServer(app)) as client:
                 yield Home(home, access, client, clock, schedule)

@@ -145,6 +145,12 @@ GET /box/update O
 POST /box/update O
 POST /box/update/install O
 POST /box/update/drop O
+GET /box/backup O
+POST /box/backup O
+POST /box/backup/file O
+POST /box/backup/bring O
+POST /box/backup/drop O
+POST /box/backup/erase O
 GET /box/reset O
 POST /box/reset O
 GET /about OI
