@@ -43,10 +43,12 @@ class Hardware:
     processor: tuple[str, ...] = ()
     firmware: str = ""
     console: str = ""
+    processors: int = 2
 
 
 PC = Hardware("q35", ("-cpu", "Nehalem"), console="ttyS0")
-UEFI_PC = Hardware("q35", ("-cpu", "Nehalem"), "/usr/share/OVMF/OVMF_CODE.fd", "ttyS0")
+# One processor: with two, this firmware was seen to stand still after a restart.
+UEFI_PC = Hardware("q35", ("-cpu", "Nehalem"), "/usr/share/OVMF/OVMF_CODE.fd", "ttyS0", 1)
 VIRT = Hardware("virt", ("-cpu", "cortex-a53"), console="ttyAMA0")
 UEFI_VIRT = Hardware("virt", ("-cpu", "cortex-a53"), "/usr/share/AAVMF/AAVMF_CODE.fd", "ttyAMA0")
 PI = Hardware("raspi3b", console="ttyS1")
@@ -322,7 +324,7 @@ def _command(card: Card, hardware: Hardware, memory_mb: int, card_options: str, 
         options += ["-dtb", str(card.image.from_boot("releve-a/bcm2837-rpi-3-b.dtb", folder / "dtb"))]
     else:
         options += [
-            "-smp", "2", "-m", str(memory_mb), "-drive", f"if=none,id=card,{drive}",
+            "-smp", str(hardware.processors), "-m", str(memory_mb), "-drive", f"if=none,id=card,{drive}",
             "-device", "virtio-blk-pci,drive=card" + (",bootindex=0" if hardware.firmware else ""), "-device", "virtio-rng-pci",
             "-device", f"virtio-net-pci,netdev=home,mac={MAC},romfile=", "-device", "qemu-xhci",
             "-device", f"usb-serial,chardev={METER},id={METER},always-plugged=on",

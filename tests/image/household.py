@@ -1,5 +1,6 @@
 """What a household does with its box: its first visit, a Linky on its USB socket, a look at what is kept."""
 
+import contextlib
 import csv
 import json
 import re
@@ -117,6 +118,7 @@ class Meter:
     def _say(self) -> None:
         left = b""
         while not self._over.wait(FRAME_S):
+            self._hear()
             if not self.plugged:
                 left = b""
                 continue
@@ -129,6 +131,12 @@ class Meter:
                 pass  # the box is slow, or not up yet: the rest of the frame goes on then
             except OSError:
                 return  # the power is gone
+
+    def _hear(self) -> None:
+        """What the box says back, as a line does that is not raw yet: qemu stands still while nobody takes it."""
+        with contextlib.suppress(OSError):
+            while self._socket.recv(65536):
+                pass
 
     def _frame(self) -> Linky:
         now = datetime.now(UTC)
