@@ -64,3 +64,10 @@ def test_each_is_started_by_something(path: Path) -> None:
     wanted = [link.name for link in UNITS.glob("*.wants/*")]
     starts = {"releve-wifi-wanted.service": "releve-wifi-wanted.path", "releve-clock.service": "releve-clock.timer"}
     assert starts.get(path.name, path.name) in wanted
+
+
+def test_a_rename_on_the_partition_that_starts_the_box_is_whole_when_it_is_done() -> None:
+    """tests/gateway/box/cut_card.py takes it for granted; FAT does so with this option alone."""
+    fstab = (UNITS.parents[3] / "etc/fstab").read_text()
+    (options,) = (line.split()[3] for line in fstab.splitlines() if " /boot/firmware " in line)
+    assert "dirsync" in options.split(",")
