@@ -18,6 +18,8 @@ from tests.gateway.test_command import configured
 __all__ = ["made"]  # a fixture
 STAMP = "20261127T201500Z"
 
+pytestmark = pytest.mark.timeout(120)  # a passphrase is stretched, and a house opened for each cut
+
 
 class PowerCutError(Exception):
     """The power goes."""
