@@ -113,7 +113,11 @@ class Box:
         if why:
             log.warning("update: %s: %s", state, why)
         said.write(said.UPDATE, state, why, folder=self.run, at=at, **fields)
-        return {"state": state, "why": why, "at": at.isoformat(), **fields}
+        return self.told(state, why, at, **fields)
+
+    def told(self, state: str, why: str | None = None, at: datetime | None = None, **fields: object) -> dict[str, Any]:
+        """The same for State.last, where it is to be on the card before it is said."""
+        return {"state": state, "why": why, "at": (at or self.now()).isoformat(), **fields}
 
 
 # -- choose: before the gateway, at each start of it ------------------------------------------------------------------
@@ -435,9 +439,9 @@ def decide(box: Box, fault: str) -> None:
         box.boot.keep(trial.slot)
         if _is_passed(box, good):
             good = None
-    last = box.say("installed", kind=trial.kind.value, version=trial.version, before=trial.was)
-    state = State(good, last=last)
+    state = State(good, last=box.told("installed", kind=trial.kind.value, version=trial.version, before=trial.was))
     box.slots.write(state)
+    _tell_again(box, state)
     (box.run / TRIAL).unlink(missing_ok=True)
     box.slots.tidy(state)
     card.clear(box.files, box.before)

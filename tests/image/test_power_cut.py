@@ -15,6 +15,16 @@ from tests.integration.visitor import Visitor
 CUTS, TORN = 10, 3
 COMMIT = "\n[box]\ncommit_s = 10\n"
 ACKNOWLEDGED_S_MAX = 300.0
+KEPT = "x" * 200
+RENAMES = """
+import os
+folder = "/boot/firmware/loader/entries"
+with open(f"{folder}/kept+2-1.conf", "w") as file:
+    file.write("x" * 200)
+os.sync()
+os.rename(f"{folder}/kept+2-1.conf", f"{folder}/kept.conf")
+os.fsync(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+"""
 
 
 @pytest.mark.timeout(3600)
@@ -50,6 +60,16 @@ def test_ten_power_cuts_take_nothing_that_was_acknowledged(card: Card, power: Po
     assert len(must) > CUTS
     record_property("cuts", CUTS)
     record_property("acknowledged readings, all there", len(must))
+
+
+def test_a_file_renamed_on_the_partition_that_starts_the_box_is_whole_at_once(card: Card, power: Power) -> None:
+    """As a boot entry is when a system is kept (docs/decisions/0024-updates.md)."""
+    card.flat()
+    with power(card) as guest:
+        guest.write("/run/renames.py", RENAMES)
+        guest.run("python3", "-I", "/run/renames.py")
+        guest.cut()
+    assert card.from_boot("loader/entries/kept.conf") == KEPT
 
 
 def test_a_first_start_that_is_cut_short_three_times_comes_up_in_the_end(
