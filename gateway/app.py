@@ -356,9 +356,8 @@ def _code_on_card(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if os.access(
-            path.parent, os.X_OK
-        ):  # else the folder is root's, who hands such a file over (systemd/releve.service)
+        # Else the folder is root's, who hands such a file over (systemd/releve.service).
+        if os.access(path.parent, os.X_OK):
             log.warning("%s: cannot be read and taken away, so it is of no use: %s", path, error.strerror)
         return None
     if len(digits) != RECOVER_DIGITS:

@@ -190,6 +190,8 @@ async def send(request: web.Request) -> web.StreamResponse:
         if notices.in_memory(request.app[STANDING]):
             await drain(request)
             return await _page(request, status=409, at="bring", fault=NO_CARD)
+        if request.app[ACCESS].brought_back.is_set():  # what lies ready must not be touched any more
+            raise BusyError
         passphrase = fields.get("passphrase", "")[:PASSPHRASE_CHARACTERS_MAX]
         await desk.receive(form, passphrase, request.content_length or 0)
         if desk.arriving.refused is not None:

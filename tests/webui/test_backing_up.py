@@ -68,7 +68,7 @@ async def test_what_one_box_saved_another_one_has(home: Home, tmp_path: Path) ->
         await other.access.set_up(Role.OCCUPANT, "another long password")
         said = await sent(other, file)
         assert "La sauvegarde est entière." in said
-        assert "14 novembre" in said or "novembre" in said
+        assert "novembre" in said
         assert "cochez la ligne" in await pressed(other, "/box/backup/bring", status=422)
         assert not other.access.brought_back.is_set()
         said = await pressed(other, "/box/backup/bring", sure="yes")
